@@ -1,0 +1,45 @@
+# Short names for what a contributor runs. `just` alone lists them.
+
+# Shows this list.
+default:
+    @just --list --unsorted
+
+# Everything a change must pass, without the demo. Never edits a file.
+check: fmt-check clippy test doc deny
+
+# Formats, and applies the lint suggestions a machine can apply.
+fix:
+    cargo clippy --locked --all-targets --fix --allow-dirty --allow-staged
+    cargo fmt --all
+
+# Is the tree formatted?
+fmt-check:
+    cargo fmt --all --check
+
+# Lints, warnings refused.
+clippy:
+    cargo clippy --locked --all-targets -- -D warnings
+
+# All tests: unit, property, simulation, shell and integration.
+test *ARGS:
+    cargo test --locked {{ARGS}}
+
+# Documentation, warnings refused.
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+# Licences, bans and sources of the dependency tree.
+deny:
+    cargo deny --locked check licenses bans sources
+
+# Simulates a cluster under N seeds; a seed that fails is printed as a command that repeats it.
+seeds N="1000":
+    cargo run --locked --bin pentimento-chaos -- seeds {{N}}
+
+# The main job, start to end, on this machine.
+demo:
+    cargo run --locked -- demo
+
+# What the gate runs: `check` and the demo, with times.
+ci:
+    .ci/run

@@ -1,0 +1,6 @@
+//! Thin wrappers around kept crates: identities and signatures, letters, the container inside a
+//! picture. No I/O, no clock; seeds are arguments.
+
+pub mod container;
+pub mod identity;
+pub mod letters;

@@ -1,0 +1,14 @@
+//! Pentimento: share an image with one person for a counted number of looks, hidden in an ordinary
+//! picture.
+//!
+//! The modules in the order in which they build on each other:
+
+pub mod time;
+
+pub mod proto;
+
+pub mod crypto;
+
+pub mod stego;
+
+pub mod actors;

@@ -1,0 +1,89 @@
+//! What a fragmented message carries: a manifest, then a body.
+//!
+//! On the wire a message is `manifest length (u16, little endian) | manifest | body`, cut into
+//! fragments as one run of bytes.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::ids::{Digest, GrantId, LetterId, NodeId, RequestId, TransferId, UserId};
+
+/// What the body of a message is, and what it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Cargo {
+    /// Client to server: an encoded [`HideJob`].
+    Body(RequestId),
+    /// Server to client: the finished picture, a PNG.
+    Result {
+        /// The request it answers.
+        request: RequestId,
+        /// Epoch of the claim under which it was made.
+        epoch: u32,
+        /// The server that made it.
+        node: NodeId,
+        /// Microseconds from the arrival of the body to the finished picture.
+        hiding_us: u32,
+    },
+    /// Client to client: an encoded letter.
+    Letter(LetterId),
+    /// Client to client: the picture of a grant, a PNG.
+    Picture(GrantId),
+    /// Client to server: an encoded letter to keep.
+    Deposit(LetterId),
+    /// Server to client: an encoded list of letters. The number only makes the transfer unique.
+    Mail {
+        /// Whose letters.
+        user: UserId,
+        /// Number of this sending.
+        round: u64,
+    },
+    /// Server to server: encoded names and presence. The number only makes the transfer unique.
+    DirectoryState(u64),
+    /// Server to server: encoded letters and the ids of letters let go.
+    MailState(u64),
+}
+
+/// Heads a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// What the body is.
+    pub cargo: Cargo,
+    /// Size of the body in bytes.
+    pub size_bytes: u32,
+    /// BLAKE3 of the body.
+    pub digest: Digest,
+}
+
+impl Manifest {
+    /// The name of the transfer that carries this manifest and its body.
+    ///
+    /// `hiding_us` of a result is part of it like everything else: two sendings of one result
+    /// carry the same figure.
+    #[must_use]
+    pub fn transfer_id(&self, encoded: &[u8]) -> TransferId {
+        let hash = blake3::derive_key("pentimento 1 transfer id", encoded);
+        let mut id = [0; 16];
+        id.copy_from_slice(&hash[..16]);
+        TransferId(id)
+    }
+}
+
+/// The work a client asks of the cloud. The result is a pure function of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HideJob {
+    /// The picture to hide in.
+    pub cover: CoverChoice,
+    /// What to hide: ciphertext to everybody but the client.
+    pub payload: Bytes,
+    /// Fills the rest of the picture; drawn by the client, secret to everybody else.
+    pub fill_seed: [u8; 32],
+}
+
+/// The picture to hide in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CoverChoice {
+    /// The smallest default cover that fits.
+    Smallest,
+    /// The client's own picture: the bytes of a PNG, JPEG or WebP file.
+    Given(Bytes),
+}

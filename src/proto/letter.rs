@@ -1,0 +1,165 @@
+//! Letters between users, and the notes sealed inside them.
+//!
+//! A letter travels the same way whether its recipient is here or away: directly in fragments, or
+//! by way of the servers' mailboxes. Servers see who writes to whom, never what.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::identity::{PublicIdentity, Signature};
+use super::ids::{AskId, Digest, GrantId, LetterId, UserId};
+use super::lease::{Adjust, AtZero, LogEntry};
+use crate::time::WallTime;
+
+/// A sealed note with its envelope. Signed over all other fields.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Letter {
+    /// Random name.
+    pub id: LetterId,
+    /// The writer's keys.
+    pub from: PublicIdentity,
+    /// The reader.
+    pub to: UserId,
+    /// When it was posted, by the writer's clock.
+    pub posted_at: WallTime,
+    /// The note, sealed to the reader's key (HPKE, RFC 9180).
+    pub sealed: Bytes,
+    /// Ed25519 over the encoding of the fields above.
+    pub signature: Signature,
+}
+
+/// What a letter says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Note {
+    /// What pictures do you offer?
+    GalleryAsk {
+        /// Repeated in the answer.
+        nonce: u64,
+        /// The asker's name, for the owner's rules and lists.
+        from_name: String,
+    },
+    /// These.
+    Gallery {
+        /// The nonce of the question.
+        nonce: u64,
+        /// Up to [`super::limits::GALLERY_MAX_ITEMS`] pictures; none when the rules refuse.
+        items: Vec<GalleryItem>,
+        /// Whether the owner's rules keep previews from this asker.
+        refused: bool,
+    },
+    /// May I look at this picture so many times?
+    ImageAsk(ImageAsk),
+    /// The owner's word on a question.
+    Decision {
+        /// The question.
+        ask: AskId,
+        /// The answer.
+        verdict: Verdict,
+    },
+    /// Here are rights to a picture; the picture follows by itself.
+    Grant(Grant),
+    /// The picture of this grant has not arrived; send it.
+    PictureAsk(GrantId),
+    /// The owner changes a grant.
+    Adjust {
+        /// The change.
+        adjust: Adjust,
+        /// Opens the picture: a borrower whose looks were used up has thrown the key away.
+        key: [u8; 32],
+    },
+    /// The borrower tells what happened to a grant.
+    Report {
+        /// The grant.
+        grant: GrantId,
+        /// What happened, oldest first.
+        entries: Vec<LogEntry>,
+    },
+}
+
+impl Note {
+    /// Whether the note is worth keeping for a reader who is away. The others are asked again.
+    #[must_use]
+    pub const fn is_lasting(&self) -> bool {
+        !matches!(
+            self,
+            Self::GalleryAsk { .. } | Self::Gallery { .. } | Self::PictureAsk(_)
+        )
+    }
+}
+
+/// A picture in a gallery.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GalleryItem {
+    /// Its name, unique in the gallery.
+    pub name: String,
+    /// Size of the original in bytes.
+    pub size_bytes: u32,
+    /// A JPEG of at most 32 pixels a side, blurred; empty for a file that is no picture.
+    pub preview: Bytes,
+}
+
+/// A borrower's question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageAsk {
+    /// Random name of the question.
+    pub ask: AskId,
+    /// The asker's name as they use it themselves; unverified.
+    pub from_name: String,
+    /// Which picture.
+    pub image: ImageRef,
+    /// How many looks (or how many more, when a grant exists already).
+    pub views: u32,
+    /// A remark for the owner.
+    pub remark: String,
+}
+
+/// How a borrower points at a picture.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ImageRef {
+    /// By its name in the gallery.
+    Name(String),
+    /// By its place in the gallery, from 0.
+    Index(u32),
+}
+
+/// The owner's word on a question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// Granted, with so many looks; the grant (or the adjustment) comes in a letter of its own.
+    Approved {
+        /// The grant that the looks belong to.
+        grant: GrantId,
+        /// Looks granted.
+        views: u32,
+    },
+    /// Not granted.
+    Denied {
+        /// In the owner's words or the rule's.
+        reason: String,
+    },
+}
+
+/// Rights to a picture, from its owner to one borrower.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// Unique for owner, borrower and image name.
+    pub grant: GrantId,
+    /// The name of the image.
+    pub name: String,
+    /// The owner's name as they use it themselves.
+    pub owner_name: String,
+    /// Looks granted.
+    pub views: u32,
+    /// What becomes of the file when no look is left.
+    pub at_zero: AtZero,
+    /// Opens the picture.
+    pub key: [u8; 32],
+    /// Digest of the picture file that carries the image.
+    pub picture: Digest,
+    /// Size of that file in bytes.
+    pub picture_bytes: u32,
+    /// Index of the default cover, none for the owner's own cover.
+    pub cover: Option<u8>,
+    /// When it was granted, by the owner's clock.
+    pub granted_at: WallTime,
+}

@@ -1,0 +1,55 @@
+//! Every bound that both ends of a wire must agree on, in one place.
+
+/// Largest datagram we send, in bytes of UDP payload. Fits every path of the Internet.
+pub const DATAGRAM_MAX_BYTES: usize = 1_200;
+
+/// Largest datagram we read; a longer one is dropped as malformed.
+pub const DATAGRAM_READ_BYTES: usize = 2_048;
+
+/// Bytes of a message in each fragment but the last. Leaves room for frame and fragment header.
+pub const FRAGMENT_BYTES: usize = 1_120;
+
+/// Fragments in an acknowledgement block: one bit each in one word.
+pub const BLOCK_FRAGMENTS: usize = 64;
+
+/// Blocks of bitmap in one acknowledgement.
+pub const ACK_BLOCKS: usize = 16;
+
+/// Largest message (manifest and body) that may be sent in fragments.
+pub const MESSAGE_MAX_BYTES: usize = 64 << 20;
+
+/// Bodies up to this size are sent to all servers at once, which cache them, so that a failure
+/// needs no second upload.
+pub const SMALL_BODY_BYTES: usize = 64 << 10;
+
+/// Largest letter between users, sealed.
+pub const LETTER_MAX_BYTES: usize = 64 << 10;
+
+/// Letters kept for one user who is away, and their bytes together.
+pub const MAILBOX_LETTERS: usize = 1_000;
+/// See [`MAILBOX_LETTERS`].
+pub const MAILBOX_BYTES: usize = 1 << 20;
+
+/// Longest user or image name, in bytes of UTF-8.
+pub const NAME_MAX_BYTES: usize = 64;
+
+/// Longest remark that goes with a question, in bytes of UTF-8.
+pub const REMARK_MAX_BYTES: usize = 200;
+
+/// Most views that one grant may hold.
+pub const VIEWS_MAX: u32 = 1_000_000;
+
+/// Images in one gallery answer.
+pub const GALLERY_MAX_ITEMS: usize = 40;
+
+/// Largest preview in a gallery answer.
+pub const PREVIEW_MAX_BYTES: usize = 1_200;
+
+/// Directory entries in one answer datagram.
+pub const LOOKUP_PAGE_ENTRIES: usize = 6;
+
+/// Letters acknowledged in one errand.
+pub const ERRAND_ACKS: usize = 16;
+
+/// Servers in one cluster.
+pub const SERVERS_MAX: usize = 16;

@@ -1,0 +1,233 @@
+//! What a fulfilled wish brings: one outcome for each command of `control`.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::control::{Rule, Timings};
+use super::ids::{AskId, GrantId, NodeId, RequestId, UserId, ViewId};
+use super::lease::{AtZero, LogEntry, Terms};
+use crate::time::WallTime;
+
+/// The end of a wish that was fulfilled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// How things are.
+    Status(ClientStatus),
+    /// The picture.
+    Hidden {
+        /// The request that made it.
+        request: RequestId,
+        /// A PNG.
+        picture: Bytes,
+        /// Where the time went.
+        timings: Timings,
+    },
+    /// What was inside.
+    Revealed {
+        /// File name.
+        name: String,
+        /// The file.
+        original: Bytes,
+    },
+    /// What can be told.
+    Inspected(Inspection),
+    /// Known users.
+    Peers {
+        /// By name.
+        peers: Vec<Peer>,
+        /// Whether a server answered; else the list is what this client remembers.
+        fresh: bool,
+    },
+    /// The picture is in the gallery under this name.
+    Offered(String),
+    /// A gallery.
+    Gallery {
+        /// The pictures.
+        items: Vec<super::letter::GalleryItem>,
+        /// Whether the owner's rules keep previews from us.
+        refused: bool,
+    },
+    /// The question is on its way.
+    Asked {
+        /// Its name.
+        ask: AskId,
+        /// The owner's word, if it came in time.
+        verdict: Option<super::letter::Verdict>,
+    },
+    /// Open questions.
+    Requests(Vec<OpenAsk>),
+    /// My word is given.
+    Decided(AskId),
+    /// The picture is granted.
+    Shared {
+        /// The grant.
+        grant: GrantId,
+        /// Whether the picture is on the borrower's disk already.
+        delivered: bool,
+        /// Where the time of hiding went.
+        timings: Timings,
+    },
+    /// The picture, to be shown now.
+    Opened {
+        /// The look, to be named in [`Command::Shown`].
+        view: ViewId,
+        /// The grant.
+        grant: GrantId,
+        /// File name.
+        name: String,
+        /// The file.
+        original: Bytes,
+        /// Looks left after this one.
+        left_after: u32,
+    },
+    /// The look is counted.
+    Counted {
+        /// Its number.
+        ordinal: u32,
+        /// Looks left.
+        left: u32,
+    },
+    /// All grants.
+    Leases(Vec<Lease>),
+    /// The change is made on the owner's side and on its way.
+    Adjusted {
+        /// The grant.
+        grant: GrantId,
+        /// Looks left as far as the owner knows.
+        left: u32,
+        /// How the letter went.
+        posted: Posted,
+    },
+    /// Log entries with their grants, by time.
+    Ledger(Vec<(GrantId, LogEntry)>),
+    /// The rules, by peer.
+    Rules(Vec<(String, Rule)>),
+    /// Mail is fetched; whether everything came to rest in time.
+    Settled(bool),
+    /// The node ends.
+    Stopping,
+}
+
+/// How a letter went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Posted {
+    /// The recipient has it on disk.
+    Direct,
+    /// A majority of the servers has it on disk.
+    Mailbox,
+    /// Only this client has it on disk; it tries on.
+    Queued,
+}
+
+/// How a client node is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientStatus {
+    /// Who I am.
+    pub user: UserId,
+    /// My name.
+    pub name: String,
+    /// Whether the servers say that the name is somebody else's.
+    pub name_taken: bool,
+    /// Servers that answered lately.
+    pub servers_answering: Vec<NodeId>,
+    /// Servers configured.
+    pub servers: u32,
+    /// Letters that are not delivered or deposited yet.
+    pub letters_queued: u32,
+}
+
+/// What can be told of a picture without opening it, and with the keys at hand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inspection {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Bytes that could be hidden in it.
+    pub capacity_bytes: u64,
+    /// What a key of ours opens, if one does.
+    pub inside: Option<Inside>,
+}
+
+/// What is inside a picture that a key of ours opens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inside {
+    /// File name of the image.
+    pub name: String,
+    /// Size of the original in bytes.
+    pub size_bytes: u64,
+    /// The owner.
+    pub owner: UserId,
+    /// The borrower; the owner for a picture hidden for oneself.
+    pub borrower: UserId,
+    /// Looks that were granted when it was made; none for a picture hidden for oneself.
+    pub views: Option<u32>,
+}
+
+/// A user we know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peer {
+    /// The name.
+    pub name: String,
+    /// Who it is.
+    pub user: UserId,
+    /// Whether they are online as far as anybody knows.
+    pub online: bool,
+    /// When they were last heard.
+    pub last_seen: WallTime,
+    /// Whether another key claims the name than the one we first met under it.
+    pub conflict: bool,
+}
+
+/// A question that waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenAsk {
+    /// The question.
+    pub ask: AskId,
+    /// Whether it is ours and waits for the other side.
+    pub ours: bool,
+    /// The other side's name.
+    pub peer: String,
+    /// Which picture.
+    pub image: String,
+    /// How many looks.
+    pub views: u32,
+    /// The asker's remark.
+    pub remark: String,
+    /// When it was asked.
+    pub at: WallTime,
+    /// How it stands.
+    pub state: AskState,
+}
+
+/// How a question stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AskState {
+    /// It waits for the owner.
+    Open,
+    /// Granted, with so many looks.
+    Approved(u32),
+    /// Denied, with a reason.
+    Denied(String),
+}
+
+/// A grant, from either side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// The grant.
+    pub grant: GrantId,
+    /// The image's name.
+    pub name: String,
+    /// Whether we gave it.
+    pub ours: bool,
+    /// The other side's name.
+    pub peer: String,
+    /// Looks granted and used, as far as this side knows.
+    pub terms: Terms,
+    /// What becomes of the file at zero.
+    pub at_zero: AtZero,
+    /// Whether the picture is on the borrower's disk, as far as this side knows.
+    pub delivered: bool,
+    /// Name of the picture file in the `received` folder, on the borrower's side.
+    pub file: Option<String>,
+}

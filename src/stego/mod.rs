@@ -1,0 +1,29 @@
+//! Pixels only: hiding bytes in a picture, taking them out again, the codecs, the covers.
+//!
+//! Bytes and pictures in, bytes and pictures out. Nothing here knows of keys, rights, peers or
+//! sockets; time and randomness are arguments, so every function is a pure function of its
+//! inputs and may run on any thread. What is hidden is expected to be ciphertext already: this
+//! module makes a picture *carry* bytes, the sealing is done before.
+//!
+//! Invariants: no function panics on data from outside; no decoder allocates before the limits
+//! were checked; every picture that leaves [`embed()`] carries a bit in every sample.
+
+mod capacity;
+mod codec;
+pub mod covers;
+mod embed;
+mod error;
+mod extract;
+mod picture;
+mod preview;
+
+pub use capacity::{CoverId, capacity_bytes, smallest_fitting};
+pub use codec::{
+    DecodeLimits, ImageKind, decode, decode_carrier, encode_jpeg, encode_png, encode_png_smallest,
+    sniff,
+};
+pub use embed::{embed, embed_in_place, fill};
+pub use error::StegoError;
+pub use extract::extract;
+pub use picture::Picture;
+pub use preview::{PREVIEW_MAX_BYTES, PREVIEW_MAX_SIDE, preview};
