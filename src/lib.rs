@@ -12,3 +12,13 @@ pub mod crypto;
 pub mod stego;
 
 pub mod actors;
+
+pub mod net;
+
+pub mod node;
+
+pub mod sim;
+
+pub mod terminal;
+
+pub mod cli;

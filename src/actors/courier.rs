@@ -5,20 +5,36 @@
 //! deposited until a majority of them has it on disk. Letters that arrive are verified, opened and
 //! handed on once; they are confirmed only after their effect is durable, so neither side's crash
 //! loses one. Never decides what a note means.
+//!
+//! Invariants: a lasting letter leaves only after it is on disk, and its row goes only after the
+//! reader or a majority of the servers has it; letters to one reader are first tried in the order
+//! of posting; a letter is remembered by its writer and its id together, so nobody can use up
+//! another writer's id. Time-outs decide what is tried again; a failed transfer only saves a wait
+//! that is running anyway, so it changes nothing here.
 
 use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-use super::edges::{Contact, DiskAnswer, DiskOrder, Ticket};
+use self::dispatch::Dispatch;
+use self::incoming::Arrivals;
+use super::edges::{Contact, Desk, DiskAnswer, DiskOrder, Record, Row, Ticket, TicketBook};
+use super::machine::{Machine, Outbox, earliest};
 use crate::crypto::identity::SecretIdentity;
 use crate::proto::cargo::Cargo;
-use crate::proto::control::Posted;
+use crate::proto::control::{Failure, Posted};
 use crate::proto::identity::PublicIdentity;
 use crate::proto::ids::{LetterId, NodeId, UserId};
 use crate::proto::letter::Note;
 use crate::proto::packet::{DepositRefusal, Packet, Party};
-use crate::time::{Calendar, WallTime};
+use crate::time::{Calendar, Moment, WallTime};
+
+mod dispatch;
+mod incoming;
+mod outgoing;
+mod seen;
+#[cfg(test)]
+mod tests;
 
 /// Who we are, timings and bounds.
 #[derive(Clone)]
@@ -31,8 +47,14 @@ pub struct Config {
     pub attempts: u32,
     /// Milliseconds that each attempt waits for the confirmation.
     pub attempt_ms: u64,
-    /// Milliseconds between two rounds of asking the servers for a deposit.
+    /// Where a reader is, is waited for so long, in milliseconds; then they count as offline.
+    pub locate_ms: u64,
+    /// Milliseconds between two rounds of asking the servers for a deposit, at first.
     pub deposit_every_ms: u64,
+    /// The same after many rounds, in milliseconds: rounds grow rarer up to here.
+    pub deposit_every_max_ms: u64,
+    /// A server that refused a deposit is asked again after so long, in milliseconds.
+    pub refused_wait_ms: u64,
     /// A wish is told `Queued` if neither way worked for so long, in milliseconds; the letter is
     /// tried on.
     pub tell_after_ms: u64,
@@ -40,8 +62,48 @@ pub struct Config {
     pub outbox_max: usize,
     /// Ids of letters that took effect, remembered at the most; the oldest are dropped.
     pub seen_max: usize,
+    /// Letters that arrived and have not taken effect yet, at the most; further ones are dropped
+    /// unconfirmed, so that they come again.
+    pub arrivals_max: usize,
+    /// A letter whose effect is not confirmed for so long is handed on again, in milliseconds.
+    pub hand_on_again_ms: u64,
+    /// An order to the disk is repeated if it is not answered for so long, in milliseconds.
+    pub disk_ms: u64,
     /// To stamp letters.
     pub calendar: Calendar,
+}
+
+impl Config {
+    /// Timings and bounds for a local network.
+    #[must_use]
+    pub const fn lan(identity: SecretIdentity, servers: Vec<NodeId>, calendar: Calendar) -> Self {
+        Self {
+            identity,
+            servers,
+            // Three in a row is what the rule of presence calls offline.
+            attempts: 3,
+            // A transfer, two writes to a slow disk and the way back, with one repeat for loss.
+            attempt_ms: 700,
+            // Longer than the registry of peers waits for the servers.
+            locate_ms: 1_500,
+            // A server answers from its disk in a few tens of milliseconds.
+            deposit_every_ms: 400,
+            // A queue of many letters must not flood a network that is coming back.
+            deposit_every_max_ms: 5_000,
+            // A mailbox is full until its reader comes home, which takes minutes, not seconds.
+            refused_wait_ms: 30_000,
+            // All attempts and two rounds of deposit.
+            tell_after_ms: 4_000,
+            outbox_max: 1_000,
+            // Twice what a mailbox can hold for us, and years of letters between two people.
+            seen_max: 4_096,
+            // At most 16 MiB, as letters go.
+            arrivals_max: 256,
+            hand_on_again_ms: 3_000,
+            disk_ms: 2_000,
+            calendar,
+        }
+    }
 }
 
 /// What can happen.
@@ -163,15 +225,23 @@ pub enum Output {
     },
     /// A writer told their name in a note.
     Met(Contact),
-    /// How a letter went. Told once for each `Post`; `Queued` only if neither way worked in time,
-    /// or if the note is not lasting and was not confirmed.
+    /// How a letter went. Each `Post` is answered once, by this or by `NotPosted`. `Queued` only
+    /// if neither way worked in time, or if the note is not lasting and was not confirmed.
     Posted {
         /// Whose order.
         ticket: Ticket,
         /// How.
         how: Posted,
     },
-    /// Letters on their way now.
+    /// The letter was not taken: it does not seal, the outbox is full, or the disk did not keep it.
+    /// It will not be tried.
+    NotPosted {
+        /// Whose order.
+        ticket: Ticket,
+        /// Why.
+        failure: Failure,
+    },
+    /// Letters on their way now; told at each change.
     Queue(u32),
     /// Ask the disk.
     Disk {
@@ -180,4 +250,124 @@ pub enum Output {
         /// What.
         order: DiskOrder,
     },
+}
+
+/// Letters of one client, out and in.
+pub struct Courier {
+    config: Config,
+    tickets: TicketBook,
+    dispatch: Dispatch,
+    arrivals: Arrivals,
+    /// Rows that were found damaged or over a bound: deleted at the first call.
+    chores: Vec<Record>,
+}
+
+/// What the two halves need in a call.
+struct Call<'a> {
+    now: Moment,
+    config: &'a Config,
+    tickets: &'a mut TicketBook,
+    out: &'a mut Outbox<Output>,
+}
+
+impl Call<'_> {
+    fn send(&mut self, to: Party, packet: Packet) {
+        self.out.push(Output::Send { to, packet });
+    }
+
+    fn write(&mut self, ticket: Ticket, records: Vec<Record>) {
+        let order = DiskOrder::Write(records);
+        self.out.push(Output::Disk { ticket, order });
+    }
+
+    fn in_ms(&self, wait_ms: u64) -> Moment {
+        self.now.after(core::time::Duration::from_millis(wait_ms))
+    }
+}
+
+impl Courier {
+    /// A courier that goes on with the letters of `outbox` and knows those of `seen`, the rows of
+    /// [`super::edges::Table::Outbox`] and [`super::edges::Table::Seen`]. `seed` must be fresh.
+    #[must_use]
+    pub fn new(config: Config, seed: [u8; 32], outbox: Vec<Row>, seen: Vec<Row>) -> Self {
+        let mut chores = Vec::new();
+        let dispatch = Dispatch::new(seed, outbox, &mut chores);
+        let arrivals = Arrivals::new(seen, config.seen_max, &mut chores);
+        Self {
+            config,
+            tickets: TicketBook::new(Desk::Courier),
+            dispatch,
+            arrivals,
+            chores,
+        }
+    }
+
+    fn step(
+        &mut self,
+        now: Moment,
+        out: &mut Outbox<Output>,
+        run: impl FnOnce(&mut Dispatch, &mut Arrivals, &mut Call<'_>),
+    ) {
+        let mut call = Call {
+            now,
+            config: &self.config,
+            tickets: &mut self.tickets,
+            out,
+        };
+        if !self.chores.is_empty() {
+            let ticket = call.tickets.draw();
+            call.write(ticket, core::mem::take(&mut self.chores));
+        }
+        run(&mut self.dispatch, &mut self.arrivals, &mut call);
+        self.dispatch.start_next(&mut call);
+        self.dispatch.tell_queue(&mut call);
+    }
+}
+
+impl Machine for Courier {
+    type Input = Input;
+    type Output = Output;
+    const NAME: &'static str = "courier";
+
+    fn handle(&mut self, now: Moment, input: Input, out: &mut Outbox<Output>) {
+        self.step(now, out, |dispatch, arrivals, call| match input {
+            Input::Post { ticket, to, note } => dispatch.post(ticket, &to, &note, call),
+            Input::LetterArrived { from, body } => arrivals.letter(from, &body, call),
+            Input::MailArrived { letters } => arrivals.mail(&letters, call),
+            Input::Kept(letter) => arrivals.kept(letter, call),
+            Input::LetterKept { from, letter } => dispatch.letter_kept(from, letter, call),
+            Input::Deposited { from, letter } => dispatch.deposited(from, letter, call),
+            Input::DepositRefused {
+                from,
+                letter,
+                reason,
+            } => dispatch.deposit_refused(from, letter, reason, call),
+            Input::Located {
+                ticket,
+                user,
+                address,
+            } => dispatch.located(ticket, user, address, call),
+            Input::TransferFailed { .. } => {}
+            Input::Disk { ticket, answer } => {
+                let written = matches!(answer, DiskAnswer::Written);
+                if !dispatch.disk(ticket, written, call) {
+                    arrivals.disk(ticket, written, call);
+                }
+            }
+        });
+    }
+
+    fn deadline(&self) -> Option<Moment> {
+        if !self.chores.is_empty() || self.dispatch.has_news() {
+            return Some(Moment::START);
+        }
+        earliest(self.dispatch.deadline(), self.arrivals.deadline())
+    }
+
+    fn on_deadline(&mut self, now: Moment, out: &mut Outbox<Output>) {
+        self.step(now, out, |dispatch, arrivals, call| {
+            dispatch.on_deadline(call);
+            arrivals.on_deadline(call);
+        });
+    }
 }

@@ -3,16 +3,41 @@
 //! Names are bound to the first key that shows them and kept on disk by every server; of two
 //! bindings of one name the older wins, then the smaller user id. Presence is soft: a signed,
 //! numbered errand makes a user present, silence or a goodbye ends it. Never keeps a letter.
+//!
+//! Invariants: what is known of names is on disk, and nobody is told that a name is theirs before.
+//! An errand counts once. Until a majority's knowledge is merged, presence is recorded, but nothing
+//! is answered: clients ask the other servers.
+//!
+//! Errands carry the client's wall time. One from more than a day ahead of our calendar is refused:
+//! were it taken, its user's errands would count as old once their clock is set right. So a server
+//! must know the day.
 
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
 
-use super::edges::{DiskAnswer, DiskOrder, Ticket};
+use self::online::Online;
+use self::probes::{Due, Probes};
+use self::register::{Claim, Register};
+use self::replica::{CatchUp, Journal, Rounds, Step};
+use super::edges::{Desk, DiskAnswer, DiskOrder, Row, Ticket};
+use super::machine::{Machine, Outbox, earliest};
 use super::membership::Member;
 use crate::proto::ids::{LetterId, NodeId, UserId};
-use crate::proto::packet::{Errand, Lookup, Packet};
-use crate::time::Calendar;
+use crate::proto::packet::{Errand, HereAnswer, Lookup, NameAnswer, Packet};
+use crate::time::{Calendar, Moment};
+
+mod errands;
+mod exchange;
+mod lookups;
+mod online;
+mod probes;
+mod register;
+mod replica;
+#[cfg(test)]
+mod tests;
 
 /// Bounds and timings.
 #[derive(Clone, Debug)]
@@ -31,8 +56,33 @@ pub struct Config {
     pub ping_every_ms: u64,
     /// How long a starting or recovering server waits for an answer before it asks again, ms.
     pub state_wait_ms: u64,
+    /// Milliseconds between two exchanges with a server whose digest differs.
+    pub exchange_every_ms: u64,
     /// To stamp names and presence.
     pub calendar: Calendar,
+}
+
+impl Config {
+    /// For servers on one local network.
+    #[must_use]
+    pub const fn lan(me: NodeId, peers: Vec<NodeId>, calendar: Calendar) -> Self {
+        Self {
+            me,
+            peers,
+            // About 300 bytes each in an exchange: 3 MB when full.
+            names_max: 10_000,
+            // A client that crashed is offline to everybody after half a minute at the latest.
+            ttl_max_ms: 30_000,
+            // Three in a second and a half: losing all three is rare even at a tenth lost.
+            pings: 3,
+            ping_every_ms: 500,
+            // An answer takes milliseconds on a local network.
+            state_wait_ms: 1_000,
+            // Names change seldom; an exchange repairs what a beacon did not reach.
+            exchange_every_ms: 3_000,
+            calendar,
+        }
+    }
 }
 
 /// What can happen.
@@ -139,4 +189,192 @@ pub enum Output {
         /// What.
         order: DiskOrder,
     },
+}
+
+/// What waits for the disk.
+#[derive(Debug)]
+enum Effect {
+    /// A user claims a name; they are told in the answer to the errand of this sequence.
+    Bind {
+        claim: Claim,
+        client: SocketAddr,
+        sequence: u64,
+    },
+    /// What another server knows that we did not.
+    Merge {
+        from: NodeId,
+        run: u64,
+        claims: Vec<Claim>,
+    },
+}
+
+/// The machine.
+#[derive(Debug)]
+pub struct Directory {
+    config: Config,
+    rng: ChaCha20Rng,
+    register: Register,
+    online: Online,
+    probes: Probes,
+    journal: Journal<Effect>,
+    catch_up: CatchUp,
+    rounds: Rounds,
+    digest: u64,
+    told: Option<(u64, bool, u32)>,
+}
+
+impl Directory {
+    /// A directory with what its disk holds: rows of [`super::edges::Table::Names`]. Rows that do
+    /// not decode are left alone. `seed` must be fresh for each start: the numbers of pings are
+    /// drawn from it.
+    #[must_use]
+    pub fn new(config: Config, seed: [u8; 32], names: Vec<Row>) -> Self {
+        let register = Register::from_rows(&names);
+        Self {
+            rng: ChaCha20Rng::from_seed(seed),
+            digest: register.digest(),
+            register,
+            online: Online::new(config.names_max),
+            probes: Probes::new(config.pings, config.ping_every_ms),
+            journal: Journal::new(Desk::Directory),
+            catch_up: CatchUp::new(
+                config.me,
+                &config.peers,
+                config.state_wait_ms,
+                config.exchange_every_ms,
+            ),
+            rounds: Rounds::new(config.calendar),
+            told: None,
+            config,
+        }
+    }
+
+    /// Follows what the disk did, and gives it the next order.
+    fn advance(&mut self, now: Moment, step: Step<Effect>, out: &mut Outbox<Output>) {
+        let mut step = step;
+        loop {
+            match step {
+                Step::Order(ticket, order) => out.push(Output::Disk { ticket, order }),
+                Step::Durable(effects) => {
+                    for effect in effects {
+                        self.take_effect(effect, out);
+                    }
+                    self.digest = self.register.digest();
+                }
+                Step::Idle => {}
+                // Beacons and questions come again by themselves.
+                Step::Failed(effects) => drop(effects),
+            }
+            step = match self
+                .journal
+                .start(now, |effects| exchange::rows(&self.register, effects))
+            {
+                Step::Idle => break,
+                next => next,
+            };
+        }
+        self.catch_up.compare(now, self.digest);
+        for node in self.catch_up.due(now) {
+            out.push(Output::AskState(node));
+        }
+        self.tell_change(out);
+    }
+
+    fn take_effect(&mut self, effect: Effect, out: &mut Outbox<Output>) {
+        match effect {
+            Effect::Bind {
+                claim,
+                client,
+                sequence,
+            } => {
+                let (user, name) = (claim.identity.user_id(), claim.name.clone());
+                self.register.take(claim);
+                out.push(here_answer(client, sequence, self.verdict(user, &name)));
+            }
+            Effect::Merge { from, run, claims } => {
+                for claim in claims {
+                    self.register.take(claim);
+                }
+                self.catch_up.merged(from, run);
+            }
+        }
+    }
+
+    fn probe(&mut self, now: Moment, out: &mut Outbox<Output>) {
+        for due in self.probes.due(now) {
+            match due {
+                Due::Ping(to, nonce) => out.push(Output::Send {
+                    to,
+                    packet: Packet::Ping(nonce),
+                }),
+                Due::Gone(user) => self.online.lose(user),
+            }
+        }
+    }
+
+    fn tell_change(&mut self, out: &mut Outbox<Output>) {
+        let online = u32::try_from(self.online.count()).unwrap_or(u32::MAX);
+        let state = (self.digest, self.catch_up.is_done(), online);
+        if self.told != Some(state) {
+            self.told = Some(state);
+            out.push(Output::State {
+                digest: self.digest,
+                caught_up: self.catch_up.is_done(),
+                online,
+            });
+        }
+    }
+
+    fn view(&mut self, now: Moment, members: &[Member]) {
+        for member in members {
+            let report = &member.report;
+            let digest = report.caught_up.then_some(report.names_digest);
+            self.catch_up.see(now, member.node, member.alive, digest);
+        }
+    }
+}
+
+const fn here_answer(to: SocketAddr, sequence: u64, name: NameAnswer) -> Output {
+    Output::Send {
+        to,
+        packet: Packet::HereAnswer(HereAnswer { sequence, name }),
+    }
+}
+
+impl Machine for Directory {
+    type Input = Input;
+    type Output = Output;
+    const NAME: &'static str = "directory";
+
+    fn handle(&mut self, now: Moment, input: Input, out: &mut Outbox<Output>) {
+        let mut step = Step::Idle;
+        self.online.expire(now);
+        match input {
+            Input::ErrandArrived { client, errand } => self.errand(now, client, errand, out),
+            Input::LookupArrived { client, lookup } => self.lookup(client, &lookup, out),
+            Input::PongArrived { client, nonce } => self.probes.answered(client, nonce),
+            Input::StateAsked(from) => self.tell(now, from, out),
+            Input::StateArrived { from, state } => self.merge(now, from, &state),
+            Input::View(members) => self.view(now, &members),
+            Input::Disk { ticket, answer } => step = self.journal.answered(ticket, &answer),
+            Input::Resumed => self.catch_up.restart(now),
+        }
+        self.probe(now, out);
+        self.advance(now, step, out);
+    }
+
+    fn deadline(&self) -> Option<Moment> {
+        // What is told at the start waits for nothing.
+        let start = self.told.is_none().then_some(Moment::START);
+        let users = earliest(self.online.deadline(), self.probes.deadline());
+        let servers = earliest(self.journal.deadline(), self.catch_up.deadline());
+        earliest(start, earliest(users, servers))
+    }
+
+    fn on_deadline(&mut self, now: Moment, out: &mut Outbox<Output>) {
+        self.online.expire(now);
+        self.probe(now, out);
+        let step = self.journal.again(now);
+        self.advance(now, step, out);
+    }
 }

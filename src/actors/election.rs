@@ -6,12 +6,46 @@
 //! goodbye before the request is done, the next epoch is ranked and claimed from the cached ask.
 //! Two owners for a while are harmless: results are a pure function of the request, and the client
 //! accepts one. Never touches a body or a picture.
+//!
+//! Invariants: of all claims a server has seen of a request it follows the best (highest epoch,
+//! then lowest score, then lowest node), in whatever order they came; a request that is over is not
+//! begun again by anything that was sent before its end; at most `requests_max` requests are open
+//! and as many remembered as over. A request that was refused may be asked for again under its id:
+//! it goes on with the next epoch.
+//!
+//! Claims and `Done` go out twice, some milliseconds apart, because losses come in bursts, and to
+//! every configured server: one that is believed dead by mistake would otherwise claim as well.
 
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use super::machine::{Machine, Outbox, earliest};
 use super::membership::Member;
 use crate::proto::ids::{NodeId, RequestId};
-use crate::proto::packet::{Ask, Claim, Packet, Party};
+use crate::proto::packet::{Ask, Claim, Elected, Packet, Party, RefusalReason};
+use crate::time::Moment;
+
+mod case;
+mod over;
+mod planted;
+mod seats;
+
+use case::{Case, Stand};
+use over::{End, Over};
+#[cfg(any(test, feature = "planted-faults"))]
+pub use planted::PlantedFault;
+use seats::Seats;
+
+/// What a client is told to wait when there is no place for its request.
+const RETRY_AFTER_MS: u32 = 500;
+
+/// A request is remembered as over for so long, against late claims.
+const OVER_KEPT: Duration = Duration::from_secs(60);
+
+/// An ask so soon after the end was sent before it. Longer than a datagram is late, and no longer
+/// than a client pauses after a refusal before it asks again.
+const LATE_ASK: Duration = Duration::from_millis(100);
 
 /// Timings and bounds.
 #[derive(Clone, Debug)]
@@ -26,6 +60,34 @@ pub struct Config {
     pub forget_after_ms: u64,
     /// Requests remembered at the most.
     pub requests_max: usize,
+    /// A fault of this server, for those who show that the checkers find it.
+    #[cfg(any(test, feature = "planted-faults"))]
+    pub fault: PlantedFault,
+}
+
+impl Config {
+    /// For servers on one local network.
+    #[must_use]
+    pub const fn lan(me: NodeId, peers: Vec<NodeId>) -> Self {
+        Self {
+            me,
+            peers,
+            // Many times a round trip on such a network, and nothing to a person.
+            rank_wait_ms: 20,
+            // Longer than the upload of the largest body over a slow line; the worker ends what
+            // nobody wants much earlier.
+            forget_after_ms: 600_000,
+            // About a megabyte, and far more than the jobs of a cluster that still moves.
+            requests_max: 4_096,
+            #[cfg(any(test, feature = "planted-faults"))]
+            fault: PlantedFault::None,
+        }
+    }
+
+    /// Between the two sendings of a claim: the second arrives before the next rank claims.
+    const fn repeat_after(&self) -> Duration {
+        Duration::from_micros(self.rank_wait_ms.saturating_mul(500))
+    }
 }
 
 /// What can happen.
@@ -70,7 +132,8 @@ pub enum Output {
         /// What.
         packet: Packet,
     },
-    /// This server owns the request: expect its body and do it.
+    /// This server owns the request: expect its body and do it. Repeated, with the same epoch,
+    /// when the client asks again: an order may have been lost inside the node.
     Won {
         /// The request.
         ask: Ask,
@@ -84,3 +147,349 @@ pub enum Output {
     /// The request is over everywhere: drop whatever belongs to it.
     Forget(RequestId),
 }
+
+/// A packet that goes out a second time.
+#[derive(Clone, Copy, Debug)]
+enum Repeat {
+    /// The claim of this epoch, if it still stands.
+    Claim(RequestId, u32),
+    /// The end of a request.
+    Done(RequestId),
+}
+
+/// The machine.
+#[derive(Debug)]
+pub struct Election {
+    config: Config,
+    seats: Seats,
+    cases: BTreeMap<RequestId, Case>,
+    /// When each case wants attention.
+    agenda: BTreeSet<(Moment, RequestId)>,
+    /// In order of time, since all wait equally long.
+    repeats: VecDeque<(Moment, Repeat)>,
+    over: Over,
+}
+
+impl Election {
+    /// A server that knows of no request and of no other server alive.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self {
+            seats: Seats::new(config.me, &config.peers),
+            cases: BTreeMap::new(),
+            agenda: BTreeSet::new(),
+            repeats: VecDeque::new(),
+            over: Over::new(config.requests_max, OVER_KEPT),
+            config,
+        }
+    }
+
+    fn asked(&mut self, now: Moment, client: SocketAddr, ask: Ask, out: &mut Outbox<Output>) {
+        let ended = self.over.end_of(ask.request);
+        if ended.is_some_and(|end| now < end.at.after(LATE_ASK)) {
+            return;
+        }
+        let Some(mut case) = self.take(ask.request) else {
+            if self.full() {
+                return refuse(client, ask.request, out);
+            }
+            let epoch = ended.map_or(0, |end| end.epoch.saturating_add(1));
+            self.over.reopen(ask.request);
+            return self.run(now, Case::new(ask, client, epoch, now), out);
+        };
+        // An id stays with the body for which it was first asked.
+        if case.ask == ask {
+            case.client = client;
+            case.touched = now;
+            match case.stand {
+                Stand::Ours { contested, .. } => {
+                    self.elected(&case, out);
+                    out.push(case.won());
+                    if contested {
+                        self.tell_peers(&case.claim(), out);
+                    }
+                }
+                Stand::Theirs { owner, .. } if !self.seats.is_there(owner, now) => {
+                    return self.take_over(now, case, out);
+                }
+                Stand::Theirs { .. } | Stand::Waiting { .. } => {}
+            }
+        }
+        self.put(case);
+    }
+
+    /// Claims the case's epoch now or when it is this server's turn.
+    fn run(&mut self, now: Moment, mut case: Case, out: &mut Outbox<Output>) {
+        let rank = if self.config.everyone_wins() {
+            0
+        } else {
+            self.seats.rank(case.ask.request)
+        };
+        if rank == 0 {
+            return self.claim(now, case, out);
+        }
+        let wait_ms = self.config.rank_wait_ms.saturating_mul(rank);
+        case.stand = Stand::Waiting {
+            due: now.after(Duration::from_millis(wait_ms)),
+        };
+        self.put(case);
+    }
+
+    fn claim(&mut self, now: Moment, mut case: Case, out: &mut Outbox<Output>) {
+        let repeat_at = now.after(self.config.repeat_after());
+        case.touched = now;
+        case.stand = Stand::Ours {
+            score: self.seats.score(self.config.me),
+            repeat_at,
+            contested: false,
+        };
+        self.seats.count(self.config.me);
+        self.tell_peers(&case.claim(), out);
+        self.repeat(repeat_at, Repeat::Claim(case.ask.request, case.epoch));
+        self.elected(&case, out);
+        out.push(case.won());
+        self.put(case);
+    }
+
+    /// The owner is gone before the request was done.
+    fn take_over(&mut self, now: Moment, mut case: Case, out: &mut Outbox<Output>) {
+        if self.config.never_takes_over() {
+            return self.put(case);
+        }
+        case.epoch = case.epoch.saturating_add(1);
+        self.run(now, case, out);
+    }
+
+    fn claimed(&mut self, now: Moment, from: NodeId, claim: &Claim, out: &mut Outbox<Output>) {
+        if !self.seats.is_peer(from) || self.config.everyone_wins() {
+            return;
+        }
+        self.seats.spoke(from, now);
+        let request = claim.ask.request;
+        if let Some(end) = self
+            .over
+            .end_of(request)
+            .filter(|end| claim.epoch <= end.epoch)
+        {
+            // It missed the end, unless this is a late copy of the claim that led to it.
+            if end.by != from {
+                out.push(to_server(from, Packet::Done(request)));
+            }
+            return;
+        }
+        let Some(mut case) = self.take(request) else {
+            if !self.full() {
+                self.over.reopen(request);
+                self.seats.count(from);
+                self.put(Case::claimed(from, claim, now));
+            }
+            return;
+        };
+        case.touched = now;
+        if case.yields_to(self.config.me, from, claim) {
+            self.follow(from, claim, &mut case, out);
+        } else if let Stand::Ours {
+            repeat_at,
+            ref mut contested,
+            ..
+        } = case.stand
+        {
+            *contested = true;
+            // Before that the second sending of our claim is still to come.
+            if now >= repeat_at {
+                out.push(to_server(from, case.claim()));
+            }
+            // The last word that the client hears has to be the winner's.
+            self.elected(&case, out);
+        }
+        self.put(case);
+    }
+
+    fn follow(&mut self, from: NodeId, claim: &Claim, case: &mut Case, out: &mut Outbox<Output>) {
+        match case.stand {
+            Stand::Ours { .. } => {
+                self.seats.uncount(self.config.me);
+                out.push(Output::Lost(case.ask.request));
+            }
+            Stand::Theirs { owner, .. } => self.seats.uncount(owner),
+            Stand::Waiting { .. } => {}
+        }
+        self.seats.count(from);
+        case.epoch = claim.epoch;
+        case.stand = Stand::Theirs {
+            owner: from,
+            score: claim.score,
+        };
+    }
+
+    fn done_heard(
+        &mut self,
+        now: Moment,
+        from: NodeId,
+        request: RequestId,
+        out: &mut Outbox<Output>,
+    ) {
+        if !self.seats.is_peer(from) {
+            return;
+        }
+        self.seats.spoke(from, now);
+        if self.over.end_of(request).is_none() {
+            let epoch = self.take(request).map_or(0, |case| case.epoch);
+            let (at, by) = (now, from);
+            self.over.insert(request, End { at, by, epoch });
+            out.push(Output::Forget(request));
+        }
+    }
+
+    /// Also for a request that another server has won meanwhile: the client has what it wanted.
+    fn finished(&mut self, now: Moment, request: RequestId, out: &mut Outbox<Output>) {
+        let Some(Case { epoch, .. }) = self.take(request) else {
+            return;
+        };
+        let (at, by) = (now, self.config.me);
+        self.over.insert(request, End { at, by, epoch });
+        self.tell_peers(&Packet::Done(request), out);
+        let again = now.after(self.config.repeat_after());
+        self.repeat(again, Repeat::Done(request));
+        out.push(Output::Forget(request));
+    }
+
+    fn viewed(&mut self, now: Moment, members: &[Member], out: &mut Outbox<Output>) {
+        let restarted = self.seats.update(now, members);
+        let orphan = |case: &Case| match case.stand {
+            Stand::Theirs { owner, .. } => {
+                restarted.contains(&owner) || !self.seats.is_there(owner, now)
+            }
+            Stand::Ours { .. } | Stand::Waiting { .. } => false,
+        };
+        let cases = self.cases.iter();
+        let orphans: Vec<RequestId> = cases
+            .filter(|(_, case)| orphan(case))
+            .map(|(&request, _)| request)
+            .collect();
+        for request in orphans {
+            if let Some(case) = self.take(request) {
+                self.take_over(now, case, out);
+            }
+        }
+    }
+
+    /// A moment of the agenda has come.
+    fn attend(&mut self, now: Moment, request: RequestId, out: &mut Outbox<Output>) {
+        let Some(case) = self.take(request) else {
+            return;
+        };
+        match case.stand {
+            Stand::Waiting { .. } => self.claim(now, case, out),
+            Stand::Ours { .. } | Stand::Theirs { .. } => out.push(Output::Forget(request)),
+        }
+    }
+
+    fn send_again(&self, repeat: Repeat, out: &mut Outbox<Output>) {
+        match repeat {
+            Repeat::Claim(request, epoch) => {
+                let case = self.cases.get(&request).filter(|case| case.epoch == epoch);
+                if let Some(case) = case.filter(|case| matches!(case.stand, Stand::Ours { .. })) {
+                    self.tell_peers(&case.claim(), out);
+                }
+            }
+            Repeat::Done(request) => self.tell_peers(&Packet::Done(request), out),
+        }
+    }
+
+    /// A second sending that finds no room is a lost one.
+    fn repeat(&mut self, at: Moment, repeat: Repeat) {
+        if self.repeats.len() < self.config.requests_max.saturating_mul(2) {
+            self.repeats.push_back((at, repeat));
+        }
+    }
+
+    fn full(&self) -> bool {
+        self.cases.len() >= self.config.requests_max
+    }
+
+    fn take(&mut self, request: RequestId) -> Option<Case> {
+        let case = self.cases.remove(&request)?;
+        self.agenda.remove(&(self.wake(&case), request));
+        Some(case)
+    }
+
+    fn put(&mut self, case: Case) {
+        self.agenda.insert((self.wake(&case), case.ask.request));
+        self.cases.insert(case.ask.request, case);
+    }
+
+    fn wake(&self, case: &Case) -> Moment {
+        case.wake(Duration::from_millis(self.config.forget_after_ms))
+    }
+
+    fn tell_peers(&self, packet: &Packet, out: &mut Outbox<Output>) {
+        for node in self.seats.peers() {
+            out.push(to_server(node, packet.clone()));
+        }
+    }
+
+    fn elected(&self, case: &Case, out: &mut Outbox<Output>) {
+        let packet = Packet::Elected(Elected {
+            request: case.ask.request,
+            epoch: case.epoch,
+            node: self.config.me,
+        });
+        out.push(Output::Send {
+            to: Party::Client(case.client),
+            packet,
+        });
+    }
+}
+
+const fn to_server(node: NodeId, packet: Packet) -> Output {
+    Output::Send {
+        to: Party::Server(node),
+        packet,
+    }
+}
+
+fn refuse(client: SocketAddr, request: RequestId, out: &mut Outbox<Output>) {
+    let reason = RefusalReason::Busy {
+        retry_after_ms: RETRY_AFTER_MS,
+    };
+    out.push(Output::Send {
+        to: Party::Client(client),
+        packet: Packet::Refused { request, reason },
+    });
+}
+
+impl Machine for Election {
+    type Input = Input;
+    type Output = Output;
+    const NAME: &'static str = "election";
+
+    fn handle(&mut self, now: Moment, input: Input, out: &mut Outbox<Output>) {
+        self.over.expire(now);
+        match input {
+            Input::Asked { client, ask } => self.asked(now, client, ask, out),
+            Input::Claimed { from, claim } => self.claimed(now, from, &claim, out),
+            Input::DoneHeard { from, request } => self.done_heard(now, from, request, out),
+            Input::Finished(request) => self.finished(now, request, out),
+            Input::View(members) => self.viewed(now, &members, out),
+            Input::Halted => *self = Self::new(self.config.clone()),
+        }
+    }
+
+    fn deadline(&self) -> Option<Moment> {
+        let next_repeat = self.repeats.front().map(|&(at, _)| at);
+        earliest(next_repeat, self.agenda.first().map(|&(at, _)| at))
+    }
+
+    fn on_deadline(&mut self, now: Moment, out: &mut Outbox<Output>) {
+        while let Some((_, repeat)) = self.repeats.pop_front_if(|(at, _)| *at <= now) {
+            self.send_again(repeat, out);
+        }
+        while let Some(&(_, request)) = self.agenda.first().filter(|(at, _)| *at <= now) {
+            self.attend(now, request, out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,11 +2,21 @@
 //!
 //! Decides suspicion only. Never decides who works. A server is alive until nothing was heard of
 //! it for the suspicion time, stretched when this server itself was late (it then distrusts itself
-//! first, after Lifeguard, arXiv 1707.00788), or until it says goodbye.
+//! first, after Lifeguard, arXiv 1707.00788), or until it says goodbye. A server of which nothing
+//! was heard yet is not alive. A view is ordered with every own report at the latest, so whoever
+//! missed one gets the next soon. While halted nothing is ordered at all.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::machine::{Machine, Outbox, earliest};
 use crate::proto::ids::NodeId;
 use crate::proto::packet::{LoadReport, Packet};
-use crate::time::WallTime;
+use crate::time::{Moment, WallTime};
+
+/// A server that was silent for so many suspicion times may come back with an older incarnation:
+/// its clock was set back. Before that, an older report is a late datagram.
+const FENCE_SUSPICIONS: u32 = 10;
 
 /// Timings.
 #[derive(Clone, Debug)]
@@ -21,6 +31,31 @@ pub struct Config {
     pub gossip_every_ms: u64,
     /// Silence after which a server counts as lost, in milliseconds; at least twice the above.
     pub suspect_after_ms: u64,
+}
+
+impl Config {
+    /// For servers on one local network.
+    #[must_use]
+    pub const fn lan(me: NodeId, peers: Vec<NodeId>, incarnation: WallTime) -> Self {
+        Self {
+            me,
+            peers,
+            incarnation,
+            // A stale load sends work to the wrong server; ten datagrams a second do not hurt.
+            gossip_every_ms: 100,
+            // Four reports in a row are not lost by chance, and a client hardly notices the wait.
+            suspect_after_ms: 400,
+        }
+    }
+
+    /// Never zero, so that a deadline always moves forward.
+    fn gossip_every(&self) -> Duration {
+        Duration::from_millis(self.gossip_every_ms.max(1))
+    }
+
+    const fn suspect_after(&self) -> Duration {
+        Duration::from_millis(self.suspect_after_ms)
+    }
 }
 
 /// What can happen.
@@ -79,6 +114,8 @@ pub enum Output {
     },
     /// The view changed: every configured server, this one included, in order of their numbers.
     View(Vec<Member>),
+    /// The last word is sent: shut the node off.
+    Silent,
 }
 
 /// A server as this one sees it.
@@ -91,3 +128,253 @@ pub struct Member {
     /// Its last report; the default one if none was ever heard.
     pub report: LoadReport,
 }
+
+/// What is shown of a server that never reported.
+const NEVER_HEARD: LoadReport = LoadReport {
+    incarnation: WallTime(0),
+    sequence: 0,
+    queued: 0,
+    running: 0,
+    speed_milli: 1,
+    caught_up: false,
+    mail_digest: 0,
+    names_digest: 0,
+};
+
+/// Taken for this host until it is measured: one free core.
+const UNMEASURED_SPEED_MILLI: u32 = 1_000;
+
+/// Another server, as far as it was heard.
+#[derive(Clone, Copy, Debug)]
+struct Peer {
+    report: LoadReport,
+    heard_at: Moment,
+    /// None once it counts as lost.
+    alive_until: Option<Moment>,
+}
+
+impl Peer {
+    const UNKNOWN: Self = Self {
+        report: NEVER_HEARD,
+        heard_at: Moment::START,
+        alive_until: None,
+    };
+
+    fn outdates(&self, report: &LoadReport) -> bool {
+        (report.incarnation, report.sequence) <= (self.report.incarnation, self.report.sequence)
+    }
+}
+
+/// The machine.
+#[derive(Debug)]
+pub struct Membership {
+    config: Config,
+    /// What this server says of itself. Its sequence survives a halt, so that the others do not
+    /// take the reports after it for old ones.
+    own: LoadReport,
+    mail_caught_up: bool,
+    names_caught_up: bool,
+    peers: BTreeMap<NodeId, Peer>,
+    /// None while halted.
+    next_gossip: Option<Moment>,
+}
+
+impl Membership {
+    /// A server that has just started and has heard nobody.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let own = LoadReport {
+            incarnation: config.incarnation,
+            speed_milli: UNMEASURED_SPEED_MILLI,
+            ..NEVER_HEARD
+        };
+        let peers = strangers(&config);
+        Self {
+            config,
+            own,
+            mail_caught_up: false,
+            names_caught_up: false,
+            peers,
+            next_gossip: Some(Moment::START),
+        }
+    }
+
+    const fn halted(&self) -> bool {
+        self.next_gossip.is_none()
+    }
+
+    fn view(&self) -> Output {
+        let mut members: Vec<Member> = self
+            .peers
+            .iter()
+            .map(|(&node, peer)| Member {
+                node,
+                alive: peer.alive_until.is_some(),
+                report: peer.report,
+            })
+            .collect();
+        members.push(Member {
+            node: self.config.me,
+            alive: true,
+            report: self.own,
+        });
+        members.sort_by_key(|member| member.node);
+        Output::View(members)
+    }
+
+    fn tell_all(&self, packet: &Packet, out: &mut Outbox<Output>) {
+        for &to in self.peers.keys() {
+            out.push(Output::Send {
+                to,
+                packet: packet.clone(),
+            });
+        }
+    }
+
+    fn gossip(&mut self, now: Moment, out: &mut Outbox<Output>) {
+        self.own.sequence = self.own.sequence.saturating_add(1);
+        self.next_gossip = Some(now.after(self.config.gossip_every()));
+        self.tell_all(&Packet::Load(self.own), out);
+        out.push(self.view());
+    }
+
+    fn heard(&mut self, now: Moment, from: NodeId, report: LoadReport, out: &mut Outbox<Output>) {
+        let suspect_after = self.config.suspect_after();
+        if self.halted() {
+            return;
+        }
+        let Some(peer) = self.peers.get_mut(&from) else {
+            return;
+        };
+        let fenced = now.since(peer.heard_at) < suspect_after.saturating_mul(FENCE_SUSPICIONS);
+        if peer.outdates(&report) && (fenced || peer.alive_until.is_some()) {
+            return;
+        }
+        *peer = Peer {
+            report: LoadReport {
+                speed_milli: report.speed_milli.max(1),
+                ..report
+            },
+            heard_at: now,
+            alive_until: Some(now.after(suspect_after)),
+        };
+        out.push(self.view());
+    }
+
+    fn bye_heard(&mut self, from: NodeId, out: &mut Outbox<Output>) {
+        if self.halted() {
+            return;
+        }
+        let Some(peer) = self.peers.get_mut(&from) else {
+            return;
+        };
+        if peer.alive_until.take().is_some() {
+            out.push(self.view());
+        }
+    }
+
+    /// Changes what this server says of itself, and shows it if it did change.
+    fn amend(&mut self, out: &mut Outbox<Output>, change: impl FnOnce(&mut Self)) {
+        let before = self.own;
+        change(self);
+        self.own.caught_up = self.mail_caught_up && self.names_caught_up;
+        if self.own != before && !self.halted() {
+            out.push(self.view());
+        }
+    }
+
+    fn halt(&mut self, announced: bool, out: &mut Outbox<Output>) {
+        if self.halted() {
+            return;
+        }
+        if announced {
+            self.tell_all(&Packet::Bye, out);
+        }
+        // No view is ordered: who is silent must not conclude that everybody else is gone.
+        self.next_gossip = None;
+        self.peers = strangers(&self.config);
+    }
+
+    /// While this server did not listen, the others could not be heard: that time is added to
+    /// what each of them is allowed, as far as nothing was heard of it since.
+    fn excuse(&mut self, now: Moment, late: Duration) {
+        for peer in self.peers.values_mut() {
+            let deaf = late.min(now.since(peer.heard_at));
+            peer.alive_until = peer.alive_until.map(|until| until.after(deaf));
+        }
+    }
+
+    /// Whether anybody was lost.
+    fn drop_the_silent(&mut self, now: Moment) -> bool {
+        let mut lost = false;
+        for peer in self.peers.values_mut() {
+            if peer.alive_until.is_some_and(|until| until <= now) {
+                peer.alive_until = None;
+                lost = true;
+            }
+        }
+        lost
+    }
+}
+
+fn strangers(config: &Config) -> BTreeMap<NodeId, Peer> {
+    let others = config.peers.iter().filter(|&&node| node != config.me);
+    others.map(|&node| (node, Peer::UNKNOWN)).collect()
+}
+
+impl Machine for Membership {
+    type Input = Input;
+    type Output = Output;
+    const NAME: &'static str = "membership";
+
+    fn handle(&mut self, now: Moment, input: Input, out: &mut Outbox<Output>) {
+        match input {
+            Input::Heard { from, report } => self.heard(now, from, report, out),
+            Input::ByeHeard(from) => self.bye_heard(from, out),
+            Input::Jobs { queued, running } => self.amend(out, |this| {
+                this.own.queued = queued;
+                this.own.running = running;
+            }),
+            Input::Speed(milli) => self.amend(out, |this| this.own.speed_milli = milli.max(1)),
+            Input::Mail { digest, caught_up } => self.amend(out, |this| {
+                this.own.mail_digest = digest;
+                this.mail_caught_up = caught_up;
+            }),
+            Input::Names { digest, caught_up } => self.amend(out, |this| {
+                this.own.names_digest = digest;
+                this.names_caught_up = caught_up;
+            }),
+            Input::Halted { announced } => {
+                self.halt(announced, out);
+                out.push(Output::Silent);
+            }
+            Input::Resumed if self.halted() => self.gossip(now, out),
+            Input::Resumed => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Moment> {
+        let next_gossip = self.next_gossip?;
+        let first_lost = self.peers.values().filter_map(|peer| peer.alive_until);
+        earliest(Some(next_gossip), first_lost.min())
+    }
+
+    fn on_deadline(&mut self, now: Moment, out: &mut Outbox<Output>) {
+        let Some(due) = self.deadline().filter(|&due| due <= now) else {
+            return;
+        };
+        let late = now.since(due);
+        if late > self.config.gossip_every() {
+            self.excuse(now, late);
+        }
+        let lost = self.drop_the_silent(now);
+        if self.next_gossip.is_some_and(|at| at <= now) {
+            self.gossip(now, out);
+        } else if lost {
+            out.push(self.view());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,16 +3,36 @@
 //! Tells all servers again and again that we are here, under which name; asks them who somebody is
 //! and where; remembers the answers, so that known peers can be reached when no server answers. The
 //! first key met under a name is kept for it: another key under the same name is a conflict, never
-//! a silent change. Never carries a letter.
+//! a silent change. Never carries a letter. Invariants: every question is answered exactly once,
+//! by its deadline at the latest; what is remembered is bounded; errands are numbered upwards.
+
+mod listing;
+mod lookups;
+mod mail;
+mod registry;
+#[cfg(test)]
+mod tests;
+mod voice;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use super::edges::{Contact, DiskAnswer, DiskOrder, Ticket};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+use self::listing::Listing;
+use self::lookups::Lookups;
+use self::mail::Mail;
+use self::registry::Registry;
+use self::voice::Voice;
+use super::edges::{Contact, DiskAnswer, DiskOrder, Row, Ticket};
+use super::machine::{Machine, Outbox, earliest};
 use crate::crypto::identity::SecretIdentity;
-use crate::proto::control::{Failure, Report};
+use crate::proto::control::{ClientStatus, Failure, News, Outcome, Reason, Report};
 use crate::proto::ids::{LetterId, NodeId, UserId, WishId};
-use crate::proto::packet::{HereAnswer, LookupAnswer, Packet, Party};
-use crate::time::Calendar;
+use crate::proto::limits::NAME_MAX_BYTES;
+use crate::proto::packet::{ErrandKind, HereAnswer, LookupAnswer, Packet, Party};
+use crate::time::{Calendar, Moment};
 
 /// Who we are, timings and bounds.
 #[derive(Clone)]
@@ -37,6 +57,48 @@ pub struct Config {
     pub calendar: Calendar,
 }
 
+impl Config {
+    /// The configuration for a local network.
+    #[must_use]
+    pub const fn lan(
+        identity: SecretIdentity,
+        name: String,
+        servers: Vec<NodeId>,
+        calendar: Calendar,
+    ) -> Self {
+        Self {
+            identity,
+            name,
+            servers,
+            // A user who vanishes counts as online for a few seconds at the most; letters to them
+            // go to the mailboxes as soon as they do not confirm, whatever the directory says.
+            here_every_ms: 2_000,
+            // Two signs may be lost in a row.
+            ttl_ms: 7_000,
+            // Many round trips, repeated within; a person does not notice it.
+            lookup_wait_ms: 600,
+            // Two answers may be lost in a row.
+            server_silent_ms: 5_000,
+            // A few hundred bytes each.
+            contacts_max: 4_096,
+            calendar,
+        }
+    }
+
+    const fn here_every(&self) -> Duration {
+        // Never zero: the next sign has to be later than this one.
+        Duration::from_millis(if self.here_every_ms == 0 {
+            1
+        } else {
+            self.here_every_ms
+        })
+    }
+
+    const fn lookup_wait(&self) -> Duration {
+        Duration::from_millis(self.lookup_wait_ms)
+    }
+}
+
 /// What can happen.
 #[derive(Clone, Debug)]
 pub enum Input {
@@ -44,6 +106,13 @@ pub enum Input {
     PeersWanted(WishId),
     /// A person wants the status. The courier's queue is filled in by it.
     StatusWanted(WishId),
+    /// A person wants to know when mail is fetched and no letter of ours is on its way.
+    SettleWanted {
+        /// The wish.
+        wish: WishId,
+        /// How long to wait for that at the most, in milliseconds.
+        wait_ms: u32,
+    },
     /// A concern wants the user of this name.
     Find {
         /// Whose order.
@@ -140,4 +209,244 @@ pub enum Output {
         /// What.
         order: DiskOrder,
     },
+}
+
+/// This client's presence and registry.
+#[derive(Debug)]
+pub struct Presence {
+    voice: Voice,
+    registry: Registry,
+    lookups: Lookups,
+    listing: Listing,
+    mail: Mail,
+    random: ChaCha20Rng,
+    queue: u32,
+    here_at: Moment,
+    left: bool,
+}
+
+impl Presence {
+    /// Presence from the rows of [`super::edges::Table::Contacts`]. Rows that cannot be read, and
+    /// those over the limit, are passed over.
+    #[must_use]
+    pub fn new(config: Config, seed: [u8; 32], contacts: Vec<Row>) -> Self {
+        let me = config.identity.user_id();
+        Self {
+            registry: Registry::from_rows(me, config.contacts_max, contacts),
+            lookups: Lookups::default(),
+            listing: Listing::default(),
+            mail: Mail::default(),
+            random: ChaCha20Rng::from_seed(seed),
+            queue: 0,
+            here_at: Moment::START,
+            left: false,
+            voice: Voice::new(config),
+        }
+    }
+
+    fn here(&mut self, now: Moment, out: &mut Outbox<Output>) {
+        if self.left {
+            return;
+        }
+        let config = self.voice.config();
+        self.here_at = now.after(config.here_every());
+        let kind = ErrandKind::Here {
+            name: config.name.clone(),
+            ttl_ms: config.ttl_ms,
+        };
+        self.voice.errand_to_all(&kind, out);
+    }
+
+    fn leave(&mut self, out: &mut Outbox<Output>) {
+        self.left = true;
+        // Twice against loss: there will be no later to repeat it in.
+        self.voice.errand_to_all(&ErrandKind::Leave, out);
+        self.voice.errand_to_all(&ErrandKind::Leave, out);
+    }
+
+    fn status(&self, now: Moment) -> Outcome {
+        let config = self.voice.config();
+        Outcome::Status(ClientStatus {
+            user: config.identity.user_id(),
+            name: config.name.clone(),
+            name_taken: self.voice.is_name_taken(),
+            servers_answering: self.voice.answering(now),
+            servers: u32::try_from(config.servers.len()).unwrap_or(u32::MAX),
+            letters_queued: self.queue,
+        })
+    }
+
+    fn find(&mut self, now: Moment, ticket: Ticket, name: String, out: &mut Outbox<Output>) {
+        let who = if !is_name(&name) {
+            Err(no_such_user(&name))
+        } else if name == self.voice.config().name && !self.voice.is_name_taken() {
+            Err(yourself(&name))
+        } else {
+            let random = &mut self.random;
+            match self
+                .lookups
+                .find(&self.voice, now, ticket, name, random, out)
+            {
+                Ok(()) => return,
+                Err(failure) => Err(failure),
+            }
+        };
+        out.push(Output::Found { ticket, who });
+    }
+
+    fn met(&mut self, now: Moment, contact: &Contact, out: &mut Outbox<Output>) {
+        if is_name(&contact.name) {
+            let at = self.voice.config().calendar.at(now);
+            self.registry.met(contact, at);
+            self.registry.save(out);
+        }
+    }
+
+    fn server_answered(
+        &mut self,
+        now: Moment,
+        from: NodeId,
+        answer: LookupAnswer,
+        out: &mut Outbox<Output>,
+    ) {
+        self.voice.heard(now, from);
+        if self.listing.awaits(answer.nonce) {
+            let (voice, registry) = (&self.voice, &mut self.registry);
+            self.listing
+                .answered(voice, registry, now, from, answer, &mut self.random, out);
+        } else {
+            self.lookups
+                .answered(&self.voice, &mut self.registry, now, from, answer, out);
+        }
+        self.registry.save(out);
+    }
+
+    fn mail_waits(&mut self, now: Moment, from: NodeId, letters: u32, out: &mut Outbox<Output>) {
+        self.voice.heard(now, from);
+        self.mail.waits(&mut self.voice, now, from, letters, out);
+    }
+
+    fn settle(&mut self, now: Moment, wish: WishId, wait_ms: u32, out: &mut Outbox<Output>) {
+        // The servers answer a sign of presence with a word about waiting mail.
+        self.here(now, out);
+        self.mail.settle(&mut self.voice, now, wish, wait_ms, out);
+    }
+
+    fn server_said(&mut self, now: Moment, input: Input, out: &mut Outbox<Output>) {
+        match input {
+            Input::HereAnswered { from, answer } if self.voice.knows(from) => {
+                self.voice.here_answered(now, from, answer);
+            }
+            Input::MailWaiting { from, letters } if self.voice.knows(from) => {
+                self.mail_waits(now, from, letters, out);
+            }
+            Input::LookupAnswered { from, answer } if self.voice.knows(from) => {
+                self.server_answered(now, from, answer, out);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Machine for Presence {
+    type Input = Input;
+    type Output = Output;
+    const NAME: &'static str = "presence";
+
+    fn handle(&mut self, now: Moment, input: Input, out: &mut Outbox<Output>) {
+        match input {
+            Input::PeersWanted(wish) => {
+                let random = &mut self.random;
+                self.listing.wanted(&self.voice, now, wish, random, out);
+            }
+            Input::StatusWanted(wish) => report(wish, self.status(now), out),
+            Input::SettleWanted { wish, wait_ms } => self.settle(now, wish, wait_ms, out),
+            Input::Find { ticket, name } => self.find(now, ticket, name, out),
+            Input::Locate { ticket, user } => {
+                let random = &mut self.random;
+                self.lookups
+                    .locate(&self.voice, now, ticket, user, random, out);
+            }
+            Input::Met(contact) => self.met(now, &contact, out),
+            Input::Missing(user) => {
+                self.registry.missing(user);
+                self.voice.errand_to_all(&ErrandKind::Missing(user), out);
+            }
+            Input::AckMail(letters) => self.mail.took(&mut self.voice, now, &letters, out),
+            Input::Queue(letters) => {
+                self.queue = letters;
+                self.mail.moved(now);
+            }
+            Input::PingHeard { from, nonce } => out.push(Output::Send {
+                to: from,
+                packet: Packet::Pong(nonce),
+            }),
+            Input::Disk { ticket, answer } => self.registry.written(ticket, &answer),
+            Input::Leave => self.leave(out),
+            input @ (Input::HereAnswered { .. }
+            | Input::MailWaiting { .. }
+            | Input::LookupAnswered { .. }) => self.server_said(now, input, out),
+        }
+    }
+
+    fn deadline(&self) -> Option<Moment> {
+        let here = (!self.left).then_some(self.here_at);
+        let asked = earliest(self.lookups.deadline(), self.listing.deadline());
+        let mail = self.mail.deadline(&self.voice, self.queue);
+        earliest(earliest(here, asked), mail)
+    }
+
+    fn on_deadline(&mut self, now: Moment, out: &mut Outbox<Output>) {
+        if now >= self.here_at {
+            self.here(now, out);
+        }
+        self.lookups.tick(&self.voice, &self.registry, now, out);
+        self.listing
+            .tick(&self.voice, &self.registry, now, &mut self.random, out);
+        self.mail.tick(&mut self.voice, self.queue, now, out);
+    }
+}
+
+/// Whether a name may be looked up and remembered. The directory judges more strictly; this keeps
+/// what could break a datagram or a terminal out of the registry.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.len() <= NAME_MAX_BYTES && !name.chars().any(char::is_control)
+}
+
+fn report(wish: WishId, outcome: Outcome, out: &mut Outbox<Output>) {
+    let news = News::Done(Box::new(outcome));
+    out.push(Output::Report(Report { wish, news }));
+}
+
+fn report_busy(wish: WishId, out: &mut Outbox<Output>) {
+    let news = News::Failed(too_many_questions());
+    out.push(Output::Report(Report { wish, news }));
+}
+
+fn too_many_questions() -> Failure {
+    Failure::new(
+        Reason::Busy,
+        "too many questions wait for an answer of the servers",
+        "try again in a moment",
+    )
+}
+
+fn no_such_user(name: &str) -> Failure {
+    Failure::new(
+        Reason::NotFound,
+        // What a person typed may be anything; in a message it has to stay one short line.
+        format!(
+            "no user named {:?}",
+            name.chars().take(NAME_MAX_BYTES).collect::<String>()
+        ),
+        "check the spelling; `pentimento peers` lists who is known",
+    )
+}
+
+fn yourself(name: &str) -> Failure {
+    Failure::new(
+        Reason::Usage,
+        format!("{name} is your own name"),
+        "name another user; `pentimento peers` lists who is known",
+    )
 }

@@ -1,22 +1,47 @@
 //! Pictures in the making: sealed here, hidden by the cloud, checked here before anybody trusts
 //! them; and pictures opened or inspected.
 //!
-//! Draws the content keys. Keeps those of pictures hidden for oneself; the keys of grants belong to
-//! the lease manager. A picture from the cloud counts only after it was opened with its key and
-//! gave back what went in.
+//! Draws the content keys and keeps them on a keyring, so that an owner can open their own
+//! pictures. The key of a grant belongs to the lease manager, and its copy here is the first to go
+//! when the keyring is full. A picture from the cloud counts only after it was opened with its key
+//! and gave back what went in.
+//!
+//! Invariants: nobody is told of a picture whose key is not on disk; a job is answered once, with
+//! its end or with a failure; whatever an edge does not answer in time fails its job.
+
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
 
-use super::edges::{DiskAnswer, DiskOrder, Rights, Ticket, Work, WorkDone};
+use self::job::{Asker, Job, Picture, Step};
+use self::keyring::Keyring;
+use super::edges::{
+    Desk, DiskAnswer, DiskOrder, Record, Rights, Row, Ticket, TicketBook, Work, WorkDone,
+};
+use super::machine::{Machine, Outbox};
 use crate::proto::control::{Failure, Progress, Report, Timings};
 use crate::proto::ids::{RequestId, UserId, WishId};
+use crate::time::Moment;
 
-/// Who we are and bounds.
+mod failures;
+mod job;
+mod keyring;
+mod making;
+#[cfg(test)]
+mod tests;
+
+/// The cloud may take so many steps' time between two signs of progress: the concern that asks it
+/// has deadlines of its own, and this one must not be the shorter.
+const CLOUD_STEPS: u64 = 10;
+
+/// Who we are, timings and bounds.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Who we are.
     pub me: UserId,
-    /// Pictures in the making at the most; further ones are refused as busy.
+    /// Pictures being made, opened or inspected at the most; further ones are refused as busy.
     pub making_max: usize,
     /// Keys kept at the most.
     pub keys_max: usize,
@@ -24,6 +49,24 @@ pub struct Config {
     pub original_max_bytes: usize,
     /// A step that is not answered for so long counts as failed, in milliseconds.
     pub step_ms: u64,
+}
+
+impl Config {
+    /// Timings and bounds for a local network.
+    #[must_use]
+    pub const fn lan(me: UserId) -> Self {
+        Self {
+            me,
+            // Each holds an original and a picture in memory.
+            making_max: 8,
+            // Trying a key costs microseconds: all of them cost less than reading the picture.
+            keys_max: 4_096,
+            // With its cover it still fits one message.
+            original_max_bytes: 32 << 20,
+            // The largest picture on a slow and busy machine.
+            step_ms: 20_000,
+        }
+    }
 }
 
 /// What can happen.
@@ -159,4 +202,168 @@ pub enum Output {
         /// What.
         order: DiskOrder,
     },
+}
+
+/// Pictures in the making, and the keyring.
+pub struct Studio {
+    config: Config,
+    rng: ChaCha20Rng,
+    tickets: TicketBook,
+    keyring: Keyring,
+    /// By the ticket of the step that runs.
+    jobs: BTreeMap<Ticket, Job>,
+    /// Rows that were found damaged or over the bound: deleted at the first call.
+    chores: Vec<Record>,
+}
+
+impl Studio {
+    /// A studio with the keys of `keyring`, the rows of [`super::edges::Table::Keyring`]. `seed`
+    /// must be fresh.
+    #[must_use]
+    pub fn new(config: Config, seed: [u8; 32], keyring: Vec<Row>) -> Self {
+        let mut chores = Vec::new();
+        let keyring = Keyring::new(keyring, config.keys_max, &mut chores);
+        Self {
+            config,
+            rng: ChaCha20Rng::from_seed(seed),
+            tickets: TicketBook::new(Desk::Studio),
+            keyring,
+            jobs: BTreeMap::new(),
+            chores,
+        }
+    }
+
+    fn clean_up(&mut self, out: &mut Outbox<Output>) {
+        if !self.chores.is_empty() {
+            let ticket = self.tickets.draw();
+            let order = DiskOrder::Write(core::mem::take(&mut self.chores));
+            out.push(Output::Disk { ticket, order });
+        }
+    }
+
+    /// Whether there is room for a job; a repeat of one that runs is ignored.
+    fn admits(&self, asker: Asker, out: &mut Outbox<Output>) -> bool {
+        if self.jobs.values().any(|job| job.asker == asker) {
+            return false;
+        }
+        if self.jobs.len() >= self.config.making_max {
+            asker.fail(failures::busy(self.config.making_max), out);
+            return false;
+        }
+        true
+    }
+
+    fn begin(&mut self, now: Moment, asker: Asker, step: Step) -> Ticket {
+        let steps = if matches!(step, Step::Hide(_)) {
+            CLOUD_STEPS
+        } else {
+            1
+        };
+        let ticket = self.tickets.draw();
+        let fails_at = self.fails_at(now, steps);
+        let job = Job {
+            asker,
+            step,
+            fails_at,
+        };
+        self.jobs.insert(ticket, job);
+        ticket
+    }
+
+    fn fails_at(&self, now: Moment, steps: u64) -> Moment {
+        let wait_ms = self.config.step_ms.saturating_mul(steps);
+        now.after(core::time::Duration::from_millis(wait_ms))
+    }
+
+    fn look(
+        &mut self,
+        now: Moment,
+        wish: WishId,
+        step: Step,
+        picture: Bytes,
+        out: &mut Outbox<Output>,
+    ) {
+        let asker = Asker::Person(wish);
+        if !self.admits(asker, out) {
+            return;
+        }
+        let keys = self.keyring.newest_first();
+        let work = match step {
+            Step::Inspect => Work::Inspect { picture, keys },
+            _ => Work::Open { picture, keys },
+        };
+        let ticket = self.begin(now, asker, step);
+        out.push(Output::Work { ticket, work });
+    }
+}
+
+impl Machine for Studio {
+    type Input = Input;
+    type Output = Output;
+    const NAME: &'static str = "studio";
+
+    fn handle(&mut self, now: Moment, input: Input, out: &mut Outbox<Output>) {
+        self.clean_up(out);
+        match input {
+            Input::Make {
+                ticket,
+                rights,
+                original,
+                cover,
+            } => self.make(now, Asker::Concern(ticket), rights, (original, cover), out),
+            Input::HideWanted {
+                wish,
+                name,
+                original,
+                cover,
+            } => self.hide_for_oneself(now, wish, name, (original, cover), out),
+            Input::RevealWanted { wish, picture } => {
+                self.look(now, wish, Step::Reveal, picture, out);
+            }
+            Input::InspectWanted { wish, picture } => {
+                self.look(now, wish, Step::Inspect, picture, out);
+            }
+            Input::Worked { ticket, done } => self.worked(now, ticket, done, out),
+            Input::Progressed { ticket, progress } => self.progressed(now, ticket, progress, out),
+            Input::Hidden {
+                ticket,
+                request,
+                picture,
+                timings,
+            } => {
+                let made = Picture {
+                    request,
+                    picture,
+                    timings,
+                };
+                self.hidden(now, ticket, made, out);
+            }
+            Input::NotHidden { ticket, failure } => {
+                if let Some((asker, _)) = self.take_hidden(ticket) {
+                    asker.fail(failure, out);
+                }
+            }
+            Input::Disk { ticket, answer } => self.kept(ticket, &answer, out),
+        }
+    }
+
+    fn deadline(&self) -> Option<Moment> {
+        if !self.chores.is_empty() {
+            return Some(Moment::START);
+        }
+        self.jobs.values().map(|job| job.fails_at).min()
+    }
+
+    fn on_deadline(&mut self, now: Moment, out: &mut Outbox<Output>) {
+        self.clean_up(out);
+        let late = self.jobs.extract_if(.., |_, job| job.fails_at <= now);
+        for (_, job) in late {
+            let failure = match job.step {
+                Step::Hide(_) => failures::cloud_silent(),
+                Step::Keep(..) => failures::key_not_kept(),
+                _ => failures::work_silent(),
+            };
+            job.asker.fail(failure, out);
+        }
+    }
 }

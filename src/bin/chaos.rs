@@ -1,2 +1,75 @@
-//! x
-fn main() {}
+//! `pentimento-chaos`: runs seeds of the simulator.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use pentimento::cli::failure::BROKEN;
+use pentimento::sim::run::{self, Verdict};
+
+/// Play many clusters in virtual time and check what must hold.
+#[derive(Debug, Parser)]
+#[command(name = "pentimento-chaos", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run seeds one after another
+    Seeds {
+        /// How many
+        #[arg(default_value_t = 200)]
+        count: u64,
+        /// The first one
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+    },
+}
+
+fn main() -> ExitCode {
+    let Command::Seeds { count, from } = Arguments::parse().command;
+    let mut tally = Tally::default();
+    for seed in from..from.saturating_add(count) {
+        tally.add(&run::run(seed));
+    }
+    tally.tell();
+    if tally.broken == 0 { ExitCode::SUCCESS } else { ExitCode::from(BROKEN) }
+}
+
+#[derive(Default)]
+struct Tally {
+    seeds: u64,
+    broken: u64,
+    events: u64,
+    simulated_us: u64,
+}
+
+impl Tally {
+    #[expect(clippy::print_stdout, reason = "this is what the program is asked to print")]
+    fn add(&mut self, verdict: &Verdict) {
+        self.seeds += 1;
+        self.events += verdict.events;
+        self.simulated_us += verdict.simulated_us;
+        if verdict.violations.is_empty() {
+            return;
+        }
+        self.broken += 1;
+        let Verdict { seed, violations, trace, .. } = verdict;
+        for (check, violation) in violations {
+            println!("seed {seed}: {check}: {violation}");
+        }
+        println!("  again: pentimento-chaos seeds 1 --from {seed}   (trace {})", &trace[..16]);
+    }
+
+    #[expect(clippy::print_stdout, reason = "this is what the program is asked to print")]
+    fn tell(&self) {
+        println!(
+            "{} seeds, {} broken, {} events, {:.1} simulated hours",
+            self.seeds,
+            self.broken,
+            self.events,
+            self.simulated_us as f64 / 3.6e9,
+        );
+    }
+}

@@ -117,6 +117,9 @@ pub enum Posted {
     Mailbox,
     /// Only this client has it on disk; it tries on.
     Queued,
+    /// Nobody has it, and it is not tried on: it cannot be sealed, or there is no room or no disk
+    /// to keep it.
+    Lost,
 }
 
 /// How a client node is.

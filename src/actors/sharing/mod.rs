@@ -2,18 +2,47 @@
 //! that is granted.
 //!
 //! Decides who sees previews and who gets how many looks, by the owner's hand or by rules set
-//! beforehand. Ends where a grant exists: from there on the lease manager has it. Every question is
-//! on disk on both sides until it is answered.
+//! beforehand. Ends where a grant exists: from there on the lease manager has it. Never lets a
+//! look be taken, never holds a content key longer than it takes to hand it on.
+//!
+//! Every question is on disk on both sides before it is sent or confirmed, and until it is
+//! answered. Every wish gets exactly one final report. A rule never gives more looks than it names:
+//! they are counted on disk before they are given, and a gift whose end is unknown (a crash, a
+//! lost answer) is never repeated without the owner.
+
+mod answers;
+mod asks;
+mod checks;
+mod dispatch;
+mod duties;
+mod gallery;
+mod jobs;
+mod rows;
+mod rules;
+mod shares;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
 
-use super::edges::{Contact, DiskAnswer, DiskOrder, Rights, Ticket, Work, WorkDone};
+use self::asks::Wait;
+use self::duties::Duty;
+use self::jobs::Job;
+use self::rows::{Ask, Kept, Offer, RuleRow};
+use super::edges::{
+    Contact, Desk, DiskAnswer, DiskOrder, Rights, Row, Ticket, TicketBook, Work, WorkDone,
+};
+use super::machine::{Machine, Outbox, earliest};
 use crate::proto::control::{Failure, Posted, Progress, Report, Rule, Timings};
 use crate::proto::identity::PublicIdentity;
-use crate::proto::ids::{GrantId, LetterId, UserId, WishId};
+use crate::proto::ids::{AskId, GrantId, LetterId, UserId, WishId};
 use crate::proto::lease::AtZero;
 use crate::proto::letter::{ImageRef, Note};
-use crate::time::{Calendar, WallTime};
+use crate::time::{Calendar, Moment, WallTime};
 
 /// Who we are and bounds.
 #[derive(Clone, Debug)]
@@ -28,12 +57,48 @@ pub struct Config {
     pub asks_max: usize,
     /// Rules at the most.
     pub rules_max: usize,
+    /// Pairs of borrower and image whose granted looks are counted, at the most. Beyond them no
+    /// rule gives looks; the owner does.
+    pub totals_max: usize,
+    /// Wishes in the making at the most; further ones are refused as busy. As many notes may be
+    /// on their way to the disk, and half as many questions be granted by rules.
+    pub jobs_max: usize,
     /// How long a peer's gallery is waited for, in milliseconds.
     pub gallery_wait_ms: u64,
-    /// A step that is not answered for so long counts as failed, in milliseconds.
+    /// A step that is not answered for so long counts as failed, in milliseconds. Longer than
+    /// the courier takes to tell how a letter went. Making a picture and delivering it may take
+    /// [`LONG_STEPS`] times as long.
     pub step_ms: u64,
     /// To stamp questions.
     pub calendar: Calendar,
+}
+
+/// Making a picture (or delivering it) may take so many times as long as any other step.
+pub const LONG_STEPS: u64 = 20;
+
+impl Config {
+    /// The configuration for a local network.
+    #[must_use]
+    pub fn lan(me: UserId, name: String, calendar: Calendar) -> Self {
+        Self {
+            me,
+            name,
+            // More than a gallery answer shows, so that it is the letter that limits it.
+            offers_max: 1_000,
+            // A few hundred bytes each: a file of half a megabyte.
+            asks_max: 1_000,
+            rules_max: 1_000,
+            // Sixteen images for each of as many borrowers as there may be questions.
+            totals_max: 16_000,
+            // Each may hold an original in memory.
+            jobs_max: 32,
+            // Three direct attempts each way, with room.
+            gallery_wait_ms: 5_000,
+            // The courier needs its attempts and a round of deposits before it tells.
+            step_ms: 15_000,
+            calendar,
+        }
+    }
 }
 
 /// What can happen.
@@ -261,4 +326,91 @@ pub enum Output {
         /// What.
         order: DiskOrder,
     },
+}
+
+/// The concern.
+#[derive(Debug)]
+pub struct Sharing {
+    config: Config,
+    rng: ChaCha20Rng,
+    tickets: TicketBook,
+    /// By name, which is the order of the gallery.
+    offers: BTreeMap<String, Offer>,
+    asks: BTreeMap<AskId, Ask>,
+    /// Looks granted (or set aside by a rule) for a borrower and an image.
+    totals: BTreeMap<GrantId, u32>,
+    /// By user; none is the rule for everybody else.
+    rules: BTreeMap<Option<UserId>, RuleRow>,
+    /// What was ordered and waits for its answer, by the number of its ticket.
+    jobs: BTreeMap<u64, Job>,
+    /// Wishes that wait for the owner's word.
+    waits: BTreeMap<AskId, Wait>,
+    /// Notes that the courier has not confirmed yet, by their question.
+    posts: BTreeMap<AskId, Duty>,
+    /// Questions that a rule grants, as long as they are not granted.
+    grants: BTreeMap<AskId, Duty>,
+    /// Counts questions in the order of their arrival.
+    last_order: u64,
+}
+
+impl Sharing {
+    /// The concern as its tables left it. Rows that do not decode are passed over.
+    #[must_use]
+    pub fn new(
+        config: Config,
+        seed: [u8; 32],
+        offers: Vec<Row>,
+        asks: Vec<Row>,
+        rules: Vec<Row>,
+    ) -> Self {
+        let mut sharing = Self {
+            config,
+            rng: ChaCha20Rng::from_seed(seed),
+            tickets: TicketBook::new(Desk::Sharing),
+            offers: rows::offers(&offers),
+            asks: BTreeMap::new(),
+            totals: BTreeMap::new(),
+            rules: rows::rules(&rules),
+            jobs: BTreeMap::new(),
+            waits: BTreeMap::new(),
+            posts: BTreeMap::new(),
+            grants: BTreeMap::new(),
+            last_order: 0,
+        };
+        for kept in asks.iter().filter_map(rows::ask_or_total) {
+            match kept {
+                Kept::Ask(ask) => sharing.recall(*ask),
+                Kept::Total(grant, views) => {
+                    sharing.totals.insert(grant, views);
+                }
+            }
+        }
+        sharing
+    }
+}
+
+impl Machine for Sharing {
+    type Input = Input;
+    type Output = Output;
+    const NAME: &'static str = "sharing";
+
+    fn handle(&mut self, now: Moment, input: Input, out: &mut Outbox<Output>) {
+        self.dispatch(now, input, out);
+        self.do_duties(now, out);
+    }
+
+    fn deadline(&self) -> Option<Moment> {
+        let jobs = self.jobs.values().map(|job| job.until);
+        let waits = self.waits.values().map(|wait| wait.until);
+        let duties = self.posts.values().chain(self.grants.values());
+        jobs.chain(waits)
+            .chain(duties.filter_map(|duty| duty.at))
+            .fold(None, |first, next| earliest(first, Some(next)))
+    }
+
+    fn on_deadline(&mut self, now: Moment, out: &mut Outbox<Output>) {
+        self.expire_jobs(now, out);
+        self.expire_waits(now, out);
+        self.do_duties(now, out);
+    }
 }

@@ -1,0 +1,138 @@
+//! Errands: which count, and what they do to names and presence.
+
+use core::time::Duration;
+use std::net::SocketAddr;
+
+use rand_chacha::rand_core::Rng;
+
+use super::register::{Claim, is_valid};
+use super::{Directory, Effect, Output, here_answer};
+use crate::actors::machine::Outbox;
+use crate::crypto::identity::verify_errand;
+use crate::proto::ids::UserId;
+use crate::proto::packet::{Errand, ErrandKind, NameAnswer};
+use crate::time::Moment;
+
+/// An errand's epoch may be so far ahead of our calendar, in milliseconds.
+const AHEAD_MAX_MS: u64 = 24 * 60 * 60 * 1_000;
+
+impl Directory {
+    /// Whether an errand is newer than the last of its user. The number that claimed the user's
+    /// name is on disk, so that an errand before it cannot take the name back after a restart.
+    fn is_fresh(&self, now: Moment, user: UserId, errand: &Errand) -> bool {
+        let number = (errand.epoch, errand.sequence);
+        let claimed = self.register.claim(user).map(|claim| claim.number);
+        let latest = self.config.calendar.at(now).0.saturating_add(AHEAD_MAX_MS);
+        errand.epoch.0 <= latest
+            && self.online.number(user).is_none_or(|last| number > last)
+            && claimed.is_none_or(|last| number > last)
+    }
+
+    /// Takes an errand whose signature is not checked yet.
+    pub(super) fn errand(
+        &mut self,
+        now: Moment,
+        client: SocketAddr,
+        errand: Errand,
+        out: &mut Outbox<Output>,
+    ) {
+        let user = errand.user.user_id();
+        let number = (errand.epoch, errand.sequence);
+        let today = self.config.calendar.at(now);
+        if !self.is_fresh(now, user, &errand)
+            || !verify_errand(&errand)
+            || !self.online.heard(user, number, today)
+        {
+            return;
+        }
+        match &errand.kind {
+            ErrandKind::Here { name, ttl_ms } => {
+                let ttl_ms = u64::from((*ttl_ms).min(self.config.ttl_max_ms));
+                let until = now.after(Duration::from_millis(ttl_ms));
+                self.online.arrive(user, number, client, until);
+                self.probes.cancel(user);
+                out.push(Output::Present { user, client });
+                if self.catch_up.is_done() {
+                    self.claim(now, client, &errand, name, out);
+                }
+            }
+            ErrandKind::Leave => {
+                self.online.leave(user, number);
+                self.probes.cancel(user);
+            }
+            ErrandKind::FetchMail => out.push(Output::FetchMail { user, client }),
+            ErrandKind::AckMail(letters) => out.push(Output::AckMail {
+                user,
+                letters: letters.clone(),
+            }),
+            ErrandKind::Missing(missing) => {
+                if let Some(address) = self.online.address(*missing) {
+                    let nonce = self.rng.next_u64();
+                    self.probes.start(now, *missing, address, nonce);
+                }
+            }
+        }
+    }
+
+    /// Answers a claim, or has it written first. A full directory says `Taken`: the name is not
+    /// to be had.
+    fn claim(
+        &mut self,
+        now: Moment,
+        client: SocketAddr,
+        errand: &Errand,
+        name: &str,
+        out: &mut Outbox<Output>,
+    ) {
+        let user = errand.user.user_id();
+        let answer = if !is_valid(name) {
+            Some(NameAnswer::Invalid)
+        } else if self
+            .register
+            .claim(user)
+            .is_some_and(|own| own.name == name)
+        {
+            Some(self.verdict(user, name))
+        } else if self.register.holder(name).is_some() || !self.has_room(user) {
+            Some(NameAnswer::Taken)
+        } else {
+            None
+        };
+        if let Some(name) = answer {
+            return out.push(here_answer(client, errand.sequence, name));
+        }
+        let under_way = self.journal.waiting().any(|effect| match effect {
+            Effect::Bind { claim, .. } => claim.name == name || claim.identity == errand.user,
+            Effect::Merge { .. } => false,
+        });
+        if !under_way {
+            // Whatever fails from here on, the client's next sign of presence tries again.
+            let _ = self.journal.add(Effect::Bind {
+                claim: Claim {
+                    name: name.to_owned(),
+                    identity: errand.user,
+                    registered_at: self.config.calendar.at(now),
+                    number: (errand.epoch, errand.sequence),
+                },
+                client,
+                sequence: errand.sequence,
+            });
+        }
+    }
+
+    /// Whether a name that a user claims is theirs.
+    pub(super) fn verdict(&self, user: UserId, name: &str) -> NameAnswer {
+        if self.register.holder(name) == Some(user) {
+            NameAnswer::Yours
+        } else {
+            NameAnswer::Taken
+        }
+    }
+
+    fn has_room(&self, user: UserId) -> bool {
+        let waiting = self.journal.waiting();
+        let binds = waiting.filter(|effect| matches!(effect, Effect::Bind { .. }));
+        self.register.claim(user).is_some()
+            || self.register.count() + binds.count() < self.config.names_max
+    }
+}

@@ -1,0 +1,167 @@
+//! Answers from elsewhere in the node, and what time brings.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::super::edges::{Ticket, WorkDone};
+use super::jobs::Job;
+use super::storing::not_opened;
+use super::viewing::Claim;
+use super::{ATTEND_MAX, LeaseManager, Output, STAGGER_MS, borrower, failures, naming, owner};
+use crate::actors::machine::Outbox;
+use crate::proto::control::{Failure, Lease, Outcome, Posted};
+use crate::time::Moment;
+
+impl LeaseManager {
+    pub(super) fn leases(&self) -> Vec<Lease> {
+        let given = self.given.values().map(|given| Lease {
+            grant: given.id(),
+            name: given.grant.name.clone(),
+            ours: true,
+            peer: given.to.name.clone(),
+            terms: given.terms(),
+            at_zero: given.grant.at_zero,
+            delivered: given.delivered,
+            file: None,
+        });
+        let received = self.received.values().map(|lease| Lease {
+            grant: lease.grant.grant,
+            name: lease.grant.name.clone(),
+            ours: false,
+            peer: lease.grant.owner_name.clone(),
+            terms: lease.terms.clone(),
+            at_zero: lease.grant.at_zero,
+            delivered: lease.has_file(),
+            file: lease.has_file().then(|| lease.picture_file().name),
+        });
+        given.chain(received).collect()
+    }
+
+    pub(super) fn ledger(&self, lease: Option<String>) -> Result<Outcome, Failure> {
+        let all = self.given.values().map(owner::named);
+        let all = all.chain(self.received.values().map(borrower::named));
+        let grant = lease.map(|lease| naming::find(&lease, all)).transpose()?;
+        Ok(Outcome::Ledger(self.log.of(grant)))
+    }
+
+    pub(super) fn located(
+        &mut self,
+        now: Moment,
+        ticket: Ticket,
+        address: Option<SocketAddr>,
+        out: &mut Outbox<Output>,
+    ) {
+        match self.jobs.take(ticket) {
+            Some(Job::LocateBorrower { grant, asked }) => {
+                self.borrower_located(now, grant, asked, address, out);
+            }
+            Some(Job::LocateOwner(grant)) => self.owner_located(grant, address, out),
+            _ => {}
+        }
+    }
+
+    pub(super) fn posted(
+        &mut self,
+        now: Moment,
+        ticket: Ticket,
+        how: Posted,
+        out: &mut Outbox<Output>,
+    ) {
+        match self.jobs.take(ticket) {
+            Some(Job::PostGrant(grant)) => self.grant_posted(now, grant, out),
+            Some(Job::PostChange {
+                grant,
+                sequence,
+                asker,
+            }) => {
+                self.change_posted(now, grant, sequence, out);
+                self.change_told(grant, asker, how, out);
+            }
+            Some(Job::PostReport(grant, count)) => self.report_posted(now, grant, count, out),
+            _ => {}
+        }
+    }
+
+    pub(super) fn worked(
+        &mut self,
+        now: Moment,
+        ticket: Ticket,
+        worked: WorkDone,
+        out: &mut Outbox<Output>,
+    ) {
+        match self.jobs.take(ticket) {
+            Some(Job::OpenView(grant, view)) => self.view_worked(now, (grant, view), worked, out),
+            Some(Job::EmptySpent(grant)) => self.spent_worked(now, grant, worked, out),
+            _ => {}
+        }
+    }
+
+    pub(super) fn expired(&mut self, now: Moment, job: Job, out: &mut Outbox<Output>) {
+        match job {
+            Job::Write { keys, then, .. } => self.write(now, keys, then, out),
+            Job::KeepHidden(mut opening) => {
+                opening.tries += 1;
+                if opening.tries < self.config.attempts {
+                    self.keep_hidden(now, opening, out);
+                } else {
+                    not_opened(opening.ticket, "no answer", out);
+                }
+            }
+            // It is on our disk, and is posted again when it is due.
+            Job::PostChange { grant, asker, .. } => {
+                self.change_told(grant, asker, Posted::Queued, out);
+            }
+            // What these were for is begun again when it is due, or let go with its claim.
+            _ => {}
+        }
+    }
+
+    pub(super) fn attend(&mut self, now: Moment, out: &mut Outbox<Output>) {
+        let stagger = Duration::from_millis(STAGGER_MS);
+        let (mut place, mut later) = (0, now);
+        let mut is_now = |due_at: &mut Moment| {
+            place += 1;
+            if place > ATTEND_MAX {
+                if place % ATTEND_MAX == 1 {
+                    later = later.after(stagger);
+                }
+                *due_at = later;
+            }
+            place <= ATTEND_MAX
+        };
+        let mut given = Vec::new();
+        for lease in self.given.values_mut() {
+            if lease.run.due_at <= now && lease.is_due() && is_now(&mut lease.run.due_at) {
+                given.push(lease.id());
+            }
+        }
+        let mut received = Vec::new();
+        for lease in self.received.values_mut() {
+            if lease.run.due_at <= now && lease.is_due() && is_now(&mut lease.run.due_at) {
+                received.push(lease.grant.grant);
+            }
+        }
+        for grant in given {
+            self.attend_given(now, grant, out);
+        }
+        for grant in received {
+            self.attend_received(now, grant, out);
+        }
+    }
+
+    pub(super) fn waited(&mut self, now: Moment, out: &mut Outbox<Output>) {
+        let late = |claim: &Claim| claim.until <= now;
+        let claims = self.claims.iter().filter(|(_, claim)| late(claim));
+        for grant in claims.map(|(grant, _)| *grant).collect::<Vec<_>>() {
+            self.fail_view(now, grant, failures::too_slow(), out);
+        }
+        for given in self.given.values_mut() {
+            if given.run.waiting.is_some_and(|(_, until)| until <= now)
+                && let Some((ticket, _)) = given.run.waiting.take()
+            {
+                let opened = Ok(given.delivered);
+                out.push(Output::GrantOpened { ticket, opened });
+            }
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! What the borrower's half does: takes grants, pictures and changes, empties, reports.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use rand_chacha::rand_core::Rng;
+
+use super::super::edges::{DiskAnswer, DiskFault, DiskOrder, Work, WorkDone, WorkFault};
+use super::jobs::{Job, RowKey, Then, is_emptying};
+use super::naming::Named;
+use super::received::{FileState, Received, is_sound};
+use super::{LeaseManager, Output};
+use crate::actors::machine::Outbox;
+use crate::proto::identity::PublicIdentity;
+use crate::proto::ids::{GrantId, LetterId};
+use crate::proto::lease::{Adjust, LogEntry, LogEvent};
+use crate::proto::letter::{Grant, Note};
+use crate::time::Moment;
+
+impl LeaseManager {
+    /// A grant that is not taken now is not confirmed either: its letter comes again.
+    pub(super) fn take_grant(
+        &mut self,
+        now: Moment,
+        letter: LetterId,
+        from: PublicIdentity,
+        grant: Grant,
+        out: &mut Outbox<Output>,
+    ) {
+        if !is_sound(&grant, from.user_id(), self.config.me) {
+            out.push(Output::Kept(letter));
+            return;
+        }
+        let (id, due) = (grant.grant, self.due_end(now));
+        let views = grant.views;
+        let entry = LogEntry {
+            at: grant.granted_at,
+            event: LogEvent::Granted { views },
+        };
+        let is_claimed = self.claims.contains_key(&id);
+        let is_full = self.is_full();
+        match self.received.get_mut(&id) {
+            Some(old) if old.grant.granted_at < grant.granted_at => {
+                if is_claimed || old.is_full() {
+                    return;
+                }
+                old.replace(grant);
+                old.run.due_at = due;
+                let old_orders = |job: &Job| {
+                    is_emptying(job, id) || matches!(job, Job::KeepReceived(of) if *of == id)
+                };
+                self.jobs.drop_where(old_orders);
+            }
+            // Repeated, or one that a newer grant has overtaken: it stands in the log, no more.
+            Some(_) => {}
+            None if is_full => return,
+            None => {
+                let mut fresh = Received::new(from, grant);
+                fresh.run.due_at = due;
+                self.received.insert(id, fresh);
+            }
+        }
+        let mut keys = self.log.insert(id, entry);
+        keys.push(RowKey::Received(id));
+        self.store(now, keys, vec![Then::Keep(letter)], out);
+        self.settle(now, id, out);
+    }
+
+    /// A change of a grant that we do not have is dropped: the owner tells all changes again when
+    /// the grant is reported.
+    pub(super) fn take_change(
+        &mut self,
+        now: Moment,
+        letter: LetterId,
+        from: PublicIdentity,
+        (adjust, key): (Adjust, [u8; 32]),
+        out: &mut Outbox<Output>,
+    ) {
+        let (id, due) = (adjust.grant, self.due_end(now));
+        let Some(lease) = self
+            .received
+            .get_mut(&id)
+            .filter(|lease| lease.owner == from)
+        else {
+            out.push(Output::Kept(letter));
+            return;
+        };
+        if lease.is_full() {
+            return;
+        }
+        let was_ended = lease.key.is_none();
+        let Some(entries) = lease.adjust(adjust, &key) else {
+            out.push(Output::Kept(letter));
+            return;
+        };
+        if was_ended && lease.key.is_some() {
+            lease.run.due_at = due;
+            self.jobs.drop_where(|job| is_emptying(job, id));
+        }
+        let mut keys = vec![RowKey::Received(id)];
+        for entry in entries {
+            keys.extend(self.log.insert(id, entry));
+        }
+        self.store(now, keys, vec![Then::Keep(letter)], out);
+        self.settle(now, id, out);
+    }
+
+    pub(super) fn picture_arrived(
+        &mut self,
+        now: Moment,
+        id: GrantId,
+        picture: Bytes,
+        out: &mut Outbox<Output>,
+    ) {
+        let Some(lease) = self.received.get(&id).filter(|lease| lease.is_wanting()) else {
+            return;
+        };
+        let is_here = |job: &Job| matches!(job, Job::KeepReceived(of) if *of == id);
+        if self.jobs.any(is_here) || !lease.is_picture(&picture) {
+            return;
+        }
+        let order = DiskOrder::Keep(lease.picture_file(), picture);
+        let ticket = self.jobs.add(self.step_end(now), Job::KeepReceived(id));
+        out.push(Output::Disk { ticket, order });
+    }
+
+    pub(super) fn picture_kept(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
+        let at = self.config.calendar.at(now);
+        let Some(lease) = self.received.get_mut(&id) else {
+            return;
+        };
+        if lease.file != FileState::Missing {
+            return;
+        }
+        lease.file = FileState::Here;
+        let event = LogEvent::Received;
+        self.record(now, id, LogEntry { at, event }, Vec::new(), out);
+        self.settle(now, id, out);
+    }
+
+    /// Writes an event of a received lease together with its row.
+    pub(super) fn record(
+        &mut self,
+        now: Moment,
+        id: GrantId,
+        entry: LogEntry,
+        then: Vec<Then>,
+        out: &mut Outbox<Output>,
+    ) {
+        if let Some(lease) = self.received.get_mut(&id) {
+            lease.note(entry);
+        }
+        let mut keys = self.log.insert(id, entry);
+        keys.push(RowKey::Received(id));
+        self.store(now, keys, then, out);
+    }
+
+    /// When no look is left and none is open: destroys the key, then deals with the file.
+    pub(super) fn settle(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
+        if self.claims.contains_key(&id) {
+            return;
+        }
+        let Some(lease) = self.received.get_mut(&id) else {
+            return;
+        };
+        if !lease.is_ending() || lease.file == FileState::Emptying {
+            return;
+        }
+        lease.erase_key();
+        if lease.file == FileState::Missing {
+            self.jobs
+                .drop_where(|job| matches!(job, Job::KeepReceived(of) if *of == id));
+            self.emptied(now, id, FileState::Gone, out);
+            return;
+        }
+        let due = self.due_end(now);
+        if let Some(lease) = self.received.get_mut(&id) {
+            lease.file = FileState::Emptying;
+            lease.run.tries = 0;
+            lease.run.due_at = due;
+        }
+        self.store(now, vec![RowKey::Received(id)], vec![Then::Empty(id)], out);
+    }
+
+    /// Begins, or begins again, to empty the picture of a lease whose key is gone.
+    pub(super) fn empty(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
+        let attempts = self.config.attempts;
+        let Some(lease) = self.received.get(&id) else {
+            return;
+        };
+        if lease.file != FileState::Emptying || self.jobs.any(|job| is_emptying(job, id)) {
+            return;
+        }
+        let file = lease.picture_file();
+        let (order, job) = if lease.is_deleted_at_zero() || lease.run.tries >= attempts {
+            (DiskOrder::Delete(file), Job::DeleteSpent(id))
+        } else {
+            (DiskOrder::Read(file), Job::ReadSpent(id))
+        };
+        let ticket = self.jobs.add(self.step_end(now), job);
+        out.push(Output::Disk { ticket, order });
+    }
+
+    pub(super) fn spent_read(
+        &mut self,
+        now: Moment,
+        id: GrantId,
+        answer: DiskAnswer,
+        out: &mut Outbox<Output>,
+    ) {
+        let picture = match answer {
+            DiskAnswer::Read(picture) => picture,
+            DiskAnswer::Failed(DiskFault::Missing) => {
+                self.emptied(now, id, FileState::Gone, out);
+                return;
+            }
+            DiskAnswer::Failed(_) | DiskAnswer::Written => {
+                self.try_later(id, 1);
+                return;
+            }
+        };
+        let Some(lease) = self.received.get(&id) else {
+            return;
+        };
+        let cover = lease.grant.cover;
+        let mut fill_seed = [0; 32];
+        self.rng.fill_bytes(&mut fill_seed);
+        let ticket = self.jobs.add(self.step_end(now), Job::EmptySpent(id));
+        let work = Work::Empty {
+            picture,
+            cover,
+            fill_seed,
+        };
+        out.push(Output::Work { ticket, work });
+    }
+
+    pub(super) fn spent_worked(
+        &mut self,
+        now: Moment,
+        id: GrantId,
+        worked: WorkDone,
+        out: &mut Outbox<Output>,
+    ) {
+        match worked {
+            WorkDone::Emptied(picture) => {
+                let Some(lease) = self.received.get(&id) else {
+                    return;
+                };
+                let order = DiskOrder::Keep(lease.picture_file(), picture);
+                let ticket = self.jobs.add(self.step_end(now), Job::KeepEmptied(id));
+                out.push(Output::Disk { ticket, order });
+            }
+            WorkDone::Failed(WorkFault::Busy) => self.try_later(id, 0),
+            WorkDone::Failed(WorkFault::Crashed) => self.try_later(id, 1),
+            // What cannot be emptied is deleted: nothing may be left inside.
+            _ => {
+                self.try_later(id, self.config.attempts);
+                self.empty(now, id, out);
+            }
+        }
+    }
+
+    fn try_later(&mut self, id: GrantId, tries: u32) {
+        if let Some(lease) = self.received.get_mut(&id) {
+            lease.run.tries = lease.run.tries.saturating_add(tries);
+        }
+    }
+
+    /// The file is dealt with: the lease is spent.
+    pub(super) fn emptied(
+        &mut self,
+        now: Moment,
+        id: GrantId,
+        file: FileState,
+        out: &mut Outbox<Output>,
+    ) {
+        let at = self.config.calendar.at(now);
+        let Some(lease) = self.received.get_mut(&id) else {
+            return;
+        };
+        if !lease.is_ending() {
+            return;
+        }
+        lease.file = file;
+        let event = LogEvent::Spent;
+        self.record(now, id, LogEntry { at, event }, Vec::new(), out);
+    }
+
+    /// Reports what is durable and not reported, one letter at a time.
+    pub(super) fn post_report(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
+        if self
+            .jobs
+            .any(|job| matches!(job, Job::PostReport(of, _) if *of == id))
+        {
+            return;
+        }
+        let Some(lease) = self.received.get(&id) else {
+            return;
+        };
+        let Some((entries, count)) = lease.report() else {
+            return;
+        };
+        let to = lease.owner;
+        let ticket = self
+            .jobs
+            .add(self.step_end(now), Job::PostReport(id, count));
+        let note = Note::Report { grant: id, entries };
+        out.push(Output::Post { ticket, to, note });
+    }
+
+    pub(super) fn report_posted(
+        &mut self,
+        now: Moment,
+        id: GrantId,
+        count: usize,
+        out: &mut Outbox<Output>,
+    ) {
+        if let Some(lease) = self.received.get_mut(&id) {
+            lease.reported(count);
+            self.store(now, vec![RowKey::Received(id)], Vec::new(), out);
+        }
+    }
+
+    /// Does again what is due with a grant that we received.
+    pub(super) fn attend_received(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
+        let due = self.due_end(now);
+        let Some(lease) = self.received.get_mut(&id) else {
+            return;
+        };
+        lease.run.due_at = due;
+        let is_wanting = lease.is_wanting();
+        let user = lease.owner.user_id();
+        self.post_report(now, id, out);
+        self.settle(now, id, out);
+        self.empty_if_stored(now, id, out);
+        let is_here = |job: &Job| matches!(job, Job::KeepReceived(of) if *of == id);
+        if is_wanting && !self.jobs.any(is_here) {
+            let ticket = self.jobs.add(self.step_end(now), Job::LocateOwner(id));
+            out.push(Output::Locate { ticket, user });
+        }
+    }
+
+    /// Goes on emptying, unless the loss of the key is still being written.
+    fn empty_if_stored(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
+        let key = RowKey::Received(id);
+        let is_writing = |job: &Job| matches!(job, Job::Write { keys, .. } if keys.contains(&key));
+        if !self.dirty.contains(&key) && !self.jobs.any(is_writing) {
+            self.empty(now, id, out);
+        }
+    }
+
+    pub(super) fn owner_located(
+        &mut self,
+        id: GrantId,
+        address: Option<SocketAddr>,
+        out: &mut Outbox<Output>,
+    ) {
+        let Some(lease) = self.received.get(&id).filter(|lease| lease.is_wanting()) else {
+            return;
+        };
+        if address.is_some() {
+            let (to, note) = (lease.owner, Note::PictureAsk(id));
+            let ticket = self.jobs.draw();
+            out.push(Output::Post { ticket, to, note });
+        }
+    }
+}
+
+/// How a person points at a grant that we received.
+pub(super) fn named(lease: &Received) -> Named<'_> {
+    Named {
+        grant: lease.grant.grant,
+        peer: &lease.grant.owner_name,
+        image: &lease.grant.name,
+    }
+}

@@ -1,0 +1,263 @@
+//! The owner's half: grants that we gave.
+//!
+//! The borrower decides what is used; we decide what is granted. A change may reach the borrower
+//! after looks that we have not heard of yet, and how it works out depends on them. So a change
+//! waits here until the borrower reports it, and the report tells how many looks were used when it
+//! was applied: then both sides have computed the same numbers.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::edges::{Contact, Ticket};
+use crate::proto::ids::GrantId;
+use crate::proto::lease::{Adjust, Change, HELD_MAX, LogEntry, LogEvent, Terms};
+use crate::proto::letter::Grant;
+use crate::proto::limits::VIEWS_MAX;
+use crate::time::{Moment, WallTime};
+
+/// A change that the borrower has not reported as applied, or not all before it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct PendingChange {
+    pub(super) adjust: Adjust,
+    /// Looks used when the borrower applied it; none if not reported yet.
+    pub(super) used: Option<u32>,
+    /// Whether its letter is with the courier.
+    pub(super) posted: bool,
+}
+
+/// What a restart may forget.
+#[derive(Clone, Default)]
+pub(super) struct GivenRun {
+    /// Whether the row is on disk, and up to which change.
+    pub(super) stored: Option<u32>,
+    /// The picture is on its way until then at the latest.
+    pub(super) sending: Option<Moment>,
+    /// Attempts to deliver since the borrower came online.
+    pub(super) tries: u32,
+    /// Who waits for the delivery, until when.
+    pub(super) waiting: Option<(Ticket, Moment)>,
+    /// Next time to see what is due.
+    pub(super) due_at: Moment,
+}
+
+/// A grant that we gave, as it is on disk.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Given {
+    pub(super) to: Contact,
+    pub(super) grant: Grant,
+    /// With all changes that the borrower has reported.
+    base: Terms,
+    /// The others, in order; at most [`HELD_MAX`], so that the borrower can hold them.
+    pub(super) pending: Vec<PendingChange>,
+    /// Looks used, as reported.
+    used: u32,
+    /// More than this was never granted, whatever the order of looks and changes.
+    most: u32,
+    /// Our last stamp on this grant; later ones are larger.
+    last_at: WallTime,
+    /// Whether the letter with the grant is with the courier.
+    pub(super) announced: bool,
+    /// Whether the borrower has reported that the grant is theirs.
+    accepted: bool,
+    /// Whether the borrower has reported that the picture is on their disk.
+    pub(super) delivered: bool,
+    #[serde(skip)]
+    pub(super) run: GivenRun,
+}
+
+impl Given {
+    pub(super) fn new(to: Contact, grant: Grant) -> Self {
+        Self {
+            base: Terms::new(grant.views),
+            most: grant.views,
+            last_at: grant.granted_at,
+            to,
+            grant,
+            pending: Vec::new(),
+            used: 0,
+            announced: false,
+            accepted: false,
+            delivered: false,
+            run: GivenRun::default(),
+        }
+    }
+
+    /// The terms as far as we know: exact once the borrower has reported every change.
+    pub(super) fn terms(&self) -> Terms {
+        let mut terms = self.base.clone();
+        for pending in &self.pending {
+            terms.used = pending.used.unwrap_or(self.used);
+            apply(&mut terms, pending.adjust);
+        }
+        terms.used = self.used;
+        terms.granted = terms.granted.max(terms.used);
+        terms
+    }
+
+    /// The first stamp that is later than all that we gave to this grant.
+    pub(super) fn next_at(&self, now: WallTime) -> WallTime {
+        now.max(WallTime(self.last_at.0.saturating_add(1)))
+    }
+
+    /// Makes a change. None if too many wait for the borrower.
+    pub(super) fn change(&mut self, change: Change, now: WallTime) -> Option<u32> {
+        if self.pending.len() >= HELD_MAX {
+            return None;
+        }
+        let owner_sequence = self.last_sequence().checked_add(1)?;
+        self.last_at = self.next_at(now);
+        self.most = match change {
+            Change::Set(views) => self.most.max(views),
+            Change::Add(views) => self.most.saturating_add(views),
+            Change::Sub(_) | Change::Revoke => self.most,
+        };
+        self.pending.push(PendingChange {
+            adjust: Adjust {
+                grant: self.grant.grant,
+                owner_sequence,
+                change,
+                at: self.last_at,
+            },
+            used: None,
+            posted: false,
+        });
+        Some(owner_sequence)
+    }
+
+    /// Takes back a change, and those after it, that could not be written.
+    pub(super) fn take_back(&mut self, sequence: u32) {
+        if self.run.stored.is_none_or(|stored| stored < sequence) {
+            self.pending
+                .retain(|pending| pending.adjust.owner_sequence < sequence);
+        }
+    }
+
+    /// The last change that we made.
+    pub(super) fn last_sequence(&self) -> u32 {
+        self.pending
+            .last()
+            .map_or(self.base.applied, |last| last.adjust.owner_sequence)
+    }
+
+    /// Whether a change would grant more than any grant may.
+    pub(super) fn is_excessive(&self, change: Change) -> bool {
+        match change {
+            Change::Set(views) => views > VIEWS_MAX,
+            Change::Add(views) => self.terms().granted.saturating_add(views) > VIEWS_MAX,
+            Change::Sub(_) | Change::Revoke => false,
+        }
+    }
+
+    /// Learns from a report, which names the grant it speaks of by the entry of its granting. Old
+    /// reports, repeated and reordered ones do no harm.
+    pub(super) fn learn(&mut self, entries: &[LogEntry]) {
+        let mut is_current = false;
+        let mut used = 0;
+        for entry in entries {
+            match entry.event {
+                LogEvent::Granted { .. } => {
+                    is_current = entry.at == self.grant.granted_at;
+                    used = 0;
+                    self.accept(is_current);
+                }
+                _ if !is_current => {}
+                LogEvent::Received => self.delivered = true,
+                LogEvent::Viewed { ordinal, .. } if ordinal <= self.most => {
+                    used = used.max(ordinal);
+                    self.used = self.used.max(ordinal);
+                }
+                LogEvent::Adjusted {
+                    owner_sequence,
+                    change,
+                } => self.confirm(owner_sequence, change, used),
+                LogEvent::Viewed { .. } | LogEvent::Spent => {}
+            }
+        }
+        let confirmed = self
+            .pending
+            .iter()
+            .take_while(|pending| pending.used.is_some())
+            .count();
+        for pending in self.pending.drain(..confirmed) {
+            self.base.used = pending.used.unwrap_or_default();
+            apply(&mut self.base, pending.adjust);
+        }
+    }
+
+    /// A borrower drops changes of a grant that they do not have yet, so all are told again.
+    fn accept(&mut self, is_current: bool) {
+        if is_current && !self.accepted {
+            self.accepted = true;
+            for pending in &mut self.pending {
+                pending.posted = false;
+            }
+            self.run.due_at = Moment::START;
+        }
+    }
+
+    fn confirm(&mut self, sequence: u32, change: Change, used: u32) {
+        let found = self.pending.iter_mut().find(|pending| {
+            pending.adjust.owner_sequence == sequence && pending.adjust.change == change
+        });
+        if let Some(pending) = found {
+            pending.posted = true;
+            pending.used.get_or_insert(used);
+        }
+    }
+
+    /// Whether an entry that the borrower reports may stand in our log.
+    pub(super) fn may_log(&self, entry: &LogEntry) -> bool {
+        match entry.event {
+            // We wrote these ourselves; the borrower only repeats them.
+            LogEvent::Granted { .. } => false,
+            LogEvent::Viewed { ordinal, .. } => (1..=VIEWS_MAX).contains(&ordinal),
+            LogEvent::Received | LogEvent::Adjusted { .. } | LogEvent::Spent => true,
+        }
+    }
+
+    /// Whether the picture is still to be delivered.
+    pub(super) fn is_to_deliver(&self) -> bool {
+        !self.delivered && self.terms().left() > 0
+    }
+
+    /// The first change on disk whose letter is not with the courier.
+    pub(super) fn unposted(&self) -> impl Iterator<Item = u32> + '_ {
+        let stored = self.run.stored.unwrap_or_default();
+        self.pending
+            .iter()
+            .filter(|pending| !pending.posted)
+            .map(|pending| pending.adjust.owner_sequence)
+            .filter(move |sequence| *sequence <= stored)
+    }
+
+    /// Whether something is to be done again and again until it is done.
+    pub(super) fn is_due(&self) -> bool {
+        self.run.stored.is_some()
+            && (!self.announced || self.unposted().next().is_some() || self.is_to_deliver())
+    }
+
+    /// Whether nothing more will come of it, so that it may give way to a new grant.
+    pub(super) fn is_finished(&self) -> bool {
+        self.pending.is_empty() && self.terms().left() == 0
+    }
+
+    /// The entry of its granting.
+    pub(super) const fn granted_entry(&self) -> LogEntry {
+        LogEntry {
+            at: self.grant.granted_at,
+            event: LogEvent::Granted {
+                views: self.grant.views,
+            },
+        }
+    }
+
+    /// Its name.
+    pub(super) const fn id(&self) -> GrantId {
+        self.grant.grant
+    }
+}
+
+/// Applies a change as the borrower does, who may have counted a look over an earlier one.
+fn apply(terms: &mut Terms, adjust: Adjust) {
+    terms.granted = terms.granted.max(terms.used);
+    terms.adjust(adjust);
+}

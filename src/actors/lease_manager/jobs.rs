@@ -1,0 +1,183 @@
+//! What is ordered and not answered yet: rows being written, letters, files, work.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use super::super::edges::{Contact, Desk, Ticket, TicketBook};
+use super::given::Given;
+use crate::proto::ids::{GrantId, LetterId, ViewId, WishId};
+use crate::proto::lease::LogEntry;
+use crate::proto::letter::Grant;
+use crate::time::Moment;
+
+/// A row of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum RowKey {
+    /// A grant that we gave.
+    Given(GrantId),
+    /// A grant that we received.
+    Received(GrantId),
+    /// A log entry.
+    Log(GrantId, LogEntry),
+}
+
+/// A grant that is being opened.
+pub(super) struct Opening {
+    pub(super) ticket: Ticket,
+    pub(super) to: Contact,
+    pub(super) grant: Grant,
+    pub(super) picture: Bytes,
+    pub(super) tries: u32,
+}
+
+/// Who is told of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// A person.
+    Wish(WishId),
+    /// Another concern.
+    Desk(Ticket),
+    /// Nobody: it is a repetition.
+    Nobody,
+}
+
+/// What follows when rows are durable.
+pub(super) enum Then {
+    /// Confirm a letter.
+    Keep(LetterId),
+    /// Tell the borrower of a new grant; `old` comes back if the rows cannot be written.
+    Announce {
+        grant: GrantId,
+        ticket: Ticket,
+        old: Option<Box<Given>>,
+    },
+    /// Tell the borrower of a change.
+    PostChange {
+        grant: GrantId,
+        sequence: u32,
+        asker: Asker,
+    },
+    /// Tell who opened the grant that the picture has arrived.
+    Delivered(Ticket),
+    /// A claim is durable: read the picture.
+    ReadView(GrantId, ViewId),
+    /// A look is counted.
+    Counted {
+        wish: WishId,
+        ordinal: u32,
+        left: u32,
+    },
+    /// The key is gone for good: replace the picture.
+    Empty(GrantId),
+}
+
+/// Something that was ordered.
+pub(super) enum Job {
+    /// Rows being written.
+    Write {
+        keys: BTreeSet<RowKey>,
+        marks: Vec<(RowKey, u64)>,
+        then: Vec<Then>,
+    },
+    /// The picture of a grant being opened is on its way to the disk.
+    KeepHidden(Box<Opening>),
+    /// A letter with a grant.
+    PostGrant(GrantId),
+    /// A letter with a change.
+    PostChange {
+        grant: GrantId,
+        sequence: u32,
+        asker: Asker,
+    },
+    /// A letter with so many unreported entries.
+    PostReport(GrantId, usize),
+    /// Where is the borrower? `asked`: they asked for the picture themselves.
+    LocateBorrower { grant: GrantId, asked: bool },
+    /// Where is the owner?
+    LocateOwner(GrantId),
+    /// The picture is read, to be sent.
+    ReadHidden(GrantId, SocketAddr),
+    /// A received picture is on its way to the disk.
+    KeepReceived(GrantId),
+    /// The picture of a look is read.
+    ReadView(GrantId, ViewId),
+    /// The picture of a look is opened.
+    OpenView(GrantId, ViewId),
+    /// A used-up picture is read.
+    ReadSpent(GrantId),
+    /// A used-up picture is emptied.
+    EmptySpent(GrantId),
+    /// An emptied picture replaces the used-up one.
+    KeepEmptied(GrantId),
+    /// A used-up picture is deleted.
+    DeleteSpent(GrantId),
+}
+
+/// Orders by ticket number, each with the moment after which no answer is expected.
+pub(super) struct Jobs {
+    book: TicketBook,
+    open: BTreeMap<u64, (Moment, Job)>,
+}
+
+impl Jobs {
+    pub(super) const fn new() -> Self {
+        Self {
+            book: TicketBook::new(Desk::LeaseManager),
+            open: BTreeMap::new(),
+        }
+    }
+
+    /// A ticket whose answer nobody waits for.
+    pub(super) const fn draw(&mut self) -> Ticket {
+        self.book.draw()
+    }
+
+    pub(super) fn add(&mut self, expires: Moment, job: Job) -> Ticket {
+        let ticket = self.book.draw();
+        self.open.insert(ticket.number, (expires, job));
+        ticket
+    }
+
+    pub(super) fn take(&mut self, ticket: Ticket) -> Option<Job> {
+        if ticket.desk != Desk::LeaseManager {
+            return None;
+        }
+        self.open.remove(&ticket.number).map(|(_, job)| job)
+    }
+
+    pub(super) fn any(&self, is_wanted: impl Fn(&Job) -> bool) -> bool {
+        self.open.values().any(|(_, job)| is_wanted(job))
+    }
+
+    pub(super) fn drop_where(&mut self, is_wanted: impl Fn(&Job) -> bool) {
+        self.open.retain(|_, (_, job)| !is_wanted(job));
+    }
+
+    pub(super) fn deadline(&self) -> Option<Moment> {
+        self.open.values().map(|(expires, _)| *expires).min()
+    }
+
+    pub(super) fn expired(&mut self, now: Moment) -> Vec<Job> {
+        let due = |(expires, _): &(Moment, Job)| *expires <= now;
+        let numbers: Vec<u64> = self
+            .open
+            .iter()
+            .filter(|(_, entry)| due(entry))
+            .map(|(number, _)| *number)
+            .collect();
+        numbers
+            .iter()
+            .filter_map(|number| self.open.remove(number))
+            .map(|(_, job)| job)
+            .collect()
+    }
+}
+
+/// Whether an order belongs to the emptying of this grant's picture.
+pub(super) fn is_emptying(job: &Job, grant: GrantId) -> bool {
+    matches!(job,
+        Job::ReadSpent(of) | Job::EmptySpent(of) | Job::KeepEmptied(of) | Job::DeleteSpent(of)
+        if *of == grant)
+}

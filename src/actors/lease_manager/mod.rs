@@ -1,0 +1,489 @@
+//! Grants, given and received: looks left, pictures to deliver and to open, changes, and the log.
+//!
+//! A look is claimed, shown, committed: the claim is durable before the picture opens, the look is
+//! counted when the picture was shown, and a claim that was never shown is let go. Changes come in
+//! the owner's order and are applied exactly once. At zero the key is destroyed and the file
+//! replaced by its cover (or deleted); a later change that gives looks brings the key again. Each
+//! event is logged once, on the side where it happened, and carried to the other: the owner logs
+//! the granting; the borrower logs the rest, a change when it is applied, and reports it.
+//!
+//! Invariants: used never exceeds granted; nothing leaves this node that is not durable here; of
+//! two grants of one name only the newer counts, and changes and reports of the older do nothing
+//! to it.
+
+mod attending;
+mod borrower;
+mod changing;
+mod failures;
+mod given;
+mod jobs;
+mod log;
+mod naming;
+mod owner;
+mod received;
+mod storing;
+mod viewing;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+use self::given::Given;
+use self::jobs::{Jobs, Opening, RowKey};
+use self::log::Log;
+use self::received::Received;
+use self::viewing::Claim;
+use super::edges::{Contact, DiskAnswer, DiskOrder, Row, Ticket, Work, WorkDone};
+use super::machine::{Machine, Outbox, earliest};
+use crate::proto::codec;
+use crate::proto::control::{Failure, News, Outcome, Posted, Report};
+use crate::proto::identity::PublicIdentity;
+use crate::proto::ids::{GrantId, LetterId, UserId, ViewId, WishId};
+use crate::proto::lease::Change;
+use crate::proto::letter::{Grant, Note};
+use crate::time::{Calendar, Moment, WallTime};
+
+/// Who we are, timings and bounds.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Who we are.
+    pub me: UserId,
+    /// Grants remembered at the most, given and received.
+    pub leases_max: usize,
+    /// Log entries kept at the most; the oldest are dropped.
+    pub log_max: usize,
+    /// A claim that was not shown for so long is let go, in milliseconds.
+    pub claim_ms: u64,
+    /// Attempts to send a picture to a borrower who is online, before it waits for their return.
+    pub attempts: u32,
+    /// How long the owner waits for the borrower's word that the picture is kept before a wish is
+    /// told that it is not delivered yet, in milliseconds.
+    pub delivery_ms: u64,
+    /// Milliseconds between two looks for pictures that are due (ours to send, or to ask for).
+    pub due_every_ms: u64,
+    /// A step (disk, CPU pool, courier, presence) that is not answered for so long counts as lost,
+    /// in milliseconds. Longer than the courier takes to tell how a letter went.
+    pub step_ms: u64,
+    /// To stamp log entries.
+    pub calendar: Calendar,
+}
+
+impl Config {
+    /// For a local network.
+    #[must_use]
+    pub const fn lan(me: UserId, calendar: Calendar) -> Self {
+        Self {
+            me,
+            calendar,
+            // About half a kilobyte each, all in memory.
+            leases_max: 10_000,
+            log_max: 100_000,
+            // A viewer paints within seconds; a slow terminal over a slow line takes longer.
+            claim_ms: 60_000,
+            // As many as a letter gets before its reader counts as offline.
+            attempts: 3,
+            // A few megabytes take about a second; a person waits no longer than for any answer.
+            delivery_ms: 10_000,
+            due_every_ms: 2_000,
+            step_ms: 12_000,
+        }
+    }
+}
+
+/// What can happen.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A person wants to look.
+    ViewWanted {
+        /// The wish.
+        wish: WishId,
+        /// First digits of the grant's name, or `peer/image`.
+        lease: String,
+    },
+    /// The picture of a view was shown.
+    Shown {
+        /// The wish.
+        wish: WishId,
+        /// The view.
+        view: ViewId,
+    },
+    /// A person wants all grants.
+    LeasesWanted(WishId),
+    /// A person changes a grant.
+    AdjustWanted {
+        /// The wish.
+        wish: WishId,
+        /// First digits of the grant's name, or `peer/image`.
+        lease: String,
+        /// The change.
+        change: Change,
+    },
+    /// A person wants the log.
+    LedgerWanted {
+        /// The wish.
+        wish: WishId,
+        /// One grant, or all.
+        lease: Option<String>,
+    },
+    /// Looks are to be added to a grant, if it exists.
+    MoreLooks {
+        /// Whose order.
+        ticket: Ticket,
+        /// The grant.
+        grant: GrantId,
+        /// So many.
+        views: u32,
+    },
+    /// A new grant.
+    OpenGrant {
+        /// Whose order.
+        ticket: Ticket,
+        /// The borrower.
+        to: Contact,
+        /// The grant.
+        grant: Grant,
+        /// A PNG.
+        picture: Bytes,
+    },
+    /// A note for this concern: a grant, a change, a report, a question for the picture.
+    NoteArrived {
+        /// The letter, to be confirmed when its effect is durable.
+        letter: LetterId,
+        /// The writer.
+        from: PublicIdentity,
+        /// Where it came from, if it came directly.
+        address: Option<SocketAddr>,
+        /// When it was posted, by the writer's clock.
+        posted_at: WallTime,
+        /// What it says.
+        note: Note,
+    },
+    /// A picture arrived.
+    PictureArrived {
+        /// From which address.
+        from: SocketAddr,
+        /// Of which grant, as the sender says.
+        grant: GrantId,
+        /// A PNG, perhaps.
+        picture: Bytes,
+    },
+    /// A picture of ours is at the borrower's end.
+    PictureSent(GrantId),
+    /// It did not get there.
+    PictureNotSent(GrantId),
+    /// Answer to `Locate`.
+    Located {
+        /// Our number.
+        ticket: Ticket,
+        /// Who.
+        user: UserId,
+        /// Where; none when offline.
+        address: Option<SocketAddr>,
+    },
+    /// A letter of ours went so.
+    Posted {
+        /// Our number.
+        ticket: Ticket,
+        /// How.
+        how: Posted,
+    },
+    /// The CPU pool is done.
+    Worked {
+        /// Our number.
+        ticket: Ticket,
+        /// With what result.
+        done: WorkDone,
+    },
+    /// The disk answered.
+    Disk {
+        /// Our number.
+        ticket: Ticket,
+        /// How.
+        answer: DiskAnswer,
+    },
+}
+
+/// What is ordered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Carry this note.
+    Post {
+        /// Our number.
+        ticket: Ticket,
+        /// To whom.
+        to: PublicIdentity,
+        /// What.
+        note: Note,
+    },
+    /// Where is this user?
+    Locate {
+        /// Our number.
+        ticket: Ticket,
+        /// Who.
+        user: UserId,
+    },
+    /// Send a picture in fragments.
+    SendPicture {
+        /// To which address.
+        to: SocketAddr,
+        /// The grant.
+        grant: GrantId,
+        /// A PNG.
+        picture: Bytes,
+    },
+    /// The effect of this letter is durable (or it has none that lasts).
+    Kept(LetterId),
+    /// Answer to `OpenGrant`: whether the picture is on the borrower's disk, or why the grant is
+    /// not open.
+    GrantOpened {
+        /// Whose order.
+        ticket: Ticket,
+        /// `Ok(delivered)`, or why not.
+        opened: Result<bool, Failure>,
+    },
+    /// Answer to `MoreLooks`.
+    MoreLooksAnswered {
+        /// Whose order.
+        ticket: Ticket,
+        /// How the letter went; none if there is no such grant, or it was revoked.
+        added: Option<Posted>,
+    },
+    /// Do this on the CPU pool.
+    Work {
+        /// Our number.
+        ticket: Ticket,
+        /// What.
+        work: Work,
+    },
+    /// Tell a person.
+    Report(Report),
+    /// Ask the disk.
+    Disk {
+        /// Our number.
+        ticket: Ticket,
+        /// What.
+        order: DiskOrder,
+    },
+}
+
+/// A picture that was handed to the sender and neither arrived nor failed counts as lost then.
+const SENDING_MS: u64 = 60_000;
+/// Leases that are attended to at once; the others follow [`STAGGER_MS`] later, batch by batch.
+const ATTEND_MAX: usize = 32;
+const STAGGER_MS: u64 = 100;
+/// No row of ours is larger.
+const ROW_MAX_BYTES: usize = 256 << 10;
+const GIVEN: u8 = b'o';
+const RECEIVED: u8 = b'b';
+
+/// The concern.
+pub struct LeaseManager {
+    config: Config,
+    rng: ChaCha20Rng,
+    given: BTreeMap<GrantId, Given>,
+    received: BTreeMap<GrantId, Received>,
+    log: Log,
+    claims: BTreeMap<GrantId, Claim>,
+    jobs: Jobs,
+    /// Rows that differ from those on disk because writing them failed, and when to try again.
+    dirty: BTreeSet<RowKey>,
+    flush_at: Moment,
+    /// The last orders to add looks, with their answers.
+    answered: VecDeque<(Ticket, Option<Posted>)>,
+}
+
+impl LeaseManager {
+    /// The grants and the log as they were found on disk; rows that do not decode are passed over.
+    #[must_use]
+    pub fn new(config: Config, seed: [u8; 32], leases: Vec<Row>, log: Vec<Row>) -> Self {
+        let mut given = BTreeMap::new();
+        let mut received = BTreeMap::new();
+        let mut claims = BTreeMap::new();
+        for (key, value) in leases {
+            match key.first() {
+                Some(&GIVEN) => {
+                    if let Ok(mut row) = codec::decode::<Given>(&value, ROW_MAX_BYTES) {
+                        row.run.stored = Some(row.last_sequence());
+                        given.insert(row.id(), row);
+                    }
+                }
+                Some(&RECEIVED) => {
+                    if let Ok(mut row) = codec::decode::<Received>(&value, ROW_MAX_BYTES) {
+                        row.run.durable = row.noted();
+                        let id = row.grant.grant;
+                        if let Some(view) = row.claim {
+                            let wait = Duration::from_millis(config.claim_ms);
+                            let until = Moment::START.after(wait);
+                            claims.insert(id, Claim::found(view, until));
+                        }
+                        received.insert(id, row);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Self {
+            log: Log::load(log, config.log_max),
+            config,
+            rng: ChaCha20Rng::from_seed(seed),
+            given,
+            received,
+            claims,
+            jobs: Jobs::new(),
+            dirty: BTreeSet::new(),
+            flush_at: Moment::START,
+            answered: VecDeque::new(),
+        }
+    }
+
+    fn after(&self, now: Moment, wait_ms: u64) -> Moment {
+        // A wait of nothing would make a deadline that never moves.
+        now.after(Duration::from_millis(wait_ms.max(1)))
+    }
+
+    fn step_end(&self, now: Moment) -> Moment {
+        self.after(now, self.config.step_ms)
+    }
+
+    fn due_end(&self, now: Moment) -> Moment {
+        self.after(now, self.config.due_every_ms)
+    }
+
+    fn is_full(&self) -> bool {
+        self.given.len() + self.received.len() >= self.config.leases_max
+    }
+
+    fn note_arrived(
+        &mut self,
+        now: Moment,
+        letter: LetterId,
+        (from, address): (PublicIdentity, Option<SocketAddr>),
+        note: Note,
+        out: &mut Outbox<Output>,
+    ) {
+        match note {
+            Note::Grant(grant) => self.take_grant(now, letter, from, grant, out),
+            Note::Adjust { adjust, key } => self.take_change(now, letter, from, (adjust, key), out),
+            Note::Report { grant, entries } => {
+                self.report_heard(now, letter, from, (grant, &entries), out);
+            }
+            Note::PictureAsk(grant) => {
+                self.picture_asked(now, grant, from, address, out);
+                out.push(Output::Kept(letter));
+            }
+            Note::GalleryAsk { .. }
+            | Note::Gallery { .. }
+            | Note::ImageAsk(_)
+            | Note::Decision { .. } => out.push(Output::Kept(letter)),
+        }
+    }
+}
+
+impl Machine for LeaseManager {
+    type Input = Input;
+    type Output = Output;
+    const NAME: &'static str = "lease_manager";
+
+    fn handle(&mut self, now: Moment, input: Input, out: &mut Outbox<Output>) {
+        match input {
+            Input::ViewWanted { wish, lease } => self.view_wanted(now, wish, &lease, out),
+            Input::Shown { wish, view } => self.shown(now, wish, view, out),
+            Input::LeasesWanted(wish) => out.push(done(wish, Outcome::Leases(self.leases()))),
+            Input::AdjustWanted {
+                wish,
+                lease,
+                change,
+            } => self.adjust_wanted(now, wish, &lease, change, out),
+            Input::LedgerWanted { wish, lease } => out.push(match self.ledger(lease) {
+                Ok(ledger) => done(wish, ledger),
+                Err(failure) => failed(wish, failure),
+            }),
+            Input::MoreLooks {
+                ticket,
+                grant,
+                views,
+            } => self.more_looks(now, ticket, grant, views, out),
+            Input::OpenGrant {
+                ticket,
+                to,
+                grant,
+                picture,
+            } => {
+                let opening = Opening {
+                    ticket,
+                    to,
+                    grant,
+                    picture,
+                    tries: 0,
+                };
+                self.open_grant(now, opening, out);
+            }
+            Input::NoteArrived {
+                letter,
+                from,
+                address,
+                note,
+                ..
+            } => self.note_arrived(now, letter, (from, address), note, out),
+            Input::PictureArrived { grant, picture, .. } => {
+                self.picture_arrived(now, grant, picture, out);
+            }
+            Input::PictureSent(grant) | Input::PictureNotSent(grant) => {
+                self.sending_ended(now, grant);
+            }
+            Input::Located {
+                ticket, address, ..
+            } => self.located(now, ticket, address, out),
+            Input::Posted { ticket, how } => self.posted(now, ticket, how, out),
+            Input::Worked { ticket, done } => self.worked(now, ticket, done, out),
+            Input::Disk { ticket, answer } => self.disk_answered(now, ticket, answer, out),
+        }
+    }
+
+    fn deadline(&self) -> Option<Moment> {
+        let mut next = earliest(
+            self.jobs.deadline(),
+            self.claims.values().map(|claim| claim.until).min(),
+        );
+        if !self.dirty.is_empty() {
+            next = earliest(next, Some(self.flush_at));
+        }
+        for given in self.given.values() {
+            next = earliest(next, given.run.waiting.map(|(_, until)| until));
+            next = earliest(next, given.is_due().then_some(given.run.due_at));
+        }
+        for lease in self.received.values() {
+            next = earliest(next, lease.is_due().then_some(lease.run.due_at));
+        }
+        next
+    }
+
+    fn on_deadline(&mut self, now: Moment, out: &mut Outbox<Output>) {
+        for job in self.jobs.expired(now) {
+            self.expired(now, job, out);
+        }
+        self.waited(now, out);
+        if !self.dirty.is_empty() && self.flush_at <= now {
+            self.store(now, Vec::new(), Vec::new(), out);
+        }
+        self.attend(now, out);
+    }
+}
+
+fn done(wish: WishId, outcome: Outcome) -> Output {
+    let news = News::Done(Box::new(outcome));
+    Output::Report(Report { wish, news })
+}
+
+fn failed(wish: WishId, failure: Failure) -> Output {
+    let news = News::Failed(failure);
+    Output::Report(Report { wish, news })
+}
+
+#[cfg(test)]
+mod tests;

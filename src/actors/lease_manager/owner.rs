@@ -1,0 +1,342 @@
+//! What the owner's half does: opens grants, delivers pictures, makes changes, hears reports.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use super::super::edges::{Contact, DiskOrder, Folder, PictureFile, Ticket};
+use super::given::Given;
+use super::jobs::{Asker, Job, Opening, RowKey, Then};
+use super::naming::Named;
+use super::{LeaseManager, Output, failures};
+use crate::actors::machine::Outbox;
+use crate::proto::control::Failure;
+use crate::proto::identity::PublicIdentity;
+use crate::proto::ids::{GrantId, LetterId};
+use crate::proto::lease::LogEntry;
+use crate::proto::letter::{Grant, Note};
+use crate::proto::limits::VIEWS_MAX;
+use crate::time::Moment;
+
+impl LeaseManager {
+    pub(super) fn open_grant(&mut self, now: Moment, opening: Opening, out: &mut Outbox<Output>) {
+        let Opening { ticket, grant, .. } = &opening;
+        let (ticket, id, key) = (*ticket, grant.grant, grant.key);
+        if let Some(given) = self
+            .given
+            .get_mut(&id)
+            .filter(|given| given.grant.key == key)
+        {
+            match &mut given.run.waiting {
+                Some((waiting, _)) => *waiting = ticket,
+                None if given.run.stored.is_some() => out.push(Output::GrantOpened {
+                    ticket,
+                    opened: Ok(given.delivered),
+                }),
+                None => {}
+            }
+            return;
+        }
+        if self
+            .jobs
+            .any(|job| matches!(job, Job::KeepHidden(other) if other.ticket == ticket))
+        {
+            return;
+        }
+        if let Err(failure) = self.may_open(&opening) {
+            let opened = Err(failure);
+            out.push(Output::GrantOpened { ticket, opened });
+            return;
+        }
+        self.keep_hidden(now, Box::new(opening), out);
+    }
+
+    fn may_open(&mut self, opening: &Opening) -> Result<(), Failure> {
+        let Grant {
+            grant: id,
+            name,
+            views,
+            ..
+        } = &opening.grant;
+        let to = &opening.to;
+        if GrantId::of(self.config.me, to.identity.user_id(), name) != *id {
+            return Err(failures::wrong_grant());
+        }
+        if *views > VIEWS_MAX {
+            return Err(failures::too_many_views(VIEWS_MAX));
+        }
+        let is_open = |job: &Job| matches!(job, Job::KeepHidden(other) if other.grant.grant == *id);
+        if self.jobs.any(is_open) {
+            return Err(failures::in_the_making(name));
+        }
+        if let Some(old) = self.given.get(id) {
+            if old.terms().left() > 0 || old.run.stored.is_none() {
+                return Err(failures::shared_already(name, &to.name, &id.short()));
+            }
+            return Ok(());
+        }
+        if self.make_room() {
+            Ok(())
+        } else {
+            Err(failures::table_full(self.config.leases_max))
+        }
+    }
+
+    /// Makes room for a lease: the oldest grant of ours that is finished gives way.
+    fn make_room(&mut self) -> bool {
+        if !self.is_full() {
+            return true;
+        }
+        let oldest = self
+            .given
+            .values()
+            .filter(|given| given.is_finished())
+            .min_by_key(|given| given.grant.granted_at)
+            .map(Given::id);
+        let Some(oldest) = oldest else {
+            return false;
+        };
+        self.given.remove(&oldest);
+        self.dirty.insert(RowKey::Given(oldest));
+        true
+    }
+
+    pub(super) fn keep_hidden(
+        &mut self,
+        now: Moment,
+        opening: Box<Opening>,
+        out: &mut Outbox<Output>,
+    ) {
+        let file = PictureFile::of_grant(Folder::Hidden, opening.grant.grant);
+        let order = DiskOrder::Keep(file, opening.picture.clone());
+        let ticket = self.jobs.add(self.step_end(now), Job::KeepHidden(opening));
+        out.push(Output::Disk { ticket, order });
+    }
+
+    /// The picture is on disk: the grant exists from here on.
+    pub(super) fn install(&mut self, now: Moment, opening: Opening, out: &mut Outbox<Output>) {
+        let Opening {
+            ticket,
+            to,
+            mut grant,
+            ..
+        } = opening;
+        let id = grant.grant;
+        if let Some(old) = self.given.get(&id) {
+            grant.granted_at = old.next_at(grant.granted_at);
+        }
+        let given = Given::new(to, grant);
+        let mut keys = self.log.insert(id, given.granted_entry());
+        keys.push(RowKey::Given(id));
+        let old = self.given.insert(id, given).map(Box::new);
+        let announce = Then::Announce {
+            grant: id,
+            ticket,
+            old,
+        };
+        self.store(now, keys, vec![announce], out);
+    }
+
+    /// The rows of a new grant could not be written: all is as before.
+    pub(super) fn uninstall(&mut self, id: GrantId, old: Option<Box<Given>>) {
+        if let Some(given) = self.given.remove(&id) {
+            self.log.remove(id, given.granted_entry());
+        }
+        if let Some(old) = old {
+            self.given.insert(id, *old);
+        }
+    }
+
+    pub(super) fn announce(
+        &mut self,
+        now: Moment,
+        id: GrantId,
+        ticket: Ticket,
+        out: &mut Outbox<Output>,
+    ) {
+        let (end, due) = (self.after(now, self.config.delivery_ms), self.due_end(now));
+        if let Some(given) = self.given.get_mut(&id) {
+            given.run.waiting = Some((ticket, end));
+            given.run.due_at = due;
+            self.post_grant(now, id, out);
+        }
+    }
+
+    fn post_grant(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
+        if self
+            .jobs
+            .any(|job| matches!(job, Job::PostGrant(of) if *of == id))
+        {
+            return;
+        }
+        let Some(given) = self.given.get(&id) else {
+            return;
+        };
+        let (to, note) = (given.to.identity, Note::Grant(given.grant.clone()));
+        let ticket = self.jobs.add(self.step_end(now), Job::PostGrant(id));
+        out.push(Output::Post { ticket, to, note });
+    }
+
+    /// The letter with the grant is with the courier; now the picture.
+    pub(super) fn grant_posted(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
+        let Some(given) = self.given.get_mut(&id) else {
+            return;
+        };
+        given.announced = true;
+        self.store(now, vec![RowKey::Given(id)], Vec::new(), out);
+        self.locate_borrower(now, id, false, out);
+    }
+
+    fn locate_borrower(&mut self, now: Moment, id: GrantId, asked: bool, out: &mut Outbox<Output>) {
+        let is_wanted = |given: &&Given| asked || given.is_to_deliver();
+        let Some(given) = self.given.get(&id).filter(is_wanted) else {
+            return;
+        };
+        let user = given.to.identity.user_id();
+        let job = Job::LocateBorrower { grant: id, asked };
+        let ticket = self.jobs.add(self.step_end(now), job);
+        out.push(Output::Locate { ticket, user });
+    }
+
+    pub(super) fn borrower_located(
+        &mut self,
+        now: Moment,
+        id: GrantId,
+        asked: bool,
+        address: Option<SocketAddr>,
+        out: &mut Outbox<Output>,
+    ) {
+        let attempts = self.config.attempts;
+        let Some(given) = self.given.get_mut(&id) else {
+            return;
+        };
+        let Some(address) = address else {
+            given.run.tries = 0;
+            return;
+        };
+        if asked || (given.is_to_deliver() && given.run.tries < attempts) {
+            self.read_hidden(now, id, address, out);
+        }
+    }
+
+    /// Sends the picture, unless it is on its way.
+    fn read_hidden(&mut self, now: Moment, id: GrantId, to: SocketAddr, out: &mut Outbox<Output>) {
+        let end = self.step_end(now);
+        let Some(given) = self.given.get_mut(&id) else {
+            return;
+        };
+        if given.run.sending.is_some_and(|until| now < until) {
+            return;
+        }
+        given.run.sending = Some(end);
+        given.run.tries = given.run.tries.saturating_add(1);
+        let order = DiskOrder::Read(PictureFile::of_grant(Folder::Hidden, id));
+        let ticket = self.jobs.add(end, Job::ReadHidden(id, to));
+        out.push(Output::Disk { ticket, order });
+    }
+
+    pub(super) fn send_picture(
+        &mut self,
+        now: Moment,
+        id: GrantId,
+        to: SocketAddr,
+        picture: Bytes,
+        out: &mut Outbox<Output>,
+    ) {
+        let end = self.after(now, super::SENDING_MS);
+        let Some(given) = self.given.get_mut(&id) else {
+            return;
+        };
+        given.run.sending = Some(end);
+        let grant = id;
+        out.push(Output::SendPicture { to, grant, picture });
+    }
+
+    /// A sending came to its end, one way or the other.
+    pub(super) fn sending_ended(&mut self, now: Moment, id: GrantId) {
+        let due = self.due_end(now);
+        if let Some(given) = self.given.get_mut(&id) {
+            given.run.sending = None;
+            given.run.due_at = due;
+        }
+    }
+
+    pub(super) fn picture_asked(
+        &mut self,
+        now: Moment,
+        id: GrantId,
+        from: PublicIdentity,
+        address: Option<SocketAddr>,
+        out: &mut Outbox<Output>,
+    ) {
+        let is_theirs = |given: &&Given| given.to.identity == from && !given.terms().revoked;
+        if self.given.get(&id).filter(is_theirs).is_none() {
+            return;
+        }
+        match address {
+            Some(address) => self.read_hidden(now, id, address, out),
+            None => self.locate_borrower(now, id, true, out),
+        }
+    }
+
+    pub(super) fn report_heard(
+        &mut self,
+        now: Moment,
+        letter: LetterId,
+        from: PublicIdentity,
+        (id, entries): (GrantId, &[LogEntry]),
+        out: &mut Outbox<Output>,
+    ) {
+        let is_theirs = |given: &&mut Given| given.to.identity == from;
+        let Some(given) = self.given.get_mut(&id).filter(is_theirs) else {
+            out.push(Output::Kept(letter));
+            return;
+        };
+        given.learn(entries);
+        let mut then = vec![Then::Keep(letter)];
+        if given.delivered
+            && let Some((ticket, _)) = given.run.waiting.take()
+        {
+            then.push(Then::Delivered(ticket));
+        }
+        let mut keys = vec![RowKey::Given(id)];
+        for entry in entries.iter().filter(|entry| given.may_log(entry)) {
+            keys.extend(self.log.insert(id, *entry));
+        }
+        self.store(now, keys, then, out);
+    }
+
+    /// Does again what is due with a grant of ours.
+    pub(super) fn attend_given(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
+        let due = self.due_end(now);
+        let Some(given) = self.given.get_mut(&id) else {
+            return;
+        };
+        given.run.due_at = due;
+        let is_announced = given.announced;
+        let unposted: Vec<u32> = given.unposted().collect();
+        if !is_announced {
+            self.post_grant(now, id, out);
+        }
+        for sequence in unposted {
+            let is_this = |job: &Job| {
+                matches!(job, Job::PostChange { grant, sequence: of, .. }
+                    if (*grant, *of) == (id, sequence))
+            };
+            if !self.jobs.any(is_this) {
+                self.post_change(now, id, sequence, Asker::Nobody, out);
+            }
+        }
+        self.locate_borrower(now, id, false, out);
+    }
+}
+
+/// How a person points at a grant that we gave.
+pub(super) fn named(given: &Given) -> Named<'_> {
+    let Contact { name: peer, .. } = &given.to;
+    Named {
+        grant: given.id(),
+        peer,
+        image: &given.grant.name,
+    }
+}

@@ -1,0 +1,269 @@
+//! The borrower's half: grants that we received.
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroize;
+
+use super::super::edges::{Folder, PictureFile};
+use crate::proto::identity::PublicIdentity;
+use crate::proto::ids::{Digest, GrantId, UserId, ViewId};
+use crate::proto::lease::{Adjust, Applied, AtZero, LogEntry, LogEvent, Terms};
+use crate::proto::letter::Grant;
+use crate::proto::limits::{MESSAGE_MAX_BYTES, NAME_MAX_BYTES, VIEWS_MAX};
+use crate::time::Moment;
+
+/// Events that wait to be reported; no look begins and no change is taken beyond.
+pub(super) const UNREPORTED_MAX: usize = 256;
+
+/// How the picture's file stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum FileState {
+    /// Not here yet.
+    Missing,
+    /// Here.
+    Here,
+    /// No look is left, the key is gone, the file is about to be emptied or deleted.
+    Emptying,
+    /// The cover is left, with nothing inside.
+    Emptied,
+    /// No look is left, and no file.
+    Gone,
+}
+
+/// The last look that was counted.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Counted {
+    pub(super) view: ViewId,
+    pub(super) ordinal: u32,
+    pub(super) left: u32,
+}
+
+/// What a restart may forget.
+#[derive(Clone, Copy, Default)]
+pub(super) struct ReceivedRun {
+    /// Entries ever reported since the start, and those ever durable.
+    pub(super) reported: u64,
+    pub(super) durable: u64,
+    /// Attempts to empty the picture.
+    pub(super) tries: u32,
+    /// Next time to see what is due.
+    pub(super) due_at: Moment,
+}
+
+/// A grant that we received, as it is on disk.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Received {
+    pub(super) owner: PublicIdentity,
+    /// Without its key.
+    pub(super) grant: Grant,
+    /// Tells grants of one name apart, and their changes: a digest of the key.
+    generation: Digest,
+    /// Opens the picture; none when no look is left.
+    pub(super) key: Option<[u8; 32]>,
+    pub(super) terms: Terms,
+    pub(super) file: FileState,
+    /// A look that was begun and not counted.
+    pub(super) claim: Option<ViewId>,
+    pub(super) counted: Option<Counted>,
+    /// The granting and the last look among the reported entries: they head each report.
+    context: Vec<LogEntry>,
+    /// In the order in which they happened.
+    unreported: Vec<LogEntry>,
+    #[serde(skip)]
+    pub(super) run: ReceivedRun,
+}
+
+impl Received {
+    pub(super) fn new(owner: PublicIdentity, mut grant: Grant) -> Self {
+        let key = grant.key;
+        grant.key.zeroize();
+        let mut fresh = Self {
+            owner,
+            generation: generation(&key),
+            key: Some(key),
+            terms: Terms::new(grant.views),
+            grant,
+            file: FileState::Missing,
+            claim: None,
+            counted: None,
+            context: Vec::new(),
+            unreported: Vec::new(),
+            run: ReceivedRun::default(),
+        };
+        fresh.note(fresh.granted_entry());
+        fresh
+    }
+
+    /// A newer grant of the same name. What was not reported of the old one still is.
+    pub(super) fn replace(&mut self, grant: Grant) {
+        let mut fresh = Self::new(self.owner, grant);
+        self.erase_key();
+        self.unreported.append(&mut fresh.unreported);
+        fresh.unreported = std::mem::take(&mut self.unreported);
+        fresh.context = std::mem::take(&mut self.context);
+        fresh.run = ReceivedRun {
+            tries: 0,
+            ..self.run
+        };
+        *self = fresh;
+    }
+
+    /// Remembers an event for the next report.
+    pub(super) fn note(&mut self, entry: LogEntry) {
+        self.unreported.push(entry);
+    }
+
+    /// The entry of its granting.
+    pub(super) const fn granted_entry(&self) -> LogEntry {
+        LogEntry {
+            at: self.grant.granted_at,
+            event: LogEvent::Granted {
+                views: self.grant.views,
+            },
+        }
+    }
+
+    /// Applies a change, and those that waited for it. Returns what took effect, in order; none if
+    /// the change belongs to another grant of this name.
+    pub(super) fn adjust(&mut self, adjust: Adjust, key: &[u8; 32]) -> Option<Vec<LogEntry>> {
+        if generation(key) != self.generation {
+            return None;
+        }
+        let mut candidates = vec![adjust];
+        candidates.extend_from_slice(&self.terms.held);
+        let Applied::Now(count) = self.terms.adjust(adjust) else {
+            return Some(Vec::new());
+        };
+        candidates.truncate(usize::try_from(count).unwrap_or(usize::MAX));
+        let entries: Vec<LogEntry> = candidates.iter().map(adjusted).collect();
+        self.unreported.extend_from_slice(&entries);
+        if self.terms.left() > 0 && !matches!(self.file, FileState::Here | FileState::Missing) {
+            self.key = Some(*key);
+            self.file = FileState::Missing;
+        }
+        Some(entries)
+    }
+
+    /// Counts a look that was shown. A change that left none after it was begun cannot unshow it.
+    pub(super) fn count(&mut self, view: ViewId) -> Counted {
+        let ordinal = self.terms.spend().unwrap_or_else(|| {
+            self.terms.used = self.terms.used.saturating_add(1);
+            self.terms.granted = self.terms.granted.max(self.terms.used);
+            self.terms.used
+        });
+        let counted = Counted {
+            view,
+            ordinal,
+            left: self.terms.left(),
+        };
+        self.claim = None;
+        self.counted = Some(counted);
+        counted
+    }
+
+    /// Destroys the key.
+    pub(super) fn erase_key(&mut self) {
+        self.key.zeroize();
+        self.key = None;
+    }
+
+    /// Whether the picture is waited for.
+    pub(super) fn is_wanting(&self) -> bool {
+        self.file == FileState::Missing && self.terms.left() > 0
+    }
+
+    /// Whether no look is left and the picture still opens, or its file is not dealt with.
+    pub(super) const fn is_ending(&self) -> bool {
+        match self.file {
+            FileState::Missing | FileState::Here => self.terms.left() == 0,
+            FileState::Emptying => true,
+            FileState::Emptied | FileState::Gone => false,
+        }
+    }
+
+    /// Whether these bytes are the picture of this grant.
+    pub(super) fn is_picture(&self, picture: &[u8]) -> bool {
+        u32::try_from(picture.len()) == Ok(self.grant.picture_bytes)
+            && Digest::of(picture) == self.grant.picture
+    }
+
+    /// How many entries were ever noted.
+    pub(super) fn noted(&self) -> u64 {
+        self.run.reported + self.unreported.len() as u64
+    }
+
+    /// Whether no more events fit until some are reported.
+    pub(super) const fn is_full(&self) -> bool {
+        self.unreported.len() >= UNREPORTED_MAX
+    }
+
+    /// A report of all entries that are durable, and how many are new in it; none if none is.
+    pub(super) fn report(&self) -> Option<(Vec<LogEntry>, usize)> {
+        let ready = self.run.durable.saturating_sub(self.run.reported);
+        let count = usize::try_from(ready).ok()?.min(self.unreported.len());
+        if count == 0 {
+            return None;
+        }
+        let mut entries = self.context.clone();
+        entries.extend_from_slice(&self.unreported[..count]);
+        Some((entries, count))
+    }
+
+    /// The first entries are with the courier.
+    pub(super) fn reported(&mut self, count: usize) {
+        let count = count.min(self.unreported.len());
+        for entry in self.unreported.drain(..count) {
+            match entry.event {
+                LogEvent::Granted { .. } => self.context = vec![entry],
+                LogEvent::Viewed { .. } => {
+                    self.context.truncate(1);
+                    self.context.push(entry);
+                }
+                LogEvent::Received | LogEvent::Adjusted { .. } | LogEvent::Spent => {}
+            }
+        }
+        self.run.reported += count as u64;
+    }
+
+    /// Whether something is to be done again and again until it is done.
+    pub(super) fn is_due(&self) -> bool {
+        self.is_wanting() || self.is_ending() || self.run.durable > self.run.reported
+    }
+
+    /// The picture's file.
+    pub(super) fn picture_file(&self) -> PictureFile {
+        PictureFile::of_grant(Folder::Received, self.grant.grant)
+    }
+
+    /// Whether there is a file.
+    pub(super) const fn has_file(&self) -> bool {
+        !matches!(self.file, FileState::Missing | FileState::Gone)
+    }
+
+    /// Whether the file is to be deleted at the end.
+    pub(super) const fn is_deleted_at_zero(&self) -> bool {
+        matches!(self.grant.at_zero, AtZero::DeleteFile)
+    }
+}
+
+fn generation(key: &[u8; 32]) -> Digest {
+    Digest(blake3::derive_key("pentimento 1 grant generation", key))
+}
+
+const fn adjusted(adjust: &Adjust) -> LogEntry {
+    LogEntry {
+        at: adjust.at,
+        event: LogEvent::Adjusted {
+            owner_sequence: adjust.owner_sequence,
+            change: adjust.change,
+        },
+    }
+}
+
+/// Whether a grant is one that its writer can give us.
+pub(super) fn is_sound(grant: &Grant, owner: UserId, borrower: UserId) -> bool {
+    GrantId::of(owner, borrower, &grant.name) == grant.grant
+        && (1..=NAME_MAX_BYTES).contains(&grant.name.len())
+        && (1..=NAME_MAX_BYTES).contains(&grant.owner_name.len())
+        && grant.views <= VIEWS_MAX
+        && grant.picture_bytes as usize <= MESSAGE_MAX_BYTES
+}

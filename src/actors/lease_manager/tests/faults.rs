@@ -1,0 +1,116 @@
+use proptest::prelude::*;
+
+use super::super::*;
+use super::world::*;
+use crate::proto::lease::{AtZero, LogEvent};
+
+/// What can be drawn, by its share of a hundred.
+fn step(world: &mut World, shares: &mut u8, crashes: bool) {
+    let who = world.below(2);
+    match world.below(100) {
+        0..30 => drop(world.disk(who)),
+        30..60 => drop(world.input(who)),
+        60..74 => world.any_letter(),
+        74..78 => {
+            let arrives = world.below(2) == 0;
+            world.picture(arrives);
+        }
+        78..84 => {
+            let wait = world.below(3_000);
+            world.pass(wait as u64);
+        }
+        84..88 => drop(world.view()),
+        88..92 => {
+            let open: Vec<ViewId> = world.seen.difference(&world.counted).copied().collect();
+            if let Some(view) = open.last() {
+                world.show(*view);
+            }
+        }
+        92..95 => change(world),
+        95..96 => {
+            *shares += 1;
+            let key = *shares;
+            world.share(key, 3, AtZero::KeepCover);
+        }
+        96..97 => world.online = !world.online,
+        _ if crashes && world.below(3) == 0 => world.crash(who),
+        _ => {}
+    }
+}
+
+fn change(world: &mut World) {
+    let views = u32::try_from(world.below(4)).expect("small");
+    let change = match world.below(8) {
+        0 => Change::Revoke,
+        1 | 2 => Change::Set(views),
+        3 | 4 => Change::Sub(views),
+        _ => Change::Add(views),
+    };
+    world.adjust(change);
+}
+
+/// Both sides tell the same at the end, and what they tell is what a person saw.
+fn check(world: &World) {
+    assert_eq!(world.log(ALICE), world.log(BOB));
+    let (given, received) = (world.terms(ALICE), world.terms(BOB));
+    assert_eq!(given, received);
+    for who in [ALICE, BOB] {
+        assert_eq!(world.stored_log(who), world.log(who).len());
+    }
+    let viewed: Vec<ViewId> = world
+        .log(BOB)
+        .iter()
+        .filter_map(|entry| match entry.event {
+            LogEvent::Viewed { view, .. } => Some(view),
+            _ => None,
+        })
+        .collect();
+    let distinct: BTreeSet<ViewId> = viewed.iter().copied().collect();
+    assert_eq!(distinct.len(), viewed.len(), "no look is counted twice");
+    assert!(
+        world.counted.is_subset(&distinct),
+        "no count that was told is lost"
+    );
+    assert!(
+        distinct.is_subset(&world.seen),
+        "no look is counted that nobody had"
+    );
+    if world.nodes[BOB].machine.received.is_empty() {
+        return;
+    }
+    let lease = &world.nodes[BOB].machine.received[&grant_id()];
+    assert_eq!(lease.key.is_some(), received.left() > 0);
+    let file = world.received_file().map(|file| &file[..]);
+    if received.left() > 0 {
+        let digest = file.map(crate::proto::ids::Digest::of);
+        assert_eq!(digest, Some(lease.grant.picture));
+    } else {
+        assert!(file.is_none_or(|file| file == EMPTIED));
+    }
+}
+
+fn run(seed: u64, steps: usize, loss: u32, crashes: bool) {
+    let mut world = World::new(seed);
+    world.loss = loss;
+    let mut shares = 1;
+    world.share(1, 3, AtZero::KeepCover);
+    for _ in 0..steps {
+        step(&mut world, &mut shares, crashes);
+    }
+    world.rest();
+    check(&world);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn both_sides_agree_after_repeats_and_reorder(seed in any::<u64>()) {
+        run(seed, 600, 0, false);
+    }
+
+    #[test]
+    fn both_sides_agree_after_loss_and_crashes(seed in any::<u64>()) {
+        run(seed, 900, 10, true);
+    }
+}

@@ -1,0 +1,327 @@
+//! A look: claimed, shown, counted.
+
+use bytes::Bytes;
+use rand_chacha::rand_core::Rng;
+
+use super::super::edges::{DiskAnswer, DiskFault, DiskOrder, Work, WorkDone, WorkFault};
+use super::borrower::named;
+use super::jobs::{Job, RowKey, Then};
+use super::naming;
+use super::received::{FileState, Received};
+use super::storing::fault_text;
+use super::{LeaseManager, Output, done, failed, failures};
+use crate::actors::machine::Outbox;
+use crate::proto::control::{Failure, Outcome, Reason};
+use crate::proto::ids::{GrantId, ViewId, WishId};
+use crate::proto::lease::{LogEntry, LogEvent};
+use crate::time::Moment;
+
+/// A look that was begun and not counted.
+pub(super) struct Claim {
+    pub(super) view: ViewId,
+    /// Who waits for the picture; none when it was opened.
+    pub(super) wish: Option<WishId>,
+    /// When it is let go.
+    pub(super) until: Moment,
+    /// It was found on disk at start: it may still be counted, but hinders no other.
+    pub(super) is_found: bool,
+}
+
+impl Claim {
+    pub(super) const fn found(view: ViewId, until: Moment) -> Self {
+        Self {
+            view,
+            wish: None,
+            until,
+            is_found: true,
+        }
+    }
+}
+
+impl LeaseManager {
+    pub(super) fn view_wanted(
+        &mut self,
+        now: Moment,
+        wish: WishId,
+        lease: &str,
+        out: &mut Outbox<Output>,
+    ) {
+        let found = naming::find(lease, self.received.values().map(named));
+        match found.and_then(|id| self.may_view(id).map(|()| id)) {
+            Ok(id) => self.claim(now, id, wish, out),
+            Err(failure) => out.push(failed(wish, failure)),
+        }
+    }
+
+    fn may_view(&self, id: GrantId) -> Result<(), Failure> {
+        let lease = self
+            .received
+            .get(&id)
+            .ok_or_else(|| failures::not_found(&id.short()))?;
+        let (name, owner) = (&lease.grant.name, &lease.grant.owner_name);
+        if lease.terms.revoked {
+            return Err(failures::revoked_by_owner(name, owner));
+        }
+        if lease.terms.left() == 0 {
+            return Err(failures::spent(name, owner, &lease.terms));
+        }
+        if lease.file != FileState::Here {
+            return Err(failures::not_here(name, owner));
+        }
+        if self.claims.get(&id).is_some_and(|claim| !claim.is_found) {
+            return Err(failures::being_viewed(name));
+        }
+        if lease.is_full() {
+            return Err(failures::too_many_reports(owner));
+        }
+        Ok(())
+    }
+
+    /// The claim is durable before the picture opens.
+    fn claim(&mut self, now: Moment, id: GrantId, wish: WishId, out: &mut Outbox<Output>) {
+        let mut view = ViewId([0; 16]);
+        self.rng.fill_bytes(&mut view.0);
+        let claim = Claim {
+            view,
+            wish: Some(wish),
+            until: self.after(now, self.config.claim_ms),
+            is_found: false,
+        };
+        self.claims.insert(id, claim);
+        if let Some(lease) = self.received.get_mut(&id) {
+            lease.claim = Some(view);
+        }
+        let then = vec![Then::ReadView(id, view)];
+        self.store(now, vec![RowKey::Received(id)], then, out);
+    }
+
+    /// The wish that waits for this view to open, if it still does.
+    fn opening(&self, id: GrantId, view: ViewId) -> Option<(WishId, &Received)> {
+        let claim = self.claims.get(&id).filter(|claim| claim.view == view)?;
+        Some((claim.wish?, self.received.get(&id)?))
+    }
+
+    pub(super) fn read_view(
+        &mut self,
+        now: Moment,
+        id: GrantId,
+        view: ViewId,
+        out: &mut Outbox<Output>,
+    ) {
+        let Some((_, lease)) = self.opening(id, view) else {
+            return;
+        };
+        let order = DiskOrder::Read(lease.picture_file());
+        let ticket = self.jobs.add(self.step_end(now), Job::ReadView(id, view));
+        out.push(Output::Disk { ticket, order });
+    }
+
+    pub(super) fn view_read(
+        &mut self,
+        now: Moment,
+        (id, view): (GrantId, ViewId),
+        answer: DiskAnswer,
+        out: &mut Outbox<Output>,
+    ) {
+        let Some((_, lease)) = self.opening(id, view) else {
+            return;
+        };
+        let (name, owner) = (&lease.grant.name, &lease.grant.owner_name);
+        let failure = match (answer, lease.key) {
+            (DiskAnswer::Read(picture), Some(key)) => {
+                let keys = vec![key];
+                let ticket = self.jobs.add(self.step_end(now), Job::OpenView(id, view));
+                let work = Work::Open { picture, keys };
+                out.push(Output::Work { ticket, work });
+                return;
+            }
+            (DiskAnswer::Failed(DiskFault::Missing), _) => {
+                let failure = failures::not_here(name, owner);
+                self.lose_file(now, id);
+                failure
+            }
+            (DiskAnswer::Failed(fault), _) => Failure::new(
+                Reason::Disk,
+                format!(
+                    "the picture of {name} could not be read: {}",
+                    fault_text(&fault)
+                ),
+                "look after the disk of this client; no look was counted",
+            ),
+            (DiskAnswer::Read(_) | DiskAnswer::Written, _) => failures::too_slow(),
+        };
+        self.fail_view(now, id, failure, out);
+    }
+
+    pub(super) fn view_worked(
+        &mut self,
+        now: Moment,
+        (id, view): (GrantId, ViewId),
+        worked: WorkDone,
+        out: &mut Outbox<Output>,
+    ) {
+        let Some((_, lease)) = self.opening(id, view) else {
+            return;
+        };
+        let name = lease.grant.name.clone();
+        let failure = match worked {
+            WorkDone::Opened {
+                rights, original, ..
+            } => {
+                let is_ours = rights.grant == Some(id)
+                    && rights.owner == lease.owner.user_id()
+                    && rights.borrower == self.config.me;
+                if is_ours {
+                    self.view_opened(now, (id, view), original, out);
+                    return;
+                }
+                failures::damaged(&name, "it names other rights")
+            }
+            WorkDone::Failed(WorkFault::Busy) => Failure::new(
+                Reason::Busy,
+                format!("too much work is waiting to open {name}"),
+                "try again in a moment; no look was counted",
+            ),
+            WorkDone::Failed(WorkFault::BadPicture(what)) => failures::damaged(&name, &what),
+            WorkDone::Failed(WorkFault::NothingForUs) => {
+                failures::damaged(&name, "nothing opens in it")
+            }
+            WorkDone::Failed(WorkFault::Damaged) => {
+                failures::damaged(&name, "what is inside is broken")
+            }
+            _ => Failure::new(
+                Reason::Other,
+                format!("opening {name} failed"),
+                "try again; no look was counted",
+            ),
+        };
+        if failure.reason == Reason::Integrity {
+            self.lose_file(now, id);
+        }
+        self.fail_view(now, id, failure, out);
+    }
+
+    fn view_opened(
+        &mut self,
+        now: Moment,
+        (id, view): (GrantId, ViewId),
+        original: Bytes,
+        out: &mut Outbox<Output>,
+    ) {
+        // A change may have come since the claim.
+        if self
+            .received
+            .get(&id)
+            .is_some_and(|lease| lease.terms.left() == 0)
+        {
+            let failure = self.may_view(id).err().unwrap_or_else(failures::too_slow);
+            self.fail_view(now, id, failure, out);
+            return;
+        }
+        let until = self.after(now, self.config.claim_ms);
+        let (Some(lease), Some(claim)) = (self.received.get(&id), self.claims.get_mut(&id)) else {
+            return;
+        };
+        claim.until = until;
+        let Some(wish) = claim.wish.take() else {
+            return;
+        };
+        let opened = Outcome::Opened {
+            view,
+            grant: id,
+            name: lease.grant.name.clone(),
+            original,
+            left_after: lease.terms.left().saturating_sub(1),
+        };
+        out.push(done(wish, opened));
+    }
+
+    /// The file is not what it was: it is asked for again.
+    fn lose_file(&mut self, now: Moment, id: GrantId) {
+        if let Some(lease) = self.received.get_mut(&id)
+            && lease.file == FileState::Here
+        {
+            lease.file = FileState::Missing;
+            lease.run.due_at = now;
+        }
+    }
+
+    /// Lets a claim go and tells who waits for it, if anybody does.
+    pub(super) fn fail_view(
+        &mut self,
+        now: Moment,
+        id: GrantId,
+        failure: Failure,
+        out: &mut Outbox<Output>,
+    ) {
+        let Some(claim) = self.claims.remove(&id) else {
+            return;
+        };
+        if let Some(lease) = self.received.get_mut(&id) {
+            lease.claim = None;
+        }
+        self.store(now, vec![RowKey::Received(id)], Vec::new(), out);
+        if let Some(wish) = claim.wish {
+            out.push(failed(wish, failure));
+        }
+        self.settle(now, id, out);
+    }
+
+    pub(super) fn shown(
+        &mut self,
+        now: Moment,
+        wish: WishId,
+        view: ViewId,
+        out: &mut Outbox<Output>,
+    ) {
+        let claimed = self.claims.iter().find(|(_, claim)| claim.view == view);
+        if let Some(id) = claimed.map(|(id, _)| *id) {
+            self.count(now, id, wish, view, out);
+            return;
+        }
+        // Repeated: the same answer, once it is durable.
+        let last = self.received.values().find_map(|lease| {
+            let counted = lease.counted.filter(|counted| counted.view == view)?;
+            Some((lease.grant.grant, counted.ordinal, counted.left))
+        });
+        let known = last.or_else(|| {
+            let (id, ordinal) = self.log.ordinal_of(view)?;
+            Some((id, ordinal, self.received.get(&id)?.terms.left()))
+        });
+        let Some((id, ordinal, left)) = known else {
+            out.push(failed(wish, failures::let_go()));
+            return;
+        };
+        let then = Then::Counted {
+            wish,
+            ordinal,
+            left,
+        };
+        self.store(now, vec![RowKey::Received(id)], vec![then], out);
+    }
+
+    fn count(
+        &mut self,
+        now: Moment,
+        id: GrantId,
+        wish: WishId,
+        view: ViewId,
+        out: &mut Outbox<Output>,
+    ) {
+        self.claims.remove(&id);
+        let at = self.config.calendar.at(now);
+        let Some(lease) = self.received.get_mut(&id) else {
+            return;
+        };
+        let counted = lease.count(view);
+        let (ordinal, left) = (counted.ordinal, counted.left);
+        let event = LogEvent::Viewed { view, ordinal };
+        let then = Then::Counted {
+            wish,
+            ordinal,
+            left,
+        };
+        self.record(now, id, LogEntry { at, event }, vec![then], out);
+        self.settle(now, id, out);
+    }
+}

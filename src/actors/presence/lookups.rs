@@ -1,0 +1,262 @@
+//! Questions about one user that wait for the servers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::Rng;
+
+use super::super::edges::{Contact, Ticket};
+use super::super::machine::Outbox;
+use super::registry::Registry;
+use super::voice::Voice;
+use super::{Output, no_such_user, too_many_questions, yourself};
+use crate::proto::control::{Failure, Reason};
+use crate::proto::ids::{NodeId, UserId};
+use crate::proto::packet::{Lookup, LookupAnswer, LookupKind, Packet, Party};
+use crate::time::Moment;
+
+/// Questions that wait at the most.
+const LOOKUPS_MAX: usize = 256;
+
+/// A question is sent so often while it waits, to servers that have not answered.
+const SENDINGS: u32 = 3;
+
+#[derive(Debug, PartialEq, Eq)]
+enum Wanted {
+    Name(String),
+    User(UserId),
+}
+
+#[derive(Debug)]
+struct Question {
+    ticket: Ticket,
+    wanted: Wanted,
+    answered: BTreeSet<NodeId>,
+    send_at: Moment,
+    ends_at: Moment,
+}
+
+impl Question {
+    fn packet(&self, nonce: u64) -> Packet {
+        let wanted = match &self.wanted {
+            Wanted::Name(name) => LookupKind::Name(name.clone()),
+            Wanted::User(user) => LookupKind::User(*user),
+        };
+        Packet::Lookup(Lookup { nonce, wanted })
+    }
+
+    /// Whether no server that is still silent can be expected to answer.
+    fn is_exhausted(&self, voice: &Voice, now: Moment) -> bool {
+        voice
+            .servers()
+            .all(|server| self.answered.contains(&server) || !voice.is_expected(now, server))
+    }
+
+    /// The answer without a helpful word of a server.
+    fn fallback(&self, registry: &Registry) -> Output {
+        let ticket = self.ticket;
+        let unheard = self.answered.is_empty();
+        match &self.wanted {
+            Wanted::Name(name) => {
+                let who = registry.contact(name).ok_or_else(|| {
+                    if unheard {
+                        nobody_answered(name)
+                    } else {
+                        no_such_user(name)
+                    }
+                });
+                Output::Found { ticket, who }
+            }
+            Wanted::User(user) => Output::Located {
+                ticket,
+                user: *user,
+                // If a server says that the user is away, the old address leads nowhere.
+                address: registry.last_address(*user).filter(|_| unheard),
+            },
+        }
+    }
+}
+
+/// All questions about one user, by nonce.
+#[derive(Debug, Default)]
+pub(super) struct Lookups {
+    questions: BTreeMap<u64, Question>,
+}
+
+impl Lookups {
+    /// Asks for the user of a name; fails only for want of room.
+    pub(super) fn find(
+        &mut self,
+        voice: &Voice,
+        now: Moment,
+        ticket: Ticket,
+        name: String,
+        random: &mut ChaCha20Rng,
+        out: &mut Outbox<Output>,
+    ) -> Result<(), Failure> {
+        if self.ask(voice, now, ticket, Wanted::Name(name), random, out) {
+            Ok(())
+        } else {
+            Err(too_many_questions())
+        }
+    }
+
+    /// Asks where a user is. For want of room they count as away: their letters then wait.
+    pub(super) fn locate(
+        &mut self,
+        voice: &Voice,
+        now: Moment,
+        ticket: Ticket,
+        user: UserId,
+        random: &mut ChaCha20Rng,
+        out: &mut Outbox<Output>,
+    ) {
+        if !self.ask(voice, now, ticket, Wanted::User(user), random, out) {
+            let address = None;
+            out.push(Output::Located {
+                ticket,
+                user,
+                address,
+            });
+        }
+    }
+
+    /// Whether the question waits now, or did before.
+    fn ask(
+        &mut self,
+        voice: &Voice,
+        now: Moment,
+        ticket: Ticket,
+        wanted: Wanted,
+        random: &mut ChaCha20Rng,
+        out: &mut Outbox<Output>,
+    ) -> bool {
+        let same = |q: &Question| q.ticket == ticket && q.wanted == wanted;
+        if self.questions.values().any(same) {
+            return true;
+        }
+        if self.questions.len() >= LOOKUPS_MAX {
+            return false;
+        }
+        let wait = voice.config().lookup_wait();
+        let question = Question {
+            ticket,
+            wanted,
+            answered: BTreeSet::new(),
+            send_at: now.after(wait / SENDINGS),
+            ends_at: now.after(wait),
+        };
+        let nonce = random.next_u64();
+        voice.send_all(&question.packet(nonce), out);
+        self.questions.insert(nonce, question);
+        true
+    }
+
+    /// A server answered.
+    pub(super) fn answered(
+        &mut self,
+        voice: &Voice,
+        registry: &mut Registry,
+        now: Moment,
+        from: NodeId,
+        answer: LookupAnswer,
+        out: &mut Outbox<Output>,
+    ) {
+        let Some(question) = self.questions.get_mut(&answer.nonce) else {
+            return;
+        };
+        question.answered.insert(from);
+        let ticket = question.ticket;
+        let end = match &question.wanted {
+            Wanted::Name(name) => {
+                answer
+                    .entries
+                    .iter()
+                    .find(|entry| entry.name == *name)
+                    .map(|entry| {
+                        let who = if registry.is_me(&entry.identity) {
+                            Err(yourself(name))
+                        } else {
+                            registry.told(entry)
+                        };
+                        found(ticket, who)
+                    })
+            }
+            Wanted::User(user) => answer
+                .entries
+                .iter()
+                .find(|entry| entry.identity.user_id() == *user)
+                .and_then(|entry| {
+                    // Under another name or with a conflict: the key is right, and only it counts.
+                    let _ = registry.told(entry);
+                    entry.address
+                })
+                .map(|address| located(ticket, *user, address)),
+        };
+        let end = end.or_else(|| {
+            question
+                .is_exhausted(voice, now)
+                .then(|| question.fallback(registry))
+        });
+        if let Some(end) = end {
+            self.questions.remove(&answer.nonce);
+            out.push(end);
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Moment> {
+        self.questions
+            .values()
+            .map(|question| question.send_at.min(question.ends_at))
+            .min()
+    }
+
+    /// Repeats questions, and ends those whose time is over.
+    pub(super) fn tick(
+        &mut self,
+        voice: &Voice,
+        registry: &Registry,
+        now: Moment,
+        out: &mut Outbox<Output>,
+    ) {
+        let step = voice.config().lookup_wait() / SENDINGS;
+        self.questions.retain(|&nonce, question| {
+            if now >= question.ends_at {
+                out.push(question.fallback(registry));
+                return false;
+            }
+            if now >= question.send_at {
+                question.send_at = now.after(step.max(std::time::Duration::from_millis(1)));
+                for server in voice.servers() {
+                    if !question.answered.contains(&server) {
+                        let to = Party::Server(server);
+                        let packet = question.packet(nonce);
+                        out.push(Output::Send { to, packet });
+                    }
+                }
+            }
+            true
+        });
+    }
+}
+
+const fn found(ticket: Ticket, who: Result<Contact, Failure>) -> Output {
+    Output::Found { ticket, who }
+}
+
+const fn located(ticket: Ticket, user: UserId, address: SocketAddr) -> Output {
+    Output::Located {
+        ticket,
+        user,
+        address: Some(address),
+    }
+}
+
+fn nobody_answered(name: &str) -> Failure {
+    Failure::new(
+        Reason::Unreachable,
+        format!("no server answered, and {name} is not known here"),
+        "check that the servers run; peers that are known here can be reached without them",
+    )
+}

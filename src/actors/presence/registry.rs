@@ -1,0 +1,285 @@
+//! The peers we know, by name; the first key met under a name stays.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::super::edges::{
+    Contact, Desk, DiskAnswer, DiskOrder, Record, Row, Table, Ticket, TicketBook,
+};
+use super::super::machine::Outbox;
+use super::{Output, is_name};
+use crate::proto::codec;
+use crate::proto::control::{Failure, Peer, Reason};
+use crate::proto::identity::PublicIdentity;
+use crate::proto::ids::UserId;
+use crate::proto::packet::DirectoryEntry;
+use crate::time::WallTime;
+
+/// Largest row in bytes.
+const ROW_MAX_BYTES: usize = 512;
+
+/// A later sight alone is written down only after so long, in milliseconds: it is no loss if a
+/// crash forgets it.
+const SIGHT_GRAIN_MS: u64 = 60_000;
+
+/// Writes whose answers are awaited; the answer to an older one counts as lost.
+const WRITES_MAX: usize = 64;
+
+/// What is on disk of a peer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Saved {
+    contact: Contact,
+    address: Option<SocketAddr>,
+    last_seen: WallTime,
+    conflict: bool,
+}
+
+#[derive(Debug)]
+struct Known {
+    saved: Saved,
+    user: UserId,
+    /// Whether a server said so last.
+    online: bool,
+    /// What the disk has confirmed.
+    durable: Option<Saved>,
+}
+
+impl Known {
+    /// Whether the disk lacks something that should survive a crash.
+    fn is_worth_writing(&self) -> bool {
+        self.durable.as_ref().is_none_or(|durable| {
+            durable.conflict != self.saved.conflict
+                || durable.address != self.saved.address
+                || durable.last_seen.0.saturating_add(SIGHT_GRAIN_MS) <= self.saved.last_seen.0
+        })
+    }
+
+    fn sighted(&mut self, at: WallTime) {
+        self.saved.last_seen = self.saved.last_seen.max(at);
+    }
+}
+
+/// The peers we know.
+#[derive(Debug)]
+pub(super) struct Registry {
+    me: UserId,
+    contacts_max: usize,
+    by_name: BTreeMap<String, Known>,
+    /// Names that were sighted since the last [`Registry::save`].
+    touched: Vec<String>,
+    tickets: TicketBook,
+    /// Writes on their way to the disk.
+    writes: VecDeque<(Ticket, Vec<Saved>)>,
+}
+
+impl Registry {
+    pub(super) fn from_rows(me: UserId, contacts_max: usize, rows: Vec<Row>) -> Self {
+        let mut by_name = BTreeMap::new();
+        for (key, value) in rows {
+            let Ok(saved) = codec::decode::<Saved>(&value, ROW_MAX_BYTES) else {
+                continue;
+            };
+            let user = saved.contact.identity.user_id();
+            let name = saved.contact.name.clone();
+            let fits = by_name.len() < contacts_max && key == name.as_bytes();
+            if fits && is_name(&name) && user != me {
+                let known = Known {
+                    user,
+                    online: false,
+                    durable: Some(saved.clone()),
+                    saved,
+                };
+                by_name.insert(name, known);
+            }
+        }
+        Self {
+            me,
+            contacts_max,
+            by_name,
+            touched: Vec::new(),
+            tickets: TicketBook::new(Desk::Presence),
+            writes: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn is_me(&self, identity: &PublicIdentity) -> bool {
+        identity.user_id() == self.me
+    }
+
+    /// A server told who holds a name. The contact, or why it must not be used.
+    pub(super) fn told(&mut self, entry: &DirectoryEntry) -> Result<Contact, Failure> {
+        let contact = Contact {
+            name: entry.name.clone(),
+            identity: entry.identity,
+        };
+        if self.is_me(&entry.identity) || !is_name(&entry.name) {
+            return Ok(contact);
+        }
+        self.pin(&contact, entry.last_seen)?;
+        if let Some(known) = self.by_name.get_mut(&entry.name) {
+            known.online = entry.address.is_some();
+            // The last address is kept for times in which no server answers.
+            known.saved.address = entry.address.or(known.saved.address);
+        }
+        Ok(contact)
+    }
+
+    /// A user wrote to us and told their name. Names that a known user gives themselves later are
+    /// not remembered: whoever makes names up would fill the registry.
+    pub(super) fn met(&mut self, contact: &Contact, at: WallTime) {
+        let user = contact.identity.user_id();
+        if user == self.me {
+            return;
+        }
+        if let Some((name, known)) = self.by_name.iter_mut().find(|(_, k)| k.user == user) {
+            known.sighted(at);
+            self.touched.push(name.clone());
+        } else {
+            // A conflict is marked; there is nobody to tell it to now.
+            let _ = self.pin(contact, at);
+        }
+    }
+
+    /// Remembers who has a name, or marks a conflict if somebody else had it first.
+    fn pin(&mut self, contact: &Contact, at: WallTime) -> Result<(), Failure> {
+        let user = contact.identity.user_id();
+        let name = &contact.name;
+        if let Some(known) = self.by_name.get_mut(name) {
+            self.touched.push(name.clone());
+            if known.user != user {
+                known.saved.conflict = true;
+                return Err(key_changed(name));
+            }
+            known.sighted(at);
+        } else if self.by_name.len() < self.contacts_max {
+            self.touched.push(name.clone());
+            let saved = Saved {
+                contact: contact.clone(),
+                address: None,
+                last_seen: at,
+                conflict: false,
+            };
+            let known = Known {
+                saved,
+                user,
+                online: false,
+                durable: None,
+            };
+            self.by_name.insert(name.clone(), known);
+        }
+        Ok(())
+    }
+
+    /// The user did not answer us.
+    pub(super) fn missing(&mut self, user: UserId) {
+        for known in self.by_name.values_mut().filter(|k| k.user == user) {
+            known.online = false;
+        }
+    }
+
+    pub(super) fn contact(&self, name: &str) -> Option<Contact> {
+        self.by_name.get(name).map(|k| k.saved.contact.clone())
+    }
+
+    /// Where the user was when a server last knew.
+    pub(super) fn last_address(&self, user: UserId) -> Option<SocketAddr> {
+        self.by_name
+            .values()
+            .find(|known| known.user == user && known.saved.address.is_some())
+            .and_then(|known| known.saved.address)
+    }
+
+    /// All peers by name. After a whole list of the servers, `listed`, nobody else is online.
+    pub(super) fn peers(&self, listed: Option<&BTreeMap<String, DirectoryEntry>>) -> Vec<Peer> {
+        let mut peers: BTreeMap<String, Peer> = BTreeMap::new();
+        for (name, known) in &self.by_name {
+            let online = listed.map_or(known.online, |listed| {
+                listed.get(name).is_some_and(|entry| {
+                    entry.identity == known.saved.contact.identity && entry.address.is_some()
+                })
+            });
+            let peer = Peer {
+                name: name.clone(),
+                user: known.user,
+                online,
+                last_seen: known.saved.last_seen,
+                conflict: known.saved.conflict,
+            };
+            peers.insert(name.clone(), peer);
+        }
+        // Those for whom there was no room are still shown.
+        for (name, entry) in listed.into_iter().flatten() {
+            if !self.is_me(&entry.identity) {
+                peers.entry(name.clone()).or_insert_with(|| Peer {
+                    name: name.clone(),
+                    user: entry.identity.user_id(),
+                    online: entry.address.is_some(),
+                    last_seen: entry.last_seen,
+                    conflict: false,
+                });
+            }
+        }
+        peers.into_values().collect()
+    }
+
+    /// Writes down whoever was sighted and is not on disk as they are now.
+    pub(super) fn save(&mut self, out: &mut Outbox<Output>) {
+        self.touched.sort_unstable();
+        self.touched.dedup();
+        let worth: Vec<Saved> = std::mem::take(&mut self.touched)
+            .iter()
+            .filter_map(|name| self.by_name.get(name))
+            .filter(|known| known.is_worth_writing())
+            .map(|known| known.saved.clone())
+            .collect();
+        if worth.is_empty() {
+            return;
+        }
+        let records = worth
+            .iter()
+            .map(|saved| Record {
+                table: Table::Contacts,
+                key: saved.contact.name.clone().into_bytes(),
+                value: Some(Bytes::from(codec::encode(saved))),
+            })
+            .collect();
+        let ticket = self.tickets.draw();
+        if self.writes.len() >= WRITES_MAX {
+            self.writes.pop_front();
+        }
+        self.writes.push_back((ticket, worth));
+        out.push(Output::Disk {
+            ticket,
+            order: DiskOrder::Write(records),
+        });
+    }
+
+    /// The disk answered. What it did not take is written again on the next sight.
+    pub(super) fn written(&mut self, ticket: Ticket, answer: &DiskAnswer) {
+        let Some(place) = self.writes.iter().position(|(t, _)| *t == ticket) else {
+            return;
+        };
+        let Some((_, rows)) = self.writes.remove(place) else {
+            return;
+        };
+        if *answer != DiskAnswer::Written {
+            return;
+        }
+        for saved in rows {
+            if let Some(known) = self.by_name.get_mut(&saved.contact.name) {
+                known.durable = Some(saved);
+            }
+        }
+    }
+}
+
+fn key_changed(name: &str) -> Failure {
+    Failure::new(
+        Reason::NameTaken,
+        format!("{name} shows another key than the one first met under this name"),
+        format!("ask {name} in another way whether the key changed; nothing was sent"),
+    )
+}

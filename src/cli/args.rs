@@ -1,0 +1,307 @@
+//! The command line as clap sees it. Noun and verb; names are petnames (`@bob`), never addresses.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Share an image with one person for a counted number of looks, hidden in an ordinary picture.
+#[derive(Debug, Parser)]
+#[command(name = "pentimento", version, max_term_width = 100)]
+pub struct Arguments {
+    /// Options that every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Verb,
+}
+
+/// Options that every command takes.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// Folder of your key, pictures and grants
+    #[arg(long, global = true, env = "PENTIMENTO_HOME", value_name = "DIR")]
+    pub home: Option<PathBuf>,
+    /// Print one JSON object instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Never ask; what would need an answer fails
+    #[arg(long, global = true)]
+    pub no_input: bool,
+    /// Answer yes to every question
+    #[arg(short = 'y', long, global = true)]
+    pub yes: bool,
+    /// Print only what was asked for
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Log more (twice: much more), to standard error
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Give up after so many seconds
+    #[arg(long, global = true, default_value_t = 60, env = "PENTIMENTO_TIMEOUT")]
+    pub timeout: u64,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Show everything once: three servers, two people, one hidden picture, failures
+    Demo {
+        /// Leave the cluster running and keep all files
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Start a local cluster of servers in the background
+    Up {
+        /// How many servers
+        #[arg(short = 'n', long, default_value_t = 3)]
+        servers: u8,
+        /// Where the cluster keeps its files
+        #[command(flatten)]
+        cluster: ClusterDir,
+    },
+    /// Show how the local cluster and your own client are
+    Status(ClusterDir),
+    /// Stop the local cluster
+    Stop(ClusterDir),
+    /// Switch the failure simulation of the local cluster
+    #[command(subcommand)]
+    Cluster(ClusterVerb),
+    /// Make your key and your configuration
+    Init {
+        /// The name that others find you by
+        name: String,
+        /// File with the list of servers [default: that of the local cluster]
+        #[arg(long, value_name = "FILE")]
+        servers: Option<PathBuf>,
+    },
+    /// Keep your client running, so that others can reach you
+    Run,
+    /// Hide a file in a picture, for yourself
+    Hide {
+        /// The file: a picture, or any other
+        file: PathBuf,
+        /// Your own picture to hide it in [default: the smallest default cover that fits]
+        #[arg(long, value_name = "FILE")]
+        cover: Option<PathBuf>,
+        /// Where the picture goes [default: FILE.hidden.png]
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Get a file out of a picture that you hid for yourself
+    Reveal {
+        /// The picture
+        picture: PathBuf,
+        /// Where the file goes [default: its own name, beside the picture]
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Tell what can be told of a picture
+    Inspect {
+        /// The picture
+        picture: PathBuf,
+    },
+    /// List the people you know or can find
+    Peers,
+    /// Offer a picture in your gallery
+    Offer {
+        /// The file
+        file: PathBuf,
+        /// Its name in the gallery [default: the file's]
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Show your gallery, or that of a peer
+    Ls {
+        /// The peer, as @name
+        peer: Option<String>,
+    },
+    /// Ask for looks at a picture: @peer/name or @peer/number
+    Request {
+        /// Which picture
+        image: String,
+        /// How many looks
+        #[arg(long, default_value_t = 1)]
+        views: u32,
+        /// A remark for the owner
+        #[arg(long, default_value = "")]
+        note: String,
+        /// Seconds to wait for the owner's word
+        #[arg(long, default_value_t = 3)]
+        wait: u32,
+    },
+    /// Questions for looks
+    #[command(subcommand)]
+    Requests(RequestsVerb),
+    /// Share a picture with a person for a number of looks
+    Share {
+        /// The file, or the name of a picture you offer
+        image: String,
+        /// The person, as @name
+        #[arg(long)]
+        to: String,
+        /// How many looks
+        #[arg(long, default_value_t = 1)]
+        views: u32,
+        /// What becomes of the file when no look is left
+        #[arg(long, value_enum, default_value_t = AtEnd::Carrier)]
+        at_end: AtEnd,
+        /// Your own picture to hide it in
+        #[arg(long, value_name = "FILE")]
+        cover: Option<PathBuf>,
+    },
+    /// Look at a picture that was shared with you; counts one look
+    View {
+        /// The lease: first digits of its id, or @owner/name
+        lease: String,
+    },
+    /// Grants, given and received
+    #[command(subcommand)]
+    Lease(LeaseVerb),
+    /// What happened to grants
+    Ledger {
+        /// One lease only
+        #[arg(long)]
+        lease: Option<String>,
+    },
+    /// How questions are treated without asking you
+    #[command(subcommand)]
+    Rules(RulesVerb),
+    /// Fetch waiting letters and send what is due
+    Sync,
+}
+
+/// Where a local cluster keeps its files.
+#[derive(Clone, Debug, Args)]
+pub struct ClusterDir {
+    /// Folder of the cluster
+    #[arg(long = "cluster", value_name = "DIR", env = "PENTIMENTO_CLUSTER")]
+    pub dir: Option<PathBuf>,
+}
+
+/// Commands for the operator of a local cluster.
+#[derive(Debug, Subcommand)]
+pub enum ClusterVerb {
+    /// Switch the round of planned failures on or off
+    Token {
+        /// on or off
+        #[arg(value_parser = ["on", "off"])]
+        state: String,
+        /// Servers fall silent without a goodbye
+        #[arg(long)]
+        silent: bool,
+        /// Where the cluster keeps its files
+        #[command(flatten)]
+        cluster: ClusterDir,
+    },
+    /// Let one server fail now for a while, if the others permit it
+    Fail {
+        /// The server's number
+        server: u8,
+        /// For so many seconds, 1 to 20
+        #[arg(long, default_value_t = 5)]
+        seconds: u32,
+        /// Without a goodbye
+        #[arg(long)]
+        silent: bool,
+        /// Where the cluster keeps its files
+        #[command(flatten)]
+        cluster: ClusterDir,
+    },
+}
+
+/// What becomes of the borrower's file when no look is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum AtEnd {
+    /// The outer picture stays
+    Carrier,
+    /// The file is deleted
+    Delete,
+}
+
+/// Questions for looks.
+#[derive(Debug, Subcommand)]
+pub enum RequestsVerb {
+    /// List open and answered questions
+    Ls,
+    /// Grant looks
+    Approve {
+        /// First digits of the question's id
+        id: String,
+        /// Grant so many instead of what was asked
+        #[arg(long)]
+        views: Option<u32>,
+    },
+    /// Grant none
+    Deny {
+        /// First digits of the question's id
+        id: String,
+        /// What to tell
+        #[arg(long, default_value = "the owner said no")]
+        reason: String,
+    },
+}
+
+/// Grants.
+#[derive(Debug, Subcommand)]
+pub enum LeaseVerb {
+    /// List all grants
+    Ls,
+    /// Show one grant
+    Show {
+        /// First digits of its id, or @peer/name
+        lease: String,
+    },
+    /// Grant more looks
+    Add {
+        /// First digits of its id, or @peer/name
+        lease: String,
+        /// How many
+        views: u32,
+    },
+    /// Grant fewer looks
+    Sub {
+        /// First digits of its id, or @peer/name
+        lease: String,
+        /// How many
+        views: u32,
+    },
+    /// Grant so many looks in all
+    Set {
+        /// First digits of its id, or @peer/name
+        lease: String,
+        /// How many
+        views: u32,
+    },
+    /// Take all looks back
+    Revoke {
+        /// First digits of its id, or @peer/name
+        lease: String,
+    },
+}
+
+/// Rules.
+#[derive(Debug, Subcommand)]
+pub enum RulesVerb {
+    /// List the rules
+    Ls,
+    /// Set the rule for a peer, or for everybody (@*)
+    Set {
+        /// The peer, as @name, or @*
+        peer: String,
+        /// Grant up to so many looks a picture without asking
+        #[arg(long, conflicts_with = "refuse")]
+        grant: Option<u32>,
+        /// Refuse every question
+        #[arg(long)]
+        refuse: bool,
+        /// Show no previews
+        #[arg(long)]
+        no_previews: bool,
+    },
+    /// Take the rule for a peer back
+    Clear {
+        /// The peer, as @name, or @*
+        peer: String,
+    },
+}

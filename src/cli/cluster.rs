@@ -1,0 +1,193 @@
+//! A local cluster: one process for each server, their files in one folder.
+
+use std::fs::{self, File};
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use super::args::ClusterDir;
+use super::failure;
+use super::home::{self, ServerList};
+use super::session::pause;
+use crate::node::config::{ServerAddress, ServerConfig, TokenConfig, WorkConfig};
+use crate::node::control::Link;
+use crate::proto::control::{Failure, Reason};
+use crate::proto::operator::{ServerCommand, ServerReply, ServerStatus};
+
+/// Name of the list of servers in a cluster's folder.
+pub const SERVERS_FILE: &str = "cluster.toml";
+const READY_STEP: Duration = Duration::from_millis(50);
+const READY_STEPS: u32 = 200;
+const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The folder that is meant.
+#[must_use]
+pub fn folder(named: &ClusterDir) -> PathBuf {
+    named.dir.clone().unwrap_or_else(home::default_cluster)
+}
+
+/// The folder of one server.
+#[must_use]
+pub fn server_folder(cluster: &Path, id: u8) -> PathBuf {
+    cluster.join(format!("n{id}"))
+}
+
+/// Free ports on loopback for `servers` servers. They are free when this returns; whoever takes
+/// one before the server does makes that server say so.
+///
+/// # Errors
+/// If the operating system has none.
+pub fn free_addresses(servers: u8) -> Result<Vec<ServerAddress>, Failure> {
+    let mut held = Vec::new();
+    let mut free = || -> std::io::Result<_> {
+        let socket = UdpSocket::bind(("127.0.0.1", 0))?;
+        let address = socket.local_addr()?;
+        held.push(socket);
+        Ok(address)
+    };
+    let addresses: std::io::Result<Vec<_>> = (1..=servers)
+        .map(|id| Ok(ServerAddress { id, clients: free()?, peers: free()? }))
+        .collect();
+    addresses.map_err(|error| Failure::new(Reason::Other, format!("no free port: {error}"), ""))
+}
+
+/// Writes the configuration of every server and the list for clients.
+///
+/// # Errors
+/// If the folder cannot be written.
+pub fn write_files(
+    cluster: &Path,
+    servers: &[ServerAddress],
+    token: TokenConfig,
+) -> Result<(), Failure> {
+    for server in servers {
+        let data = server_folder(cluster, server.id);
+        fs::create_dir_all(&data).map_err(|error| failure::file(&data, &error))?;
+        let config = ServerConfig {
+            id: server.id,
+            data: data.clone(),
+            token,
+            work: WorkConfig::default(),
+            servers: servers.to_vec(),
+        };
+        write_toml(&data.join("server.toml"), &config)?;
+    }
+    write_toml(&cluster.join(SERVERS_FILE), &ServerList { servers: servers.to_vec() })
+}
+
+fn write_toml<T: serde::Serialize>(path: &Path, value: &T) -> Result<(), Failure> {
+    let text = toml::to_string(value)
+        .map_err(|error| Failure::new(Reason::Other, error.to_string(), ""))?;
+    fs::write(path, text).map_err(|error| failure::file(path, &error))
+}
+
+/// The program for one node, which is built and installed beside this one.
+///
+/// # Errors
+/// If it is not there.
+pub fn node_program() -> Result<PathBuf, Failure> {
+    let here = std::env::current_exe()
+        .map_err(|error| Failure::new(Reason::Other, error.to_string(), ""))?;
+    let name = format!("pentimento-node{}", std::env::consts::EXE_SUFFIX);
+    // Test programs live one folder deeper than the programs they test.
+    let places = [here.with_file_name(&name), here.join("../..").join(&name)];
+    places.into_iter().find(|place| place.is_file()).ok_or_else(|| {
+        Failure::new(
+            Reason::NotFound,
+            "the program pentimento-node is not beside this one",
+            "build all programs with `cargo build`",
+        )
+    })
+}
+
+/// Starts one node in the background; what it logs goes to `node.log` in its folder.
+///
+/// # Errors
+/// If the program or the log file cannot be opened.
+pub fn start(role: &str, config: &Path, folder: &Path) -> Result<Child, Failure> {
+    let path = folder.join("node.log");
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .map_err(|error| failure::file(&path, &error))?;
+    let program = node_program()?;
+    Command::new(&program)
+        .args(["--role", role, "--config"])
+        .arg(config)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .map_err(|error| failure::file(&program, &error))
+}
+
+/// Sends a command to the server of a folder.
+///
+/// # Errors
+/// If none runs there, or it does not answer.
+pub fn command(folder: &Path, command: ServerCommand) -> Result<ServerReply, Failure> {
+    let gone = |error: std::io::Error| {
+        failure::unreachable(
+            format!("no server answers in {}: {error}", folder.display()),
+            "start the cluster with `pentimento up`",
+        )
+    };
+    let mut link = Link::connect(folder).map_err(gone)?;
+    link.set_timeout(Some(REPLY_TIMEOUT)).map_err(gone)?;
+    link.send(&command).map_err(gone)?;
+    link.receive().map_err(gone)
+}
+
+/// How the server of a folder is.
+///
+/// # Errors
+/// If none runs there.
+pub fn status(folder: &Path) -> Result<ServerStatus, Failure> {
+    match command(folder, ServerCommand::Status)? {
+        ServerReply::Status(status) => Ok(status),
+        other => Err(Failure::new(Reason::Other, format!("odd answer {other:?}"), "")),
+    }
+}
+
+/// Waits until every server sees all others and has caught up.
+///
+/// # Errors
+/// If that does not come to pass in ten seconds; the message has the end of a log.
+pub fn wait_ready(cluster: &Path, ids: &[u8]) -> Result<(), Failure> {
+    for _ in 0..READY_STEPS {
+        let ready = ids.iter().all(|id| {
+            status(&server_folder(cluster, *id))
+                .is_ok_and(|status| status.alive.len() == ids.len() && status.caught_up)
+        });
+        if ready {
+            return Ok(());
+        }
+        pause(READY_STEP);
+    }
+    let logs = ids.iter().filter_map(|id| {
+        let log = fs::read_to_string(server_folder(cluster, *id).join("node.log")).ok()?;
+        log.lines().last().map(|line| format!("n{id}: {line}"))
+    });
+    Err(failure::unreachable(
+        format!("the servers did not become ready\n{}", logs.collect::<Vec<_>>().join("\n")),
+        "see node.log in the folder of each server",
+    ))
+}
+
+/// The servers of a cluster's folder.
+///
+/// # Errors
+/// If there is no cluster there.
+pub fn servers(cluster: &Path) -> Result<Vec<ServerAddress>, Failure> {
+    let path = cluster.join(SERVERS_FILE);
+    if !path.is_file() {
+        return Err(Failure::new(
+            Reason::NotFound,
+            format!("no cluster in {}", cluster.display()),
+            "start one with `pentimento up`",
+        ));
+    }
+    home::read_servers(&path)
+}

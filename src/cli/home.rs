@@ -1,0 +1,210 @@
+//! A person's home folder: the key file and the configuration, and where they are by default.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::failure;
+use crate::crypto::identity::SecretIdentity;
+use crate::node::config::{ClientConfig, ConfigError, ServerAddress};
+use crate::proto::control::{Failure, Reason};
+
+/// Name of the key file.
+pub const KEY_FILE: &str = "identity.key";
+/// Name of the configuration file.
+pub const CONFIG_FILE: &str = "client.toml";
+
+/// The list of servers, as `up` writes it and `init` reads it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ServerList {
+    /// All servers.
+    #[serde(rename = "server")]
+    pub servers: Vec<ServerAddress>,
+}
+
+/// A folder for our files below the person's own.
+fn below(variable: &str, otherwise: &str) -> PathBuf {
+    let base = std::env::var_os(variable).map(PathBuf::from);
+    let base = base.or_else(|| std::env::home_dir().map(|home| home.join(otherwise)));
+    base.unwrap_or_default().join("pentimento")
+}
+
+/// The home folder if none is named.
+#[must_use]
+pub fn default_home() -> PathBuf {
+    below("XDG_DATA_HOME", ".local/share")
+}
+
+/// The folder of the local cluster if none is named.
+#[must_use]
+pub fn default_cluster() -> PathBuf {
+    below("XDG_STATE_HOME", ".local/state").join("cluster")
+}
+
+/// Makes a fresh key, readable by its owner only.
+///
+/// # Errors
+/// If a key is there already or the folder cannot be written.
+pub fn make_key(home: &Path) -> Result<SecretIdentity, Failure> {
+    fs::create_dir_all(home).map_err(|error| failure::file(home, &error))?;
+    let mut secret = [0; 32];
+    random(&mut secret)?;
+    let identity = SecretIdentity::from_secret(secret);
+    let path = home.join(KEY_FILE);
+    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+    let mut file = opened.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => failure::usage(
+            format!("there is a key already: {}", path.display()),
+            "another --home makes another identity; deleting the key makes its pictures \
+             unreadable for ever",
+        ),
+        _ => failure::file(&path, &error),
+    })?;
+    let text: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    file.write_all(format!("{text}\n").as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(|error| failure::file(&path, &error))?;
+    Ok(identity)
+}
+
+/// Fills `bytes` from the operating system.
+///
+/// # Errors
+/// If it has no randomness to give.
+pub fn random(bytes: &mut [u8]) -> Result<(), Failure> {
+    use rand::TryRng;
+    rand::rngs::SysRng.try_fill_bytes(bytes).map_err(|error| {
+        Failure::new(Reason::Other, format!("no randomness: {error}"), "try again")
+    })
+}
+
+/// Reads the key of a home.
+///
+/// # Errors
+/// If there is none, others may read it, or it is damaged.
+pub fn read_key(home: &Path) -> Result<SecretIdentity, Failure> {
+    let path = home.join(KEY_FILE);
+    let text = fs::read_to_string(&path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => Failure::new(
+            Reason::Config,
+            format!("no identity in {}", home.display()),
+            "make one with `pentimento init NAME`",
+        ),
+        _ => failure::file(&path, &error),
+    })?;
+    let mode = fs::metadata(&path).map_err(|error| failure::file(&path, &error))?;
+    if mode.permissions().mode() & 0o077 != 0 {
+        return Err(Failure::new(
+            Reason::Config,
+            format!("others may read {}", path.display()),
+            format!("chmod 600 {}", path.display()),
+        ));
+    }
+    parse_key(text.trim()).map(SecretIdentity::from_secret).ok_or_else(|| {
+        Failure::new(
+            Reason::Config,
+            format!("{} is damaged: it must hold 64 hexadecimal digits", path.display()),
+            "restore it from a copy",
+        )
+    })
+}
+
+fn parse_key(text: &str) -> Option<[u8; 32]> {
+    let mut secret = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (byte, digits) in secret.iter_mut().zip(text.as_bytes().chunks(2)) {
+        let digits = std::str::from_utf8(digits).ok()?;
+        *byte = u8::from_str_radix(digits, 16).ok()?;
+    }
+    Some(secret)
+}
+
+/// Writes the configuration of a home.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_config(home: &Path, name: &str, servers: &[ServerAddress]) -> Result<(), Failure> {
+    let config = ClientConfig {
+        name: name.to_owned(),
+        home: None,
+        listen: ([127, 0, 0, 1], 0).into(),
+        servers: servers.to_vec(),
+    };
+    let text = toml::to_string(&config)
+        .map_err(|error| Failure::new(Reason::Other, error.to_string(), ""))?;
+    let path = home.join(CONFIG_FILE);
+    fs::write(&path, text).map_err(|error| failure::file(&path, &error))
+}
+
+/// Reads the configuration of a home.
+///
+/// # Errors
+/// If there is none or it is wrong.
+pub fn read_config(home: &Path) -> Result<ClientConfig, Failure> {
+    let path = home.join(CONFIG_FILE);
+    ClientConfig::load(&path).map_err(|error| config_failure(&error))
+}
+
+/// Reads a list of servers.
+///
+/// # Errors
+/// If it cannot be read or is wrong.
+pub fn read_servers(path: &Path) -> Result<Vec<ServerAddress>, Failure> {
+    let text = fs::read_to_string(path).map_err(|error| failure::file(path, &error))?;
+    let list: ServerList = toml::from_str(&text).map_err(|error| {
+        Failure::new(
+            Reason::Config,
+            format!("{}: {error}", path.display()),
+            "each server needs [[server]] with id, clients and peers",
+        )
+    })?;
+    Ok(list.servers)
+}
+
+/// A wrong configuration as a failure.
+#[must_use]
+pub fn config_failure(error: &ConfigError) -> Failure {
+    let hint = match error {
+        ConfigError::Read { .. } => "make a configuration with `pentimento init NAME`",
+        ConfigError::Parse { .. } => "compare it with the commented files under config/",
+        ConfigError::Rule { .. } => "change the named values",
+    };
+    Failure::new(Reason::Config, error.to_string(), hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_and_read_back() {
+        let home = tempfile::tempdir().expect("folder");
+        let made = make_key(home.path()).expect("makes");
+        let read = read_key(home.path()).expect("reads");
+        assert_eq!(made.public(), read.public());
+        let again = make_key(home.path()).expect_err("refuses");
+        assert_eq!(again.reason, Reason::Usage);
+    }
+
+    #[test]
+    fn a_key_that_others_may_read_is_refused() {
+        let home = tempfile::tempdir().expect("folder");
+        make_key(home.path()).expect("makes");
+        let path = home.path().join(KEY_FILE);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("sets");
+        assert_eq!(read_key(home.path()).expect_err("refuses").reason, Reason::Config);
+    }
+
+    #[test]
+    fn a_damaged_key_is_refused() {
+        for text in ["", "zz", &"g".repeat(64), &"0".repeat(63)] {
+            assert_eq!(parse_key(text), None, "{text}");
+        }
+        assert_eq!(parse_key(&"01".repeat(32)), Some([1; 32]));
+    }
+}

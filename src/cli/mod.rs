@@ -1,0 +1,42 @@
+//! The person's and the operator's program: commands, their output, the demo.
+
+pub mod args;
+pub mod cluster;
+pub mod demo;
+pub mod failure;
+pub mod home;
+pub mod logs;
+pub mod operator;
+pub mod output;
+pub mod person;
+pub mod progress;
+pub mod render;
+pub mod session;
+
+use std::process::ExitCode;
+
+use args::{Arguments, Verb};
+use output::Output;
+use person::Person;
+
+/// Does what the command line says.
+#[must_use]
+pub fn run(arguments: Arguments) -> ExitCode {
+    let Arguments { global, command } = arguments;
+    logs::start(global.verbose);
+    let output = Output { json: global.json, quiet: global.quiet };
+    let ended = match command {
+        Verb::Demo { keep } => demo::run(output, keep),
+        Verb::Up { servers, cluster } => operator::up(output, servers, &cluster),
+        Verb::Status(cluster) => operator::status(output, &global, &cluster),
+        Verb::Stop(cluster) => operator::stop(output, &cluster),
+        Verb::Cluster(verb) => operator::fail(output, &verb),
+        Verb::Init { name, servers } => operator::init(output, &global, &name, servers.as_ref()),
+        Verb::Run => operator::run(output, &global),
+        person => Person::new(&global).run(person),
+    };
+    match ended {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => failure::report(&failure, global.json),
+    }
+}

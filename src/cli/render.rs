@@ -1,0 +1,371 @@
+//! Outcomes as text for people and as JSON for programs. Both are plain values; who prints them is
+//! in `output`.
+
+use serde_json::{Value, json};
+
+use crate::proto::control::{AskRule, Rule, Timings};
+use crate::proto::ids::GrantId;
+use crate::proto::lease::{AtZero, Change, LogEntry, LogEvent};
+use crate::proto::letter::{GalleryItem, Verdict};
+use crate::proto::operator::ServerStatus;
+use crate::proto::outcome::{
+    AskState, ClientStatus, Inspection, Lease, OpenAsk, Peer, Posted,
+};
+use crate::terminal::text::{millis, size, table, when};
+
+/// What a command has to say, in both forms.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Said {
+    /// For people.
+    pub text: String,
+    /// For programs.
+    pub json: Value,
+}
+
+/// Where the time of a request went.
+#[must_use]
+pub fn timings(t: &Timings) -> Said {
+    Said {
+        text: format!(
+            "election {}, upload {}, hiding {}, download {}; total {}{}",
+            millis(t.election_us),
+            millis(t.upload_us),
+            millis(t.hiding_us),
+            millis(t.download_us),
+            millis(t.total_us()),
+            t.node.map(|node| format!(" on {node}")).unwrap_or_default(),
+        ),
+        json: json!({
+            "election_us": t.election_us,
+            "upload_us": t.upload_us,
+            "hiding_us": t.hiding_us,
+            "download_us": t.download_us,
+            "total_us": t.total_us(),
+            "owners": t.owners,
+            "node": t.node.map(|node| node.to_string()),
+        }),
+    }
+}
+
+/// The client's own status.
+#[must_use]
+pub fn client_status(status: &ClientStatus) -> Said {
+    let answering: Vec<String> = status.servers_answering.iter().map(ToString::to_string).collect();
+    let taken = if status.name_taken { " (the name belongs to somebody else!)" } else { "" };
+    Said {
+        text: format!(
+            "@{}{taken}  {}\nservers answering: {} of {} ({})\nletters on their way: {}",
+            status.name,
+            status.user,
+            answering.len(),
+            status.servers,
+            answering.join(", "),
+            status.letters_queued,
+        ),
+        json: json!({
+            "name": status.name,
+            "name_taken": status.name_taken,
+            "user": status.user.hex(),
+            "servers": status.servers,
+            "servers_answering": answering,
+            "letters_queued": status.letters_queued,
+        }),
+    }
+}
+
+/// The servers of a local cluster; none for one that does not answer.
+#[must_use]
+pub fn servers(found: &[(u8, Option<ServerStatus>)]) -> Said {
+    let rows: Vec<Vec<String>> = found
+        .iter()
+        .map(|(id, status)| match status {
+            None => vec![format!("n{id}"), "down".into()],
+            Some(s) => vec![
+                format!("n{id}"),
+                if s.failing { "failing" } else { "up" }.into(),
+                s.clients.to_string(),
+                s.alive.len().to_string(),
+                if s.caught_up { "yes" } else { "no" }.into(),
+                s.jobs.to_string(),
+                s.requests_done.to_string(),
+                s.users_online.to_string(),
+                s.letters.to_string(),
+                if s.token_here { "here" } else if s.token_on { "on" } else { "off" }.into(),
+            ],
+        })
+        .collect();
+    let head = [
+        "node", "state", "clients at", "sees", "caught up", "jobs", "done", "online", "letters",
+        "token",
+    ];
+    let json = found.iter().map(|(id, status)| {
+        json!({ "id": id, "up": status.is_some(), "status": status })
+    });
+    Said { text: table(&head, &rows), json: Value::Array(json.collect()) }
+}
+
+/// A picture, looked at from outside.
+#[must_use]
+pub fn inspection(told: &Inspection) -> Said {
+    let inside = told.inside.as_ref().map_or_else(
+        || {
+            "nothing inside opens with your own keys: there is nothing hidden, it is leased to \
+             you, or it is meant for somebody else"
+                .to_owned()
+        },
+        |inside| {
+            let views = inside.views.map(|views| format!(", {views} looks")).unwrap_or_default();
+            format!(
+                "inside: {} ({}){views}, from {} for {}",
+                inside.name,
+                size(inside.size_bytes),
+                inside.owner,
+                inside.borrower,
+            )
+        },
+    );
+    Said {
+        text: format!(
+            "{} x {} pixels, room for {}\n{inside}",
+            told.width,
+            told.height,
+            size(told.capacity_bytes),
+        ),
+        json: json!({
+            "width": told.width,
+            "height": told.height,
+            "capacity_bytes": told.capacity_bytes,
+            "inside": told.inside.as_ref().map(|inside| json!({
+                "name": inside.name,
+                "size_bytes": inside.size_bytes,
+                "owner": inside.owner.hex(),
+                "borrower": inside.borrower.hex(),
+                "views": inside.views,
+            })),
+        }),
+    }
+}
+
+/// Known people.
+#[must_use]
+pub fn peers(peers: &[Peer], fresh: bool) -> Said {
+    let rows: Vec<Vec<String>> = peers
+        .iter()
+        .map(|peer| {
+            let state = if peer.online { "online" } else { "offline" };
+            let note = if peer.conflict { "another key claims this name!" } else { "" };
+            let name = format!("@{}", peer.name);
+            vec![name, peer.user.short(), state.into(), when(peer.last_seen.0), note.into()]
+        })
+        .collect();
+    let mut text = table(&["name", "id", "state", "last seen", ""], &rows);
+    if !fresh {
+        text.push_str("\nno server answers: this is what your client remembers");
+    }
+    let json = peers.iter().map(|peer| {
+        json!({
+            "name": peer.name,
+            "user": peer.user.hex(),
+            "online": peer.online,
+            "last_seen_ms": peer.last_seen.0,
+            "conflict": peer.conflict,
+        })
+    });
+    Said { text, json: json!({ "fresh": fresh, "peers": json.collect::<Vec<_>>() }) }
+}
+
+/// A gallery.
+#[must_use]
+pub fn gallery(items: &[GalleryItem], refused: bool) -> Said {
+    let rows: Vec<Vec<String>> = items
+        .iter()
+        .enumerate()
+        .map(|(index, item)| {
+            let preview = if item.preview.is_empty() { "no preview" } else { "preview" };
+            vec![index.to_string(), item.name.clone(), size(item.size_bytes.into()), preview.into()]
+        })
+        .collect();
+    let text = if refused {
+        "the owner shows you no previews".to_owned()
+    } else {
+        table(&["#", "name", "size", ""], &rows)
+    };
+    let json = items.iter().map(|item| {
+        json!({
+            "name": item.name,
+            "size_bytes": item.size_bytes,
+            "preview_bytes": item.preview.len(),
+        })
+    });
+    Said { text, json: json!({ "refused": refused, "items": json.collect::<Vec<_>>() }) }
+}
+
+/// Questions, from both sides.
+#[must_use]
+pub fn requests(asks: &[OpenAsk]) -> Said {
+    let state = |ask: &OpenAsk| match &ask.state {
+        AskState::Open => "open".to_owned(),
+        AskState::Approved(views) => format!("approved: {views}"),
+        AskState::Denied(reason) => format!("denied: {reason}"),
+    };
+    let rows: Vec<Vec<String>> = asks
+        .iter()
+        .map(|ask| {
+            vec![
+                ask.ask.short(),
+                if ask.ours { "to" } else { "from" }.into(),
+                format!("@{}", ask.peer),
+                ask.image.clone(),
+                ask.views.to_string(),
+                state(ask),
+                ask.remark.clone(),
+            ]
+        })
+        .collect();
+    let json = asks.iter().map(|ask| {
+        json!({
+            "ask": ask.ask.hex(),
+            "ours": ask.ours,
+            "peer": ask.peer,
+            "image": ask.image,
+            "views": ask.views,
+            "remark": ask.remark,
+            "at_ms": ask.at.0,
+            "open": ask.state == AskState::Open,
+            "state": state(ask),
+        })
+    });
+    Said {
+        text: table(&["id", "", "peer", "picture", "looks", "state", "remark"], &rows),
+        json: Value::Array(json.collect()),
+    }
+}
+
+/// The owner's word on a question.
+#[must_use]
+pub fn verdict(verdict: Option<&Verdict>) -> Said {
+    match verdict {
+        None => Said {
+            text: "asked; the owner has not answered yet".into(),
+            json: json!({ "state": "pending" }),
+        },
+        Some(Verdict::Approved { grant, views }) => Said {
+            text: format!("approved: {views} looks, lease {grant}"),
+            json: json!({ "state": "approved", "lease": grant.hex(), "views": views }),
+        },
+        Some(Verdict::Denied { reason }) => Said {
+            text: format!("denied: {reason}"),
+            json: json!({ "state": "denied", "message": reason }),
+        },
+    }
+}
+
+/// How a letter went, in words.
+#[must_use]
+pub const fn posted(how: Posted) -> &'static str {
+    match how {
+        Posted::Direct => "delivered",
+        Posted::Mailbox => "kept by the servers until they return",
+        Posted::Queued => "queued here until a server or they can be reached",
+        Posted::Lost => "could not be kept; do it again when there is room on the disk",
+    }
+}
+
+fn lease_state(lease: &Lease) -> &'static str {
+    match () {
+        () if lease.terms.revoked => "revoked",
+        () if lease.terms.left() == 0 => "spent",
+        () if !lease.delivered => "on its way",
+        () => "live",
+    }
+}
+
+/// Grants, given and received.
+#[must_use]
+pub fn leases(leases: &[Lease]) -> Said {
+    let rows: Vec<Vec<String>> = leases
+        .iter()
+        .map(|lease| {
+            vec![
+                lease.grant.short(),
+                lease.name.clone(),
+                if lease.ours { "to" } else { "from" }.into(),
+                format!("@{}", lease.peer),
+                format!("{}/{}", lease.terms.used, lease.terms.granted),
+                lease_state(lease).into(),
+            ]
+        })
+        .collect();
+    Said {
+        text: table(&["id", "picture", "", "peer", "used", "state"], &rows),
+        json: leases.iter().map(lease_json).collect(),
+    }
+}
+
+fn lease_json(lease: &Lease) -> Value {
+    json!({
+        "lease": lease.grant.hex(),
+        "image": lease.name,
+        "ours": lease.ours,
+        "peer": lease.peer,
+        "granted": lease.terms.granted,
+        "used": lease.terms.used,
+        "left": lease.terms.left(),
+        "revoked": lease.terms.revoked,
+        "delivered": lease.delivered,
+        "state": lease_state(lease),
+        "at_end": match lease.at_zero {
+            AtZero::KeepCover => "carrier",
+            AtZero::DeleteFile => "delete",
+        },
+        "file": lease.file,
+    })
+}
+
+/// What happened to grants.
+#[must_use]
+pub fn ledger(entries: &[(GrantId, LogEntry)]) -> Said {
+    let rows: Vec<Vec<String>> = entries
+        .iter()
+        .map(|(grant, entry)| vec![when(entry.at.0), grant.short(), event(&entry.event)])
+        .collect();
+    let json = entries.iter().map(|(grant, entry)| {
+        json!({ "lease": grant.hex(), "at_ms": entry.at.0, "event": event(&entry.event) })
+    });
+    Said { text: table(&["when", "lease", "what"], &rows), json: Value::Array(json.collect()) }
+}
+
+fn event(event: &LogEvent) -> String {
+    match event {
+        LogEvent::Granted { views } => format!("granted {views}"),
+        LogEvent::Received => "received".into(),
+        LogEvent::Viewed { ordinal, .. } => format!("viewed, number {ordinal}"),
+        LogEvent::Adjusted { change, .. } => match change {
+            Change::Set(views) => format!("set to {views}"),
+            Change::Add(views) => format!("added {views}"),
+            Change::Sub(views) => format!("took back {views}"),
+            Change::Revoke => "revoked".into(),
+        },
+        LogEvent::Spent => "spent".into(),
+    }
+}
+
+/// Rules by peer.
+#[must_use]
+pub fn rules(rules: &[(String, Rule)]) -> Said {
+    let asks = |rule: &Rule| match rule.asks {
+        AskRule::Wait => "asks you".to_owned(),
+        AskRule::Grant(views) => format!("grants up to {views}"),
+        AskRule::Refuse => "refuses".into(),
+    };
+    let rows: Vec<Vec<String>> = rules
+        .iter()
+        .map(|(peer, rule)| {
+            vec![format!("@{peer}"), if rule.previews { "yes" } else { "no" }.into(), asks(rule)]
+        })
+        .collect();
+    let json = rules.iter().map(|(peer, rule)| {
+        json!({ "peer": peer, "previews": rule.previews, "asks": asks(rule) })
+    });
+    Said { text: table(&["peer", "previews", "questions"], &rows), json: json.collect() }
+}

@@ -1,0 +1,457 @@
+//! A client, put together: every concern, every edge, every arrow.
+
+use super::shell::Arrows;
+use super::switchboard::{Accept, DiskRequest, EdgeAnswer, WorkRequest};
+use crate::actors::edges::{Desk, Ticket, WorkDone};
+use crate::actors::{
+    courier, fragment_receiver, fragment_sender, lease_manager, presence, requester, sharing,
+    studio,
+};
+use crate::net::codec_actor::{Incoming, Order};
+use crate::proto::cargo::Cargo;
+use crate::proto::control::{Command, Report, Wish};
+use crate::proto::ids::NodeId;
+use crate::proto::letter::Note;
+use crate::proto::outcome::Posted;
+use crate::proto::packet::{Packet, Party};
+
+crate::concerns! {
+    concerns {
+        /// Our presence and the peers we know.
+        Presence: presence: presence::Presence, mailbox 256;
+        /// Letters.
+        Courier: courier: courier::Courier, mailbox 256;
+        /// Wishes for the cloud.
+        Requester: requester: requester::Requester, mailbox 1024;
+        /// Pictures in the making.
+        Studio: studio: studio::Studio, mailbox 256;
+        /// Galleries, questions, decisions.
+        Sharing: sharing: sharing::Sharing, mailbox 256;
+        /// Grants, given and received.
+        LeaseManager: lease_manager: lease_manager::LeaseManager, mailbox 256;
+        /// Messages that leave.
+        FragmentSender: fragment_sender: fragment_sender::FragmentSender, mailbox 1024;
+        /// Messages that arrive.
+        FragmentReceiver: fragment_receiver: fragment_receiver::FragmentReceiver, mailbox 1024;
+    }
+    edges {
+        /// The socket.
+        Net: net: Order;
+        /// The disk.
+        Disk: disk: DiskRequest;
+        /// The CPU pool.
+        Work: work: WorkRequest;
+        /// The person's programs.
+        Person: person: Report;
+    }
+}
+
+/// What can arrive at a client from its edges.
+#[derive(Debug)]
+pub enum Ingress {
+    /// Packets.
+    Net(Incoming),
+    /// An answer of the disk or the CPU pool.
+    Edge(EdgeAnswer),
+    /// A person's wish.
+    Wish(Wish),
+    /// The node is about to end.
+    Leave,
+}
+
+fn send(to: Party, packet: Packet) -> To {
+    To::Net(Order::Send { to, packets: vec![packet] })
+}
+
+impl Accept for Mailboxes {
+    type Ingress = Ingress;
+
+    fn accept(ingress: Ingress, to: &mut Vec<To>) {
+        match ingress {
+            Ingress::Net(Incoming { from, packets }) => accept_packets(from, packets, to),
+            Ingress::Edge(EdgeAnswer::Disk(ticket, answer)) => to.extend(match ticket.desk {
+                Desk::Presence => Some(To::Presence(presence::Input::Disk { ticket, answer })),
+                Desk::Courier => Some(To::Courier(courier::Input::Disk { ticket, answer })),
+                Desk::Studio => Some(To::Studio(studio::Input::Disk { ticket, answer })),
+                Desk::Sharing => Some(To::Sharing(sharing::Input::Disk { ticket, answer })),
+                Desk::LeaseManager => {
+                    Some(To::LeaseManager(lease_manager::Input::Disk { ticket, answer }))
+                }
+                Desk::Directory | Desk::Mailbox | Desk::StegoWorker => None,
+            }),
+            Ingress::Edge(EdgeAnswer::Work(ticket, done)) => to.extend(worked(ticket, done)),
+            Ingress::Wish(wish) => to.extend(wished(wish)),
+            Ingress::Leave => to.push(To::Presence(presence::Input::Leave)),
+        }
+    }
+}
+
+fn worked(ticket: Ticket, done: WorkDone) -> Option<To> {
+    Some(match ticket.desk {
+        Desk::Studio => To::Studio(studio::Input::Worked { ticket, done }),
+        Desk::Sharing => To::Sharing(sharing::Input::Worked { ticket, done }),
+        Desk::LeaseManager => To::LeaseManager(lease_manager::Input::Worked { ticket, done }),
+        _ => return None,
+    })
+}
+
+/// Which concern fulfils a command; none for those that the control edge fulfils itself.
+fn wished(Wish { id: wish, command }: Wish) -> Option<To> {
+    Some(match command {
+        Command::Status => To::Presence(presence::Input::StatusWanted(wish)),
+        Command::Peers => To::Presence(presence::Input::PeersWanted(wish)),
+        Command::Settle(wait_ms) => {
+            To::Presence(presence::Input::SettleWanted { wish, wait_ms })
+        }
+        Command::Hide { name, original, cover } => {
+            To::Studio(studio::Input::HideWanted { wish, name, original, cover })
+        }
+        Command::Reveal(picture) => To::Studio(studio::Input::RevealWanted { wish, picture }),
+        Command::Inspect(picture) => To::Studio(studio::Input::InspectWanted { wish, picture }),
+        Command::Offer { name, original } => {
+            To::Sharing(sharing::Input::OfferWanted { wish, name, original })
+        }
+        Command::Gallery(peer) => To::Sharing(sharing::Input::GalleryWanted { wish, peer }),
+        Command::Ask { peer, image, views, remark, wait_ms } => {
+            To::Sharing(sharing::Input::AskWanted { wish, peer, image, views, remark, wait_ms })
+        }
+        Command::Requests => To::Sharing(sharing::Input::RequestsWanted(wish)),
+        Command::Decide { ask, views, reason } => {
+            To::Sharing(sharing::Input::DecideWanted { wish, ask, views, reason })
+        }
+        Command::Share { name, original, to, views, at_zero, cover } => {
+            To::Sharing(sharing::Input::ShareWanted {
+                wish,
+                name,
+                original,
+                to,
+                views,
+                at_zero,
+                cover,
+            })
+        }
+        Command::SetRule { peer, rule } => {
+            To::Sharing(sharing::Input::RuleWanted { wish, peer, rule })
+        }
+        Command::Rules => To::Sharing(sharing::Input::RulesWanted(wish)),
+        Command::View(lease) => To::LeaseManager(lease_manager::Input::ViewWanted { wish, lease }),
+        Command::Shown(view) => To::LeaseManager(lease_manager::Input::Shown { wish, view }),
+        Command::Leases => To::LeaseManager(lease_manager::Input::LeasesWanted(wish)),
+        Command::Adjust { lease, change } => {
+            To::LeaseManager(lease_manager::Input::AdjustWanted { wish, lease, change })
+        }
+        Command::Ledger(lease) => {
+            To::LeaseManager(lease_manager::Input::LedgerWanted { wish, lease })
+        }
+        Command::Stop => return None,
+    })
+}
+
+/// Fragments and acknowledgements of one burst travel together; the rest goes one by one.
+fn accept_packets(from: Party, packets: Vec<Packet>, to: &mut Vec<To>) {
+    let (mut fragments, mut acks) = (Vec::new(), Vec::new());
+    for packet in packets {
+        match (packet, from) {
+            (Packet::Fragment(fragment), _) => fragments.push(fragment),
+            (Packet::FragmentAck(ack), _) => acks.push(ack),
+            (Packet::Ping(nonce), _) => {
+                to.push(To::Presence(presence::Input::PingHeard { from, nonce }));
+            }
+            (Packet::LetterKept(letter), Party::Client(from)) => {
+                to.push(To::Courier(courier::Input::LetterKept { from, letter }));
+            }
+            (packet, Party::Server(node)) => accept_server(node, packet, to),
+            (_, Party::Client(_)) => {}
+        }
+    }
+    if !fragments.is_empty() {
+        to.push(To::FragmentReceiver(fragment_receiver::Input::Arrived { from, fragments }));
+    }
+    if !acks.is_empty() {
+        to.push(To::FragmentSender(fragment_sender::Input::Acked { from, acks }));
+    }
+}
+
+/// What a server may say to a client.
+fn accept_server(from: NodeId, packet: Packet, to: &mut Vec<To>) {
+    to.push(match packet {
+        // A server speaks for itself only.
+        Packet::Elected(elected) if elected.node == from => {
+            To::Requester(requester::Input::ElectedHeard(elected))
+        }
+        Packet::NeedBody { request, epoch } => {
+            To::Requester(requester::Input::BodyNeeded { from, request, epoch })
+        }
+        Packet::Refused { request, reason } => {
+            To::Requester(requester::Input::RefusedHeard { from, request, reason })
+        }
+        Packet::HereAnswer(answer) => {
+            To::Presence(presence::Input::HereAnswered { from, answer })
+        }
+        Packet::MailWaiting(letters) => {
+            To::Presence(presence::Input::MailWaiting { from, letters })
+        }
+        Packet::LookupAnswer(answer) => {
+            To::Presence(presence::Input::LookupAnswered { from, answer })
+        }
+        Packet::Deposited(letter) => To::Courier(courier::Input::Deposited { from, letter }),
+        Packet::DepositRefused { letter, reason } => {
+            To::Courier(courier::Input::DepositRefused { from, letter, reason })
+        }
+        _ => return,
+    });
+}
+
+impl Arrows<presence::Output> for Mailboxes {
+    fn route(order: presence::Output, to: &mut Vec<To>) {
+        to.push(match order {
+            presence::Output::Send { to: party, packet } => send(party, packet),
+            presence::Output::Found { ticket, who } => {
+                To::Sharing(sharing::Input::Found { ticket, who })
+            }
+            presence::Output::Located { ticket, user, address } => match ticket.desk {
+                Desk::Courier => To::Courier(courier::Input::Located { ticket, user, address }),
+                _ => To::LeaseManager(lease_manager::Input::Located { ticket, user, address }),
+            },
+            presence::Output::Report(report) => To::Person(report),
+            presence::Output::Disk { ticket, order } => To::Disk(DiskRequest { ticket, order }),
+        });
+    }
+}
+
+fn posted(ticket: Ticket, how: Posted) -> To {
+    match ticket.desk {
+        Desk::Sharing => To::Sharing(sharing::Input::Posted { ticket, how }),
+        _ => To::LeaseManager(lease_manager::Input::Posted { ticket, how }),
+    }
+}
+
+impl Arrows<courier::Output> for Mailboxes {
+    fn route(order: courier::Output, to: &mut Vec<To>) {
+        to.push(match order {
+            courier::Output::Send { to: party, packet } => send(party, packet),
+            courier::Output::Transfer { to: party, cargo, body } => {
+                To::FragmentSender(fragment_sender::Input::Send { to: party, cargo, body })
+            }
+            courier::Output::Locate { ticket, user } => {
+                To::Presence(presence::Input::Locate { ticket, user })
+            }
+            courier::Output::Missing(user) => To::Presence(presence::Input::Missing(user)),
+            courier::Output::AckMail(letters) => To::Presence(presence::Input::AckMail(letters)),
+            courier::Output::Met(contact) => To::Presence(presence::Input::Met(contact)),
+            courier::Output::Queue(letters) => To::Presence(presence::Input::Queue(letters)),
+            courier::Output::NoteArrived { letter, from, address, posted_at, note } => match note {
+                Note::GalleryAsk { .. }
+                | Note::Gallery { .. }
+                | Note::ImageAsk(_)
+                | Note::Decision { .. } => {
+                    To::Sharing(sharing::Input::NoteArrived { letter, from, posted_at, note })
+                }
+                Note::Grant(_)
+                | Note::PictureAsk(_)
+                | Note::Adjust { .. }
+                | Note::Report { .. } => {
+                    To::LeaseManager(lease_manager::Input::NoteArrived {
+                        letter,
+                        from,
+                        address,
+                        posted_at,
+                        note,
+                    })
+                }
+            },
+            courier::Output::Posted { ticket, how } => posted(ticket, how),
+            courier::Output::NotPosted { ticket, failure } => {
+                tracing::warn!(?ticket, failure = failure.message, "letter not taken");
+                posted(ticket, Posted::Lost)
+            }
+            courier::Output::Disk { ticket, order } => To::Disk(DiskRequest { ticket, order }),
+        });
+    }
+}
+
+impl Arrows<requester::Output> for Mailboxes {
+    fn route(order: requester::Output, to: &mut Vec<To>) {
+        to.push(match order {
+            requester::Output::Send { to: node, packet } => send(Party::Server(node), packet),
+            requester::Output::Upload { to: node, request, body } => {
+                To::FragmentSender(fragment_sender::Input::Send {
+                    to: Party::Server(node),
+                    cargo: Cargo::Body(request),
+                    body,
+                })
+            }
+            requester::Output::CancelUpload { to: node, request } => {
+                To::FragmentSender(fragment_sender::Input::Cancel {
+                    to: Party::Server(node),
+                    cargo: Cargo::Body(request),
+                })
+            }
+            requester::Output::Progress { ticket, progress } => {
+                To::Studio(studio::Input::Progressed { ticket, progress })
+            }
+            requester::Output::Hidden { ticket, request, picture, timings, .. } => {
+                To::Studio(studio::Input::Hidden { ticket, request, picture, timings })
+            }
+            requester::Output::Failed { ticket, failure } => {
+                To::Studio(studio::Input::NotHidden { ticket, failure })
+            }
+        });
+    }
+}
+
+impl Arrows<studio::Output> for Mailboxes {
+    fn route(order: studio::Output, to: &mut Vec<To>) {
+        to.push(match order {
+            studio::Output::Work { ticket, work } => To::Work(WorkRequest { ticket, work }),
+            studio::Output::Hide { ticket, body } => {
+                To::Requester(requester::Input::Hide { ticket, body })
+            }
+            studio::Output::Making { ticket, progress } => {
+                To::Sharing(sharing::Input::Making { ticket, progress })
+            }
+            studio::Output::Made { ticket, key, picture, cover, timings } => {
+                To::Sharing(sharing::Input::Made { ticket, key, picture, cover, timings })
+            }
+            studio::Output::NotMade { ticket, failure } => {
+                To::Sharing(sharing::Input::NotMade { ticket, failure })
+            }
+            studio::Output::Report(report) => To::Person(report),
+            studio::Output::Disk { ticket, order } => To::Disk(DiskRequest { ticket, order }),
+        });
+    }
+}
+
+impl Arrows<sharing::Output> for Mailboxes {
+    fn route(order: sharing::Output, to: &mut Vec<To>) {
+        to.push(match order {
+            sharing::Output::Find { ticket, name } => {
+                To::Presence(presence::Input::Find { ticket, name })
+            }
+            sharing::Output::Post { ticket, to, note } => {
+                To::Courier(courier::Input::Post { ticket, to, note })
+            }
+            sharing::Output::Kept(letter) => To::Courier(courier::Input::Kept(letter)),
+            sharing::Output::MoreLooks { ticket, grant, views } => {
+                To::LeaseManager(lease_manager::Input::MoreLooks { ticket, grant, views })
+            }
+            sharing::Output::Make { ticket, rights, original, cover } => {
+                To::Studio(studio::Input::Make { ticket, rights, original, cover })
+            }
+            sharing::Output::OpenGrant { ticket, to, grant, picture } => {
+                To::LeaseManager(lease_manager::Input::OpenGrant { ticket, to, grant, picture })
+            }
+            sharing::Output::Work { ticket, work } => To::Work(WorkRequest { ticket, work }),
+            sharing::Output::Report(report) => To::Person(report),
+            sharing::Output::Disk { ticket, order } => To::Disk(DiskRequest { ticket, order }),
+        });
+    }
+}
+
+impl Arrows<lease_manager::Output> for Mailboxes {
+    fn route(order: lease_manager::Output, to: &mut Vec<To>) {
+        to.push(match order {
+            lease_manager::Output::Post { ticket, to, note } => {
+                To::Courier(courier::Input::Post { ticket, to, note })
+            }
+            lease_manager::Output::Locate { ticket, user } => {
+                To::Presence(presence::Input::Locate { ticket, user })
+            }
+            lease_manager::Output::SendPicture { to, grant, picture } => {
+                To::FragmentSender(fragment_sender::Input::Send {
+                    to: Party::Client(to),
+                    cargo: Cargo::Picture(grant),
+                    body: picture,
+                })
+            }
+            lease_manager::Output::Kept(letter) => To::Courier(courier::Input::Kept(letter)),
+            lease_manager::Output::GrantOpened { ticket, opened } => {
+                To::Sharing(sharing::Input::GrantOpened { ticket, opened })
+            }
+            lease_manager::Output::MoreLooksAnswered { ticket, added } => {
+                To::Sharing(sharing::Input::MoreLooksAnswered { ticket, added })
+            }
+            lease_manager::Output::Work { ticket, work } => To::Work(WorkRequest { ticket, work }),
+            lease_manager::Output::Report(report) => To::Person(report),
+            lease_manager::Output::Disk { ticket, order } => {
+                To::Disk(DiskRequest { ticket, order })
+            }
+        });
+    }
+}
+
+impl Arrows<fragment_sender::Output> for Mailboxes {
+    fn route(order: fragment_sender::Output, to: &mut Vec<To>) {
+        use fragment_sender::Output;
+        to.push(match order {
+            Output::Transmit { to: party, packets } => {
+                To::Net(Order::Send { to: party, packets })
+            }
+            Output::Progress { to: Party::Server(to), cargo: Cargo::Body(request), done_bytes, total_bytes } => {
+                To::Requester(requester::Input::UploadProgress { to, request, done_bytes, total_bytes })
+            }
+            Output::Delivered { to: Party::Server(to), cargo: Cargo::Body(request) } => {
+                To::Requester(requester::Input::Uploaded { to, request })
+            }
+            Output::Failed { to: Party::Server(to), cargo: Cargo::Body(request), .. } => {
+                To::Requester(requester::Input::UploadFailed { to, request })
+            }
+            Output::Delivered { cargo: Cargo::Picture(grant), .. } => {
+                To::LeaseManager(lease_manager::Input::PictureSent(grant))
+            }
+            Output::Failed { cargo: Cargo::Picture(grant), .. } => {
+                To::LeaseManager(lease_manager::Input::PictureNotSent(grant))
+            }
+            Output::Failed { to: party, cargo: cargo @ (Cargo::Letter(_) | Cargo::Deposit(_)), .. } => {
+                To::Courier(courier::Input::TransferFailed { to: party, cargo })
+            }
+            Output::Progress { .. } | Output::Delivered { .. } | Output::Failed { .. } => return,
+        });
+    }
+}
+
+impl Arrows<fragment_receiver::Output> for Mailboxes {
+    fn route(order: fragment_receiver::Output, to: &mut Vec<To>) {
+        use fragment_receiver::Output;
+        to.push(match order {
+            Output::Transmit { to: party, packets } => {
+                To::Net(Order::Send { to: party, packets })
+            }
+            Output::Started { from: Party::Server(from), cargo: Cargo::Result { request, .. }, size_bytes } => {
+                To::Requester(requester::Input::DownloadProgress {
+                    request,
+                    from,
+                    done_bytes: 0,
+                    total_bytes: size_bytes,
+                })
+            }
+            Output::Progress { from: Party::Server(from), cargo: Cargo::Result { request, .. }, done_bytes, total_bytes } => {
+                To::Requester(requester::Input::DownloadProgress { request, from, done_bytes, total_bytes })
+            }
+            Output::Received { from, cargo, body } => match received(from, cargo, body) {
+                Some(message) => message,
+                None => return,
+            },
+            Output::Started { .. } | Output::Progress { .. } => return,
+        });
+    }
+}
+
+/// A whole message, for whom it is; none for what this sender may not send.
+fn received(from: Party, cargo: Cargo, body: bytes::Bytes) -> Option<To> {
+    Some(match (from, cargo) {
+        (Party::Server(from), Cargo::Result { request, epoch, node, .. }) if node == from => {
+            To::Requester(requester::Input::ResultArrived { request, from, epoch, picture: body })
+        }
+        (Party::Server(_), Cargo::Mail { .. }) => {
+            To::Courier(courier::Input::MailArrived { letters: body })
+        }
+        (Party::Client(from), Cargo::Letter(_)) => {
+            To::Courier(courier::Input::LetterArrived { from, body })
+        }
+        (Party::Client(from), Cargo::Picture(grant)) => {
+            To::LeaseManager(lease_manager::Input::PictureArrived { from, grant, picture: body })
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,315 @@
+//! Configuration files: TOML in, checked and typed values out. Unknown keys are errors; an error
+//! names the place, the value and the rule.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::proto::ids::NodeId;
+use crate::proto::limits::SERVERS_MAX;
+
+/// Why a configuration cannot be used. Nothing was started.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The file is no TOML, or has a key or a value that does not belong there.
+    #[error("{path}: {reason}")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// With line and column.
+        reason: String,
+    },
+    /// Two values do not go together, or one is out of its range.
+    #[error("{path}: {rule}")]
+    Rule {
+        /// The file.
+        path: PathBuf,
+        /// The rule, with the values.
+        rule: String,
+    },
+}
+
+/// One server of the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerAddress {
+    /// Its number, from 1.
+    pub id: u8,
+    /// Where clients reach it.
+    pub clients: SocketAddr,
+    /// Where servers reach it.
+    pub peers: SocketAddr,
+}
+
+impl ServerAddress {
+    /// Its number.
+    #[must_use]
+    pub const fn node(&self) -> NodeId {
+        NodeId(self.id)
+    }
+}
+
+/// The failure simulation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TokenConfig {
+    /// Whether it is on at the start.
+    pub on: bool,
+    /// Whether a server says goodbye before it falls silent.
+    pub announced: bool,
+    /// Shortest silence, in milliseconds. 1 to `hold_max_ms`.
+    pub hold_min_ms: u32,
+    /// Longest silence, in milliseconds. At most 20,000.
+    pub hold_max_ms: u32,
+    /// Pause between two failures, in milliseconds.
+    pub pause_ms: u64,
+}
+
+impl Default for TokenConfig {
+    fn default() -> Self {
+        Self {
+            on: false,
+            announced: true,
+            hold_min_ms: 5_000,
+            hold_max_ms: 20_000,
+            pause_ms: 1_000,
+        }
+    }
+}
+
+/// The CPU pool and what waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WorkConfig {
+    /// Pictures hidden at a time. 1 to 256; 0 means one per core.
+    pub threads: usize,
+    /// Requests that wait at the most; further ones are told `busy`. 1 to 10,000.
+    pub waiting_max: usize,
+}
+
+impl Default for WorkConfig {
+    fn default() -> Self {
+        Self { threads: 0, waiting_max: 64 }
+    }
+}
+
+impl WorkConfig {
+    /// Threads, with 0 resolved.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
+    }
+}
+
+/// A server node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Which of the servers below this one is.
+    pub id: u8,
+    /// Folder for the database, drawn covers and the control socket.
+    pub data: PathBuf,
+    /// The failure simulation.
+    #[serde(default)]
+    pub token: TokenConfig,
+    /// The CPU pool.
+    #[serde(default)]
+    pub work: WorkConfig,
+    /// All servers, this one included.
+    #[serde(rename = "server")]
+    pub servers: Vec<ServerAddress>,
+}
+
+/// A client node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientConfig {
+    /// The name that others find this user by.
+    pub name: String,
+    /// Folder for the key, the database, the pictures and the control socket. The folder of the
+    /// file if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<PathBuf>,
+    /// Address of the socket; port 0 takes a free one.
+    #[serde(default = "any_port")]
+    pub listen: SocketAddr,
+    /// All servers.
+    #[serde(rename = "server")]
+    pub servers: Vec<ServerAddress>,
+}
+
+fn any_port() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
+}
+
+fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, ConfigError> {
+    let text = fs::read_to_string(path)
+        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    toml::from_str(&text).map_err(|error| ConfigError::Parse {
+        path: path.to_owned(),
+        reason: error.to_string().trim_end().to_owned(),
+    })
+}
+
+fn check_servers(servers: &[ServerAddress]) -> Result<(), String> {
+    if servers.is_empty() || servers.len() > SERVERS_MAX {
+        return Err(format!("{} servers, there must be 1 to {SERVERS_MAX}", servers.len()));
+    }
+    let ids: BTreeSet<u8> = servers.iter().map(|server| server.id).collect();
+    if ids.len() < servers.len() || ids.contains(&0) {
+        return Err("the ids of the servers must be different and not 0".into());
+    }
+    let addresses: BTreeSet<SocketAddr> =
+        servers.iter().flat_map(|server| [server.clients, server.peers]).collect();
+    if addresses.len() < 2 * servers.len() {
+        return Err("every server needs two addresses that no other has".into());
+    }
+    Ok(())
+}
+
+impl ServerConfig {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// If it cannot be read, has unknown keys, or breaks a rule.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let config: Self = read(path)?;
+        config
+            .check()
+            .map_err(|rule| ConfigError::Rule { path: path.to_owned(), rule })?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        check_servers(&self.servers)?;
+        if !self.servers.iter().any(|server| server.id == self.id) {
+            return Err(format!("id = {} is none of the servers", self.id));
+        }
+        let TokenConfig { hold_min_ms, hold_max_ms, .. } = self.token;
+        if hold_min_ms == 0 || hold_min_ms > hold_max_ms || hold_max_ms > 20_000 {
+            return Err(format!(
+                "token.hold_min_ms = {hold_min_ms} and token.hold_max_ms = {hold_max_ms}, \
+                 there must be 1 <= min <= max <= 20000"
+            ));
+        }
+        if self.work.threads > 256 || !(1..=10_000).contains(&self.work.waiting_max) {
+            return Err(format!(
+                "work.threads = {} and work.waiting_max = {}, there must be threads <= 256 and \
+                 1 <= waiting_max <= 10000",
+                self.work.threads, self.work.waiting_max
+            ));
+        }
+        Ok(())
+    }
+
+    /// This server's own line.
+    #[must_use]
+    pub fn own(&self) -> ServerAddress {
+        *self
+            .servers
+            .iter()
+            .find(|server| server.id == self.id)
+            .expect("checked when the file was read")
+    }
+
+    /// The other servers.
+    pub fn others(&self) -> impl Iterator<Item = &ServerAddress> {
+        self.servers.iter().filter(|server| server.id != self.id)
+    }
+}
+
+impl ClientConfig {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// If it cannot be read, has unknown keys, or breaks a rule.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let mut config: Self = read(path)?;
+        check_servers(&config.servers)
+            .map_err(|rule| ConfigError::Rule { path: path.to_owned(), rule })?;
+        if config.home.is_none() {
+            config.home = path.parent().map(Path::to_owned);
+        }
+        Ok(config)
+    }
+
+    /// The home folder.
+    #[must_use]
+    pub fn home(&self) -> PathBuf {
+        self.home.clone().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<ServerConfig, ConfigError> {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("node.toml");
+        fs::write(&path, text).expect("writes");
+        ServerConfig::load(&path)
+    }
+
+    const SERVERS: &str = r#"
+        [[server]]
+        id = 1
+        clients = "127.0.0.1:4101"
+        peers = "127.0.0.1:4201"
+    "#;
+
+    #[test]
+    fn what_is_left_out_has_a_default() {
+        let config = load(&format!("id = 1\ndata = \"d\"\n{SERVERS}")).expect("loads");
+        assert!(!config.token.on);
+        assert_eq!(config.own().node(), NodeId(1));
+        assert_eq!(config.others().count(), 0);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line() {
+        let error = load(&format!("id = 1\ndata = \"d\"\ncolour = 3\n{SERVERS}"));
+        let text = error.expect_err("refused").to_string();
+        assert!(text.contains("colour") && text.contains("line 3"), "{text}");
+    }
+
+    #[test]
+    fn values_that_do_not_go_together_are_refused_with_the_rule() {
+        let cases = [
+            format!("id = 2\ndata = \"d\"\n{SERVERS}"),
+            format!("id = 1\ndata = \"d\"\n[token]\nhold_max_ms = 30000\n{SERVERS}"),
+            format!("id = 1\ndata = \"d\"\n[work]\nwaiting_max = 0\n{SERVERS}"),
+            format!("id = 1\ndata = \"d\"\n{SERVERS}{SERVERS}"),
+            "id = 1\ndata = \"d\"\nserver = []\n".to_owned(),
+        ];
+        for text in cases {
+            assert!(matches!(load(&text), Err(ConfigError::Rule { .. })), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_commented_files_load() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+        for number in 1..=3 {
+            let config = ServerConfig::load(&folder.join(format!("server-{number}.toml")))
+                .expect("loads");
+            assert_eq!((config.id, config.servers.len()), (number, 3));
+        }
+        ClientConfig::load(&folder.join("client.toml")).expect("loads");
+    }
+}

@@ -1,0 +1,230 @@
+//! The control socket of a node: a Unix socket in its own folder, for programs of the same user.
+//!
+//! Frames are a length (u32, little endian) and an encoded value. A client's socket carries wishes
+//! in and reports out, many at a time; a server's carries one command and one reply at a time.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use actix::{Actor, Addr, Context, Handler, Message};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Notify, mpsc};
+
+use super::board::{Board, Commanded};
+use super::client::{Ingress, Mailboxes};
+use super::shell::In;
+use super::switchboard::Accept;
+use crate::proto::codec;
+use crate::proto::control::{Command, News, Outcome, Report, Wish};
+use crate::proto::ids::WishId;
+use crate::proto::limits::MESSAGE_MAX_BYTES;
+
+/// Name of the socket below a node's folder.
+pub const SOCKET: &str = "control.sock";
+/// Reports that wait for a program that does not read; further ones end the connection.
+const REPORTS_MAX: usize = 1_024;
+
+/// Opens the socket in a folder, for this user only. A socket that nobody listens to any more is
+/// taken over; the database of the folder has made sure that we are alone.
+///
+/// # Errors
+/// If the folder cannot be written, or the path is too long for a socket.
+pub fn listen(folder: &Path) -> io::Result<UnixListener> {
+    let path = socket_path(folder);
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&path)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Where the socket of a folder is.
+#[must_use]
+pub fn socket_path(folder: &Path) -> PathBuf {
+    folder.join(SOCKET)
+}
+
+async fn read<T: DeserializeOwned>(from: &mut OwnedReadHalf) -> io::Result<T> {
+    let length = from.read_u32_le().await? as usize;
+    if length > MESSAGE_MAX_BYTES {
+        return Err(io::Error::other("frame too long"));
+    }
+    let mut frame = Vec::new();
+    from.take(length as u64).read_to_end(&mut frame).await?;
+    codec::decode(&frame, MESSAGE_MAX_BYTES).map_err(io::Error::other)
+}
+
+async fn write<T: Serialize>(to: &mut OwnedWriteHalf, value: &T) -> io::Result<()> {
+    let frame = codec::encode(value);
+    let length = u32::try_from(frame.len()).map_err(io::Error::other)?;
+    to.write_u32_le(length).await?;
+    to.write_all(&frame).await?;
+    to.flush().await
+}
+
+/// Serves a server's control socket for ever.
+pub async fn serve_operator(listener: UnixListener, board: Addr<Board>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        actix_rt::spawn(operate(stream, board.clone()));
+    }
+}
+
+async fn operate(stream: UnixStream, board: Addr<Board>) {
+    let (mut from, mut to) = stream.into_split();
+    while let Ok(command) = read(&mut from).await {
+        let Ok(reply) = board.send(Commanded(command)).await else { return };
+        if write(&mut to, &reply).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Serves a client's control socket for ever.
+pub async fn serve_person(listener: UnixListener, desk: Addr<PersonDesk>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let (from, to) = stream.into_split();
+        let (told, reports) = mpsc::channel(REPORTS_MAX);
+        actix_rt::spawn(tell(to, reports));
+        actix_rt::spawn(listen_to(from, told, desk.clone()));
+    }
+}
+
+async fn tell(mut to: OwnedWriteHalf, mut reports: mpsc::Receiver<Report>) {
+    while let Some(report) = reports.recv().await {
+        if write(&mut to, &report).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn listen_to(mut from: OwnedReadHalf, told: mpsc::Sender<Report>, desk: Addr<PersonDesk>) {
+    while let Ok(wish) = read(&mut from).await {
+        if desk.send(Wished { wish, told: told.clone() }).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The actor that knows which program wished what.
+pub struct PersonDesk {
+    concerns: Rc<Mailboxes>,
+    stop: Rc<Notify>,
+    open: BTreeMap<WishId, (WishId, mpsc::Sender<Report>)>,
+    last: u64,
+}
+
+impl PersonDesk {
+    /// A desk before these concerns. `stop` is told when a person ends the node.
+    #[must_use]
+    pub const fn new(concerns: Rc<Mailboxes>, stop: Rc<Notify>) -> Self {
+        Self { concerns, stop, open: BTreeMap::new(), last: 0 }
+    }
+}
+
+impl Actor for PersonDesk {
+    type Context = Context<Self>;
+}
+
+/// A wish with the way back to who wished it.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Wished {
+    wish: Wish,
+    told: mpsc::Sender<Report>,
+}
+
+impl Handler<Wished> for PersonDesk {
+    type Result = ();
+
+    fn handle(&mut self, Wished { wish, told }: Wished, _: &mut Self::Context) {
+        if matches!(wish.command, Command::Stop) {
+            let news = News::Done(Box::new(Outcome::Stopping));
+            // Who asked may have gone; the node ends all the same.
+            let _ = told.try_send(Report { wish: wish.id, news });
+            self.stop.notify_one();
+            return;
+        }
+        // Programs that went away leave their wishes behind.
+        self.open.retain(|_, (_, told)| !told.is_closed());
+        self.last += 1;
+        let id = WishId(self.last);
+        self.open.insert(id, (wish.id, told));
+        self.concerns.take(Ingress::Wish(Wish { id, command: wish.command }));
+    }
+}
+
+impl Handler<In<Report>> for PersonDesk {
+    type Result = ();
+
+    fn handle(&mut self, In(Report { wish, news }): In<Report>, _: &mut Self::Context) {
+        let last = !matches!(news, News::Progress(_));
+        let Some((outside, told)) = self.open.get(&wish) else { return };
+        if told.try_send(Report { wish: *outside, news }).is_err() || last {
+            self.open.remove(&wish);
+        }
+    }
+}
+
+/// The other end of a control socket, for programs: blocking, one value at a time.
+#[derive(Debug)]
+pub struct Link {
+    stream: std::os::unix::net::UnixStream,
+}
+
+impl Link {
+    /// Connects to the node of a folder.
+    ///
+    /// # Errors
+    /// If no node listens there.
+    pub fn connect(folder: &Path) -> io::Result<Self> {
+        let stream = std::os::unix::net::UnixStream::connect(socket_path(folder))?;
+        Ok(Self { stream })
+    }
+
+    /// Bounds every later wait for the node.
+    ///
+    /// # Errors
+    /// If the operating system refuses; a zero duration is refused.
+    pub fn set_timeout(&self, timeout: Option<std::time::Duration>) -> io::Result<()> {
+        self.stream.set_read_timeout(timeout)
+    }
+
+    /// Sends a value.
+    ///
+    /// # Errors
+    /// If the node is gone or the value too large.
+    pub fn send<T: Serialize>(&mut self, value: &T) -> io::Result<()> {
+        let frame = codec::encode(value);
+        if frame.len() > MESSAGE_MAX_BYTES {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "larger than a message may be"));
+        }
+        let length = u32::try_from(frame.len()).map_err(io::Error::other)?;
+        io::Write::write_all(&mut self.stream, &length.to_le_bytes())?;
+        io::Write::write_all(&mut self.stream, &frame)
+    }
+
+    /// Waits for a value.
+    ///
+    /// # Errors
+    /// If the node is gone, silent for longer than the time-out, or sends nonsense.
+    pub fn receive<T: DeserializeOwned>(&mut self) -> io::Result<T> {
+        let mut length = [0; 4];
+        io::Read::read_exact(&mut self.stream, &mut length)?;
+        let length = u32::from_le_bytes(length) as usize;
+        if length > MESSAGE_MAX_BYTES {
+            return Err(io::Error::other("frame too long"));
+        }
+        let mut frame = vec![0; length];
+        io::Read::read_exact(&mut self.stream, &mut frame)?;
+        codec::decode(&frame, MESSAGE_MAX_BYTES).map_err(io::Error::other)
+    }
+}

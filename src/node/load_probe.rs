@@ -1,0 +1,86 @@
+//! Measures once a second how much of this host is free for our work.
+//!
+//! The load average of the whole machine cannot tell servers on one host apart and lags by a
+//! minute; so the speed is the cores times the share that *others* leave, and our own jobs are
+//! counted where they wait.
+
+use std::time::Duration;
+
+use actix::{Actor, AsyncContext, Context, Recipient};
+use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
+
+use super::shell::{self, In};
+
+const EVERY: Duration = Duration::from_secs(1);
+/// Weight of the newest measurement in the moving average, in tenths.
+const NEWEST_TENTHS: u32 = 3;
+
+/// The actor.
+pub struct LoadProbe<I: Send + 'static> {
+    system: Option<System>,
+    me: Option<Pid>,
+    speed_milli: Option<u32>,
+    told: Recipient<In<I>>,
+    wrap: fn(u32) -> I,
+}
+
+impl<I: Send + 'static> LoadProbe<I> {
+    /// A probe that tells `told` thousandths of a free core.
+    #[must_use]
+    pub fn new(told: Recipient<In<I>>, wrap: fn(u32) -> I) -> Self {
+        let me = sysinfo::get_current_pid().ok();
+        Self { system: System::new().ok(), me, speed_milli: None, told, wrap }
+    }
+
+    /// None on a system that cannot be measured; the node then counts its jobs only.
+    fn measure(&mut self) -> Option<u32> {
+        let system = self.system.as_mut()?;
+        system.refresh_cpu_usage();
+        let cores = system.cpus().len().max(1) as f32;
+        let used = system.global_cpu_usage() / 100.0 * cores;
+        let ours = self.me.map_or(0.0, |me| {
+            let what = ProcessRefreshKind::nothing().with_cpu();
+            system.refresh_processes_specifics(ProcessesToUpdate::Some(&[me]), false, what);
+            system.process(me).map_or(0.0, |process| process.cpu_usage() / 100.0)
+        });
+        Some(free_milli(cores, used, ours))
+    }
+}
+
+/// Thousandths of a core that others leave; never 0, because even a full host gets some turns.
+fn free_milli(cores: f32, used: f32, ours: f32) -> u32 {
+    let foreign = (used - ours).max(0.0);
+    ((cores - foreign).max(cores * 0.05) * 1_000.0) as u32
+}
+
+impl<I: Send + 'static> Actor for LoadProbe<I> {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.measure();
+        ctx.run_interval(EVERY, |probe, _| {
+            let Some(newest) = probe.measure() else { return };
+            let smooth = probe.speed_milli.map_or(newest, |old| {
+                (old * (10 - NEWEST_TENTHS) + newest * NEWEST_TENTHS) / 10
+            });
+            probe.speed_milli = Some(smooth);
+            shell::post("switchboard", probe.told.try_send(In((probe.wrap)(smooth))));
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_work_does_not_slow_us() {
+        assert_eq!(free_milli(2.0, 1.5, 1.5), 2_000);
+        assert_eq!(free_milli(2.0, 1.5, 0.5), 1_000);
+    }
+
+    #[test]
+    fn a_full_host_is_slow_but_not_dead() {
+        assert_eq!(free_milli(2.0, 2.0, 0.0), 100);
+    }
+}

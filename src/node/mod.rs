@@ -1,0 +1,21 @@
+//! The only folder that knows everyone: it puts the concerns of a role together, connects them to
+//! the edges, and starts and stops the whole.
+
+pub mod concerns;
+pub mod shell;
+pub mod switchboard;
+
+pub mod client;
+pub mod server;
+
+pub mod board;
+pub mod clock;
+pub mod config;
+pub mod control;
+pub mod cover_shelf;
+pub mod cpu_pool;
+pub mod launch;
+pub mod load_probe;
+pub mod machines;
+pub mod vault;
+pub mod workshop;

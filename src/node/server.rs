@@ -1,0 +1,367 @@
+//! A server, put together: every concern, every edge, every arrow.
+
+use super::board;
+use super::shell::Arrows;
+use super::switchboard::{Accept, DiskRequest, EdgeAnswer, WorkRequest};
+use crate::actors::edges::Desk;
+use crate::actors::{
+    directory, election, failure_token, fragment_receiver, fragment_sender, mailbox, membership,
+    stego_worker,
+};
+use crate::net::codec_actor::{Incoming, Order};
+use crate::proto::cargo::Cargo;
+use crate::proto::operator::ServerCommand;
+use crate::proto::packet::{Packet, Party, StateKind};
+
+crate::concerns! {
+    concerns {
+        /// Who is alive and how busy.
+        Membership: membership: membership::Membership, mailbox 256;
+        /// Which server takes a request.
+        Election: election: election::Election, mailbox 1024;
+        /// Whose turn it is to fail on purpose.
+        FailureToken: failure_token: failure_token::FailureToken, mailbox 256;
+        /// Names, keys and presence.
+        Directory: directory: directory::Directory, mailbox 1024;
+        /// Letters for users who are away.
+        Mailbox: mailbox: mailbox::Mailbox, mailbox 1024;
+        /// Jobs of this server.
+        StegoWorker: stego_worker: stego_worker::StegoWorker, mailbox 1024;
+        /// Messages that leave.
+        FragmentSender: fragment_sender: fragment_sender::FragmentSender, mailbox 1024;
+        /// Messages that arrive.
+        FragmentReceiver: fragment_receiver: fragment_receiver::FragmentReceiver, mailbox 1024;
+    }
+    edges {
+        /// The sockets.
+        Net: net: Order;
+        /// The disk.
+        Disk: disk: DiskRequest;
+        /// The CPU pool.
+        Work: work: WorkRequest;
+        /// What an operator sees.
+        Board: board: board::News;
+    }
+}
+
+/// What can arrive at a server from its edges.
+#[derive(Debug)]
+pub enum Ingress {
+    /// Packets.
+    Net(Incoming),
+    /// An answer of the disk or the CPU pool.
+    Edge(EdgeAnswer),
+    /// What this host can do now, in thousandths of a free core.
+    Speed(u32),
+    /// An operator's command that a concern carries out.
+    Operator(ServerCommand),
+}
+
+fn send(to: Party, packet: Packet) -> To {
+    To::Net(Order::Send { to, packets: vec![packet] })
+}
+
+impl Accept for Mailboxes {
+    type Ingress = Ingress;
+
+    fn accept(ingress: Ingress, to: &mut Vec<To>) {
+        match ingress {
+            Ingress::Net(Incoming { from, packets }) => accept_packets(from, packets, to),
+            Ingress::Edge(EdgeAnswer::Disk(ticket, answer)) => match ticket.desk {
+                Desk::Directory => {
+                    to.push(To::Directory(directory::Input::Disk { ticket, answer }));
+                }
+                Desk::Mailbox => to.push(To::Mailbox(mailbox::Input::Disk { ticket, answer })),
+                _ => {}
+            },
+            Ingress::Edge(EdgeAnswer::Work(ticket, done)) => {
+                to.push(To::StegoWorker(stego_worker::Input::Worked { ticket, done }));
+            }
+            Ingress::Speed(milli) => to.push(To::Membership(membership::Input::Speed(milli))),
+            Ingress::Operator(ServerCommand::Token { on, announced }) => {
+                to.push(To::FailureToken(failure_token::Input::Switch { on, announced }));
+            }
+            Ingress::Operator(ServerCommand::FailNow { hold_ms, announced }) => {
+                to.push(To::FailureToken(failure_token::Input::FailNow { hold_ms, announced }));
+            }
+            Ingress::Operator(ServerCommand::Status | ServerCommand::Stop) => {}
+        }
+    }
+}
+
+/// Fragments and acknowledgements of one burst travel together; the rest goes one by one.
+fn accept_packets(from: Party, packets: Vec<Packet>, to: &mut Vec<To>) {
+    let (mut fragments, mut acks) = (Vec::new(), Vec::new());
+    for packet in packets {
+        match (packet, from) {
+            (Packet::Fragment(fragment), _) => fragments.push(fragment),
+            (Packet::FragmentAck(ack), _) => acks.push(ack),
+            (packet, Party::Client(client)) => accept_client(client, packet, to),
+            (packet, Party::Server(node)) => accept_server(node, packet, to),
+        }
+    }
+    if !fragments.is_empty() {
+        to.push(To::FragmentReceiver(fragment_receiver::Input::Arrived { from, fragments }));
+    }
+    if !acks.is_empty() {
+        to.push(To::FragmentSender(fragment_sender::Input::Acked { from, acks }));
+    }
+}
+
+/// What a client may say to a server. Anything else is nobody's business and is dropped.
+fn accept_client(client: std::net::SocketAddr, packet: Packet, to: &mut Vec<To>) {
+    to.push(match packet {
+        Packet::Ask(ask) => To::Election(election::Input::Asked { client, ask }),
+        Packet::Errand(errand) => {
+            To::Directory(directory::Input::ErrandArrived { client, errand })
+        }
+        Packet::Lookup(lookup) => {
+            To::Directory(directory::Input::LookupArrived { client, lookup })
+        }
+        Packet::Pong(nonce) => To::Directory(directory::Input::PongArrived { client, nonce }),
+        Packet::DepositCheck(letter) => {
+            To::Mailbox(mailbox::Input::CheckArrived { client, letter })
+        }
+        Packet::Ping(nonce) => send(Party::Client(client), Packet::Pong(nonce)),
+        _ => return,
+    });
+}
+
+/// What a server may say to a server.
+fn accept_server(from: crate::proto::ids::NodeId, packet: Packet, to: &mut Vec<To>) {
+    to.push(match packet {
+        Packet::Load(report) => To::Membership(membership::Input::Heard { from, report }),
+        Packet::Bye => To::Membership(membership::Input::ByeHeard(from)),
+        Packet::Claim(claim) => To::Election(election::Input::Claimed { from, claim }),
+        Packet::Done(request) => To::Election(election::Input::DoneHeard { from, request }),
+        Packet::Token(packet) => To::FailureToken(failure_token::Input::Heard { from, packet }),
+        Packet::StateAsk(StateKind::Directory) => {
+            To::Directory(directory::Input::StateAsked(from))
+        }
+        Packet::StateAsk(StateKind::Mailbox) => To::Mailbox(mailbox::Input::StateAsked(from)),
+        _ => return,
+    });
+}
+
+impl Arrows<membership::Output> for Mailboxes {
+    fn route(order: membership::Output, to: &mut Vec<To>) {
+        match order {
+            membership::Output::Send { to: node, packet } => {
+                to.push(send(Party::Server(node), packet));
+            }
+            membership::Output::View(view) => {
+                to.push(To::Election(election::Input::View(view.clone())));
+                to.push(To::FailureToken(failure_token::Input::View(view.clone())));
+                to.push(To::Directory(directory::Input::View(view.clone())));
+                to.push(To::Mailbox(mailbox::Input::View(view.clone())));
+                to.push(To::Board(board::News::View(view)));
+            }
+            // Goodbyes are out: from here on nothing passes, and nothing begun is gone on with.
+            membership::Output::Silent => {
+                to.push(To::Net(Order::Gate(true)));
+                to.push(To::Election(election::Input::Halted));
+                to.push(To::StegoWorker(stego_worker::Input::Halted));
+                to.push(To::FragmentSender(fragment_sender::Input::Halted));
+                to.push(To::FragmentReceiver(fragment_receiver::Input::Halted));
+            }
+        }
+    }
+}
+
+impl Arrows<election::Output> for Mailboxes {
+    fn route(order: election::Output, to: &mut Vec<To>) {
+        to.push(match order {
+            election::Output::Send { to: party, packet } => send(party, packet),
+            election::Output::Won { ask, client, epoch } => {
+                To::StegoWorker(stego_worker::Input::Won { ask, client, epoch })
+            }
+            election::Output::Lost(request) => {
+                To::StegoWorker(stego_worker::Input::Lost(request))
+            }
+            election::Output::Forget(request) => {
+                To::StegoWorker(stego_worker::Input::Forget(request))
+            }
+        });
+    }
+}
+
+impl Arrows<failure_token::Output> for Mailboxes {
+    fn route(order: failure_token::Output, to: &mut Vec<To>) {
+        match order {
+            failure_token::Output::Send { to: node, packet } => {
+                to.push(send(Party::Server(node), Packet::Token(packet)));
+            }
+            failure_token::Output::Fail { announced } => {
+                to.push(To::Membership(membership::Input::Halted { announced }));
+            }
+            failure_token::Output::Recover => {
+                to.push(To::Net(Order::Gate(false)));
+                // State first: the first sign of life must already say that it is not caught up.
+                to.push(To::Directory(directory::Input::Resumed));
+                to.push(To::Mailbox(mailbox::Input::Resumed));
+                to.push(To::Membership(membership::Input::Resumed));
+            }
+            failure_token::Output::State { on, here, failing, .. } => {
+                to.push(To::Board(board::News::Token { on, here, failing }));
+            }
+            failure_token::Output::NotNow(why) => to.push(To::Board(board::News::NotNow(why))),
+        }
+    }
+}
+
+impl Arrows<directory::Output> for Mailboxes {
+    fn route(order: directory::Output, to: &mut Vec<To>) {
+        match order {
+            directory::Output::Send { to: client, packet } => {
+                to.push(send(Party::Client(client), packet));
+            }
+            directory::Output::AskState(node) => {
+                to.push(send(Party::Server(node), Packet::StateAsk(StateKind::Directory)));
+            }
+            directory::Output::SendState { to: node, round, state } => {
+                to.push(To::FragmentSender(fragment_sender::Input::Send {
+                    to: Party::Server(node),
+                    cargo: Cargo::DirectoryState(round),
+                    body: state,
+                }));
+            }
+            directory::Output::Present { user, client } => {
+                to.push(To::Mailbox(mailbox::Input::Present { user, client }));
+            }
+            directory::Output::FetchMail { user, client } => {
+                to.push(To::Mailbox(mailbox::Input::Fetch { user, client }));
+            }
+            directory::Output::AckMail { user, letters } => {
+                to.push(To::Mailbox(mailbox::Input::Ack { user, letters }));
+            }
+            directory::Output::State { digest, caught_up, online } => {
+                to.push(To::Membership(membership::Input::Names { digest, caught_up }));
+                to.push(To::Board(board::News::Online(online)));
+            }
+            directory::Output::Disk { ticket, order } => {
+                to.push(To::Disk(DiskRequest { ticket, order }));
+            }
+        }
+    }
+}
+
+impl Arrows<mailbox::Output> for Mailboxes {
+    fn route(order: mailbox::Output, to: &mut Vec<To>) {
+        match order {
+            mailbox::Output::Send { to: client, packet } => {
+                to.push(send(Party::Client(client), packet));
+            }
+            mailbox::Output::SendMail { to: client, cargo, letters } => {
+                to.push(To::FragmentSender(fragment_sender::Input::Send {
+                    to: Party::Client(client),
+                    cargo,
+                    body: letters,
+                }));
+            }
+            mailbox::Output::AskState(node) => {
+                to.push(send(Party::Server(node), Packet::StateAsk(StateKind::Mailbox)));
+            }
+            mailbox::Output::SendState { to: node, round, state } => {
+                to.push(To::FragmentSender(fragment_sender::Input::Send {
+                    to: Party::Server(node),
+                    cargo: Cargo::MailState(round),
+                    body: state,
+                }));
+            }
+            mailbox::Output::State { digest, caught_up, letters } => {
+                to.push(To::Membership(membership::Input::Mail { digest, caught_up }));
+                to.push(To::Board(board::News::Letters(letters)));
+            }
+            mailbox::Output::Disk { ticket, order } => {
+                to.push(To::Disk(DiskRequest { ticket, order }));
+            }
+        }
+    }
+}
+
+impl Arrows<stego_worker::Output> for Mailboxes {
+    fn route(order: stego_worker::Output, to: &mut Vec<To>) {
+        match order {
+            stego_worker::Output::Send { to: client, packet } => {
+                to.push(send(Party::Client(client), packet));
+            }
+            stego_worker::Output::Run { ticket, work } => {
+                to.push(To::Work(WorkRequest { ticket, work }));
+            }
+            stego_worker::Output::Return { to: client, cargo, picture } => {
+                to.push(To::FragmentSender(fragment_sender::Input::Send {
+                    to: Party::Client(client),
+                    cargo,
+                    body: picture,
+                }));
+            }
+            stego_worker::Output::Finished(request) => {
+                to.push(To::Election(election::Input::Finished(request)));
+                to.push(To::Board(board::News::Finished));
+            }
+            stego_worker::Output::Jobs { queued, running } => {
+                to.push(To::Membership(membership::Input::Jobs { queued, running }));
+                to.push(To::Board(board::News::Jobs(queued + running)));
+            }
+        }
+    }
+}
+
+impl Arrows<fragment_sender::Output> for Mailboxes {
+    fn route(order: fragment_sender::Output, to: &mut Vec<To>) {
+        match order {
+            fragment_sender::Output::Transmit { to: party, packets } => {
+                to.push(To::Net(Order::Send { to: party, packets }));
+            }
+            fragment_sender::Output::Delivered { cargo: Cargo::Result { request, .. }, .. } => {
+                to.push(To::StegoWorker(stego_worker::Input::Delivered(request)));
+            }
+            fragment_sender::Output::Failed { cargo: Cargo::Result { request, .. }, .. } => {
+                to.push(To::StegoWorker(stego_worker::Input::NotDelivered(request)));
+            }
+            // Mail and state are asked for again by whoever wants them.
+            fragment_sender::Output::Progress { .. }
+            | fragment_sender::Output::Delivered { .. }
+            | fragment_sender::Output::Failed { .. } => {}
+        }
+    }
+}
+
+impl Arrows<fragment_receiver::Output> for Mailboxes {
+    fn route(order: fragment_receiver::Output, to: &mut Vec<To>) {
+        match order {
+            fragment_receiver::Output::Transmit { to: party, packets } => {
+                to.push(To::Net(Order::Send { to: party, packets }));
+            }
+            fragment_receiver::Output::Started {
+                from: Party::Client(_),
+                cargo: Cargo::Body(request),
+                ..
+            } => to.push(To::StegoWorker(stego_worker::Input::BodyStarted(request))),
+            fragment_receiver::Output::Received { from, cargo, body } => {
+                to.extend(received(from, cargo, body));
+            }
+            fragment_receiver::Output::Started { .. }
+            | fragment_receiver::Output::Progress { .. } => {}
+        }
+    }
+}
+
+/// A whole message, for whom it is; none for what this sender may not send.
+fn received(from: Party, cargo: Cargo, body: bytes::Bytes) -> Option<To> {
+    Some(match (from, cargo) {
+        (Party::Client(_), Cargo::Body(request)) => {
+            To::StegoWorker(stego_worker::Input::BodyArrived { request, body })
+        }
+        (Party::Client(client), Cargo::Deposit(letter)) => {
+            To::Mailbox(mailbox::Input::DepositArrived { client, letter, body })
+        }
+        (Party::Server(from), Cargo::DirectoryState(_)) => {
+            To::Directory(directory::Input::StateArrived { from, state: body })
+        }
+        (Party::Server(from), Cargo::MailState(_)) => {
+            To::Mailbox(mailbox::Input::StateArrived { from, state: body })
+        }
+        _ => return None,
+    })
+}

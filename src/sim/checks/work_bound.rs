@@ -1,0 +1,45 @@
+//! One server does the work: over a run hardly more pictures are made than were asked for and than
+//! failures explain.
+
+use super::Check;
+use crate::sim::plan::{Done, WishKind, Wishes};
+use crate::sim::world::Seen;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct WorkBound {
+    worked: usize,
+    failures: usize,
+}
+
+impl Check for WorkBound {
+    fn name(&self) -> &'static str {
+        "one server does the work"
+    }
+
+    fn see(&mut self, _: u64, _: usize, seen: &Seen, _: &Wishes) -> Result<(), String> {
+        match seen {
+            Seen::Worked => self.worked += 1,
+            Seen::Gate(true) | Seen::Crashed => self.failures += 1,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, done: &Done) -> Result<(), String> {
+        let pictures = done
+            .wishes
+            .iter()
+            .filter(|wished| matches!(wished.kind, WishKind::Hide | WishKind::Share))
+            .count();
+        // At a fifth of loss some claims cross; each failure may cost one picture twice.
+        let most = 2 * pictures + self.failures + 1;
+        if self.worked > most {
+            return Err(format!(
+                "{} pictures made for {pictures} asked, {} failures",
+                self.worked, self.failures
+            ));
+        }
+        Ok(())
+    }
+}

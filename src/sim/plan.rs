@@ -1,0 +1,254 @@
+//! What happens in a run besides the machines' own doings: the faults and the people's wishes, all
+//! drawn from the seed, and the record of what was wished.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+
+use super::network::Weather;
+use crate::proto::control::{Command, News, Reason};
+use crate::proto::ids::{GrantId, WishId};
+use crate::proto::lease::{AtZero, Change, LogEntry};
+use crate::proto::outcome::Lease;
+
+/// Servers in the world; they have the places 0 to 2.
+pub const SERVERS: usize = 3;
+/// Alice's place.
+pub const ALICE: usize = 3;
+/// Bob's place.
+pub const BOB: usize = 4;
+
+const SECOND: u64 = 1_000_000;
+/// When people begin to wish.
+const FIRST_WISH: u64 = 4 * SECOND;
+/// When the faults end.
+pub const CALM: u64 = 60 * SECOND;
+/// When the run ends, at the latest.
+pub const END: u64 = 240 * SECOND;
+
+/// One thing that is done to the world.
+#[derive(Clone, Debug)]
+pub enum Act {
+    /// A node ends without warning.
+    Crash(usize),
+    /// A node begins.
+    Start(usize),
+    /// A server is cut off from everybody.
+    Isolate(usize),
+    /// All cuts are mended.
+    Mend,
+    /// Planned failures begin.
+    TokenOn {
+        /// Whether servers say goodbye.
+        announced: bool,
+    },
+    /// Planned failures end.
+    TokenOff,
+    /// The weather changes.
+    Weather(Weather),
+    /// A person wishes.
+    Wish(usize, Command),
+    /// A person opens their newest lease.
+    View,
+    /// The owner changes the grant.
+    Adjust(Change),
+}
+
+/// A run as the seed wants it: acts in the order of their times, in microseconds.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The weather at the beginning.
+    pub weather: Weather,
+    /// When what.
+    pub acts: Vec<(u64, Act)>,
+    /// Whether each planned failure is kept short, so that more of them fit a run.
+    pub hold_ms: (u32, u32),
+}
+
+impl Plan {
+    /// Draws a run.
+    #[must_use]
+    pub fn draw(seed: u64) -> Self {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed ^ 0x0070_6c61_6e00);
+        let weather = Weather::draw(&mut rng);
+        let mut acts = Vec::new();
+        wishes(&mut rng, &mut acts);
+        outages(&mut rng, &mut acts);
+        if rng.random_bool(0.6) {
+            let announced = rng.random_bool(0.5);
+            acts.push((3 * SECOND, Act::TokenOn { announced }));
+            acts.push((CALM - 20 * SECOND, Act::TokenOff));
+        }
+        acts.push((CALM, Act::Weather(Weather::FAIR)));
+        acts.push((CALM, Act::Mend));
+        acts.sort_by_key(|(at, _)| *at);
+        Self { weather, acts, hold_ms: (1_000, 5_000) }
+    }
+}
+
+/// Pictures to hide, one to share, looks at it and changes of the grant.
+fn wishes(rng: &mut ChaCha20Rng, acts: &mut Vec<(u64, Act)>) {
+    let sometime = |rng: &mut ChaCha20Rng| rng.random_range(FIRST_WISH..CALM - 15 * SECOND);
+    for number in 0..rng.random_range(2..6) {
+        let who = if rng.random_bool(0.5) { ALICE } else { BOB };
+        let size = if rng.random_bool(0.7) { 5_000 } else { 120_000 };
+        let original = noise(rng, size);
+        let name = format!("picture-{number}");
+        acts.push((sometime(rng), Act::Wish(who, Command::Hide { name, original, cover: None })));
+    }
+    let share = Command::Share {
+        name: "shared".into(),
+        original: Some(noise(rng, 8_000)),
+        to: "bob".into(),
+        views: rng.random_range(1..4),
+        at_zero: AtZero::KeepCover,
+        cover: None,
+    };
+    acts.push((FIRST_WISH, Act::Wish(ALICE, share)));
+    for _ in 0..rng.random_range(2..8) {
+        acts.push((sometime(rng), Act::View));
+    }
+    for _ in 0..rng.random_range(0..5) {
+        let change = match rng.random_range(0..8) {
+            0..4 => Change::Add(rng.random_range(1..3)),
+            4..6 => Change::Sub(1),
+            6 => Change::Set(rng.random_range(0..4)),
+            _ => Change::Revoke,
+        };
+        acts.push((sometime(rng), Act::Adjust(change)));
+    }
+    acts.push((CALM + 30 * SECOND, Act::View));
+}
+
+fn noise(rng: &mut ChaCha20Rng, size_max: usize) -> Bytes {
+    let mut bytes = vec![0; rng.random_range(0..size_max)];
+    rng.fill_bytes(&mut bytes);
+    bytes.into()
+}
+
+/// Servers crash or are cut off, one at a time, so that one always lives even while another fails
+/// on purpose; clients crash at any time.
+fn outages(rng: &mut ChaCha20Rng, acts: &mut Vec<(u64, Act)>) {
+    let mut at = 5 * SECOND;
+    while at < CALM - 12 * SECOND {
+        let server = rng.random_range(0..SERVERS);
+        let long = rng.random_range(SECOND / 10..8 * SECOND);
+        match rng.random_range(0..4) {
+            0..2 => {
+                acts.push((at, Act::Crash(server)));
+                acts.push((at + long, Act::Start(server)));
+            }
+            2 => {
+                acts.push((at, Act::Isolate(server)));
+                acts.push((at + long, Act::Mend));
+            }
+            _ => {}
+        }
+        at += long + rng.random_range(2 * SECOND..10 * SECOND);
+    }
+    if rng.random_bool(0.5) {
+        let who = if rng.random_bool(0.3) { ALICE } else { BOB };
+        let at = rng.random_range(6 * SECOND..CALM - 10 * SECOND);
+        acts.push((at, Act::Crash(who)));
+        acts.push((at + rng.random_range(SECOND..9 * SECOND), Act::Start(who)));
+    }
+    if rng.random_bool(0.1) {
+        let at = CALM - 11 * SECOND;
+        for server in 0..SERVERS {
+            acts.push((at, Act::Crash(server)));
+            acts.push((at + rng.random_range(SECOND..4 * SECOND), Act::Start(server)));
+        }
+    }
+}
+
+/// What a person wished, and how it ended.
+#[derive(Clone, Debug)]
+pub struct Wished {
+    /// The person's place.
+    pub who: usize,
+    /// The command, without its bytes.
+    pub kind: WishKind,
+    /// How often the client has been started when it was wished: a crash loses the answer.
+    pub life: u32,
+    /// Whether a final report came.
+    pub ended: Option<Result<(), Reason>>,
+    /// Whether all servers were down at some time while it was open.
+    pub outage: bool,
+}
+
+/// What kind of wish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WishKind {
+    /// A picture hidden for oneself.
+    Hide,
+    /// A picture shared.
+    Share,
+    /// A look.
+    View,
+    /// The word that a look was shown.
+    Shown,
+    /// A change of a grant.
+    Adjust(Change),
+    /// A question of the run itself.
+    Probe,
+}
+
+/// The record of all wishes of a run, by client and number.
+#[derive(Clone, Debug, Default)]
+pub struct Wishes {
+    open: BTreeMap<(usize, WishId), Wished>,
+    last: u64,
+}
+
+impl Wishes {
+    /// Records a wish and gives it a number.
+    pub fn add(&mut self, who: usize, kind: WishKind, life: u32) -> WishId {
+        self.last += 1;
+        let id = WishId(self.last);
+        self.open.insert((who, id), Wished { who, kind, life, ended: None, outage: false });
+        id
+    }
+
+    /// A wish.
+    #[must_use]
+    pub fn get(&self, who: usize, id: WishId) -> Option<&Wished> {
+        self.open.get(&(who, id))
+    }
+
+    /// All wishes.
+    pub fn iter(&self) -> impl Iterator<Item = &Wished> {
+        self.open.values()
+    }
+
+    /// Marks open wishes: no server could have answered them for a while.
+    pub fn outage(&mut self) {
+        for wished in self.open.values_mut().filter(|wished| wished.ended.is_none()) {
+            wished.outage = true;
+        }
+    }
+
+    /// Notes a report.
+    pub fn note(&mut self, who: usize, id: WishId, news: &News) {
+        let Some(wished) = self.open.get_mut(&(who, id)) else { return };
+        match news {
+            News::Progress(_) => {}
+            News::Done(_) => wished.ended = Some(Ok(())),
+            News::Failed(failure) => wished.ended = Some(Err(failure.reason)),
+        }
+    }
+}
+
+/// How things stand at the end of a run.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// All wishes.
+    pub wishes: Wishes,
+    /// How often each node has been started.
+    pub lives: BTreeMap<usize, u32>,
+    /// The grants as each client tells them.
+    pub leases: BTreeMap<usize, Vec<Lease>>,
+    /// The logs as each client tells them.
+    pub logs: BTreeMap<usize, Vec<(GrantId, LogEntry)>>,
+}

@@ -1,0 +1,72 @@
+//! The simulated CPU pool: the container is real, the picture around it is not. A "picture" is a
+//! mark, the fill seed and the payload, so that it is still a pure function of the job and still
+//! only opens with its key.
+
+use bytes::Bytes;
+
+use crate::actors::edges::{SealJob, Work, WorkDone, WorkFault};
+use crate::crypto::container::{self, PROBE_BYTES};
+use crate::proto::cargo::{CoverChoice, HideJob};
+use crate::proto::codec;
+use crate::proto::control::{Inside, Inspection};
+
+const MARK: &[u8] = b"picture:";
+const HEAD_BYTES: usize = MARK.len() + 32;
+
+/// Does a job.
+#[must_use]
+pub fn perform(work: Work) -> WorkDone {
+    match work {
+        Work::Embed(job) => WorkDone::Embedded(picture(&job.fill_seed, &job.payload)),
+        Work::Seal(job) => seal(job),
+        Work::Open { picture, keys } => open(&picture, &keys),
+        Work::Inspect { picture, keys } => inspect(&picture, &keys),
+        Work::Preview(original) => WorkDone::Previewed(original.slice(..original.len().min(20))),
+        Work::Empty { fill_seed, .. } => WorkDone::Emptied(picture(&fill_seed, &[])),
+    }
+}
+
+fn picture(fill_seed: &[u8; 32], payload: &[u8]) -> Bytes {
+    [MARK, fill_seed, payload].concat().into()
+}
+
+fn seal(job: SealJob) -> WorkDone {
+    let payload = container::seal(&job.rights, &job.original, &job.key, &job.seed);
+    let job = HideJob {
+        cover: CoverChoice::Smallest,
+        payload: payload.into(),
+        fill_seed: blake3::derive_key("simulated fill seed", &job.seed),
+    };
+    WorkDone::Sealed { body: codec::encode(&job).into(), cover: Some(0) }
+}
+
+fn open(picture: &[u8], keys: &[[u8; 32]]) -> WorkDone {
+    let opened = picture
+        .strip_prefix(MARK)
+        .and_then(|rest| rest.get(32..))
+        .ok_or(WorkFault::BadPicture("no picture".into()))
+        .and_then(|payload| {
+            let start = payload.get(..PROBE_BYTES).ok_or(WorkFault::NothingForUs)?;
+            let head = container::probe(start, keys).map_err(|_| WorkFault::NothingForUs)?;
+            let key = &keys[head.key_index];
+            let (rights, original) =
+                container::open(payload, head, key).map_err(|_| WorkFault::Damaged)?;
+            Ok(WorkDone::Opened { key_index: head.key_index, rights, original })
+        });
+    opened.unwrap_or_else(WorkDone::Failed)
+}
+
+fn inspect(picture: &[u8], keys: &[[u8; 32]]) -> WorkDone {
+    let inside = match open(picture, keys) {
+        WorkDone::Opened { rights, original, .. } => Some(Inside {
+            name: rights.name,
+            size_bytes: original.len() as u64,
+            owner: rights.owner,
+            borrower: rights.borrower,
+            views: rights.grant.map(|_| rights.views),
+        }),
+        _ => None,
+    };
+    let capacity_bytes = picture.len().saturating_sub(HEAD_BYTES) as u64;
+    WorkDone::Inspected(Inspection { width: 1, height: 1, capacity_bytes, inside })
+}

@@ -1,0 +1,352 @@
+//! The world: nodes, their disks, the network, and one heap of events in the order of time.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+
+use super::disk::Disk;
+use super::network::{Cuts, Weather};
+use super::node::{Happening, Role, Running, Wanted};
+use super::workshop;
+use crate::net::codec_actor::{Incoming, Order};
+use crate::net::peers::Peers;
+use crate::node::board;
+use crate::proto::codec;
+use crate::proto::control::Report;
+use crate::proto::packet::{Packet, Party};
+use crate::time::{Calendar, Moment, WallTime};
+
+/// Wall time at which every world begins.
+const EPOCH_MS: u64 = 1_800_000_000_000;
+
+/// What the checks are told, in the order in which it happens.
+#[derive(Debug)]
+pub enum Seen {
+    /// A person was told.
+    Told(Report),
+    /// A server's gate was shut or opened.
+    Gate(bool),
+    /// A job of hiding began on a server.
+    Worked,
+    /// A node ended without warning.
+    Crashed,
+    /// A node began.
+    Started,
+}
+
+/// What happens at a moment.
+enum Event {
+    Node { incarnation: u32, what: Happening },
+    /// Disk and CPU orders come due here: their effects exist only from this moment on.
+    Due { incarnation: u32, order: Wanted },
+}
+
+struct Entry {
+    at: u64,
+    sequence: u64,
+    node: usize,
+    event: Event,
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.sequence == other.sequence
+    }
+}
+
+impl Eq for Entry {}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.sequence).cmp(&(other.at, other.sequence))
+    }
+}
+
+struct Slot {
+    role: Role,
+    known: Peers,
+    running: Option<Running>,
+    incarnation: u32,
+    started_at: u64,
+    woken_at: Option<u64>,
+    disk: Disk,
+    disk_free_at: u64,
+    shut: bool,
+}
+
+/// The world.
+pub struct World {
+    now: u64,
+    sequence: u64,
+    rng: ChaCha20Rng,
+    heap: BinaryHeap<Reverse<Entry>>,
+    slots: Vec<Slot>,
+    places: BTreeMap<SocketAddr, usize>,
+    /// The network now.
+    pub weather: Weather,
+    /// Cut links now.
+    pub cuts: Cuts,
+    trace: blake3::Hasher,
+    events: u64,
+}
+
+impl World {
+    /// An empty world that follows `seed`.
+    #[must_use]
+    pub fn new(seed: u64, weather: Weather) -> Self {
+        Self {
+            now: 0,
+            sequence: 0,
+            rng: ChaCha20Rng::seed_from_u64(seed),
+            heap: BinaryHeap::new(),
+            slots: Vec::new(),
+            places: BTreeMap::new(),
+            weather,
+            cuts: Cuts::default(),
+            trace: blake3::Hasher::new(),
+            events: 0,
+        }
+    }
+
+    /// Adds a node that does not run yet. `known` are the servers that it reaches as servers.
+    pub fn add(&mut self, role: Role, known: Peers) -> usize {
+        let place = self.slots.len();
+        self.places.insert(role.address(), place);
+        if let Role::Server(config) = &role {
+            self.places.insert(config.own().peers, place);
+        }
+        self.slots.push(Slot {
+            role,
+            known,
+            running: None,
+            incarnation: 0,
+            started_at: 0,
+            woken_at: None,
+            disk: Disk::default(),
+            disk_free_at: 0,
+            shut: false,
+        });
+        place
+    }
+
+    /// Microseconds since the beginning.
+    #[must_use]
+    pub const fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// Events so far.
+    #[must_use]
+    pub const fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// Whether a node runs.
+    #[must_use]
+    pub fn is_up(&self, node: usize) -> bool {
+        self.slots[node].running.is_some()
+    }
+
+    /// A digest over everything that has happened, in order.
+    #[must_use]
+    pub fn trace(&self) -> blake3::Hash {
+        self.trace.finalize()
+    }
+
+    /// Starts a node from its disk.
+    pub fn start(&mut self, node: usize) -> Seen {
+        let mut seed = [0; 32];
+        self.rng.fill_bytes(&mut seed);
+        let calendar = Calendar { started_at: WallTime(EPOCH_MS + self.now / 1_000) };
+        let slot = &mut self.slots[node];
+        slot.incarnation += 1;
+        slot.started_at = self.now;
+        slot.woken_at = None;
+        slot.shut = false;
+        slot.running = Some(slot.role.start(slot.disk.tables(), calendar, seed));
+        self.plan_wake(node);
+        Seen::Started
+    }
+
+    /// Ends a node at once: what is not durable is gone.
+    pub fn crash(&mut self, node: usize) -> Seen {
+        self.slots[node].running = None;
+        self.slots[node].shut = false;
+        Seen::Crashed
+    }
+
+    /// Lets something happen to a node now.
+    pub fn poke(&mut self, node: usize, what: Happening) -> Vec<(usize, Seen)> {
+        let incarnation = self.slots[node].incarnation;
+        self.happen(node, Event::Node { incarnation, what })
+    }
+
+    /// Goes on to the next event, if there is one before `end`; else to `end`. Gives what the
+    /// checks should know, or none at the end.
+    pub fn step(&mut self, end: u64) -> Option<Vec<(usize, Seen)>> {
+        if self.heap.peek().is_none_or(|Reverse(entry)| entry.at > end) {
+            self.now = end;
+            return None;
+        }
+        let Reverse(entry) = self.heap.pop()?;
+        self.now = entry.at;
+        self.events += 1;
+        Some(self.happen(entry.node, entry.event))
+    }
+
+    fn local(&self, node: usize) -> Moment {
+        Moment::from_micros(self.now - self.slots[node].started_at)
+    }
+
+    fn happen(&mut self, node: usize, event: Event) -> Vec<(usize, Seen)> {
+        let alive = self.slots[node].incarnation;
+        match event {
+            Event::Due { incarnation, order } => {
+                self.come_due(node, incarnation, order);
+                Vec::new()
+            }
+            Event::Node { incarnation, what } if incarnation == alive => self.act(node, what),
+            Event::Node { .. } => Vec::new(),
+        }
+    }
+
+    fn act(&mut self, node: usize, what: Happening) -> Vec<(usize, Seen)> {
+        let now = self.local(node);
+        let slot = &mut self.slots[node];
+        if matches!(what, Happening::Deadline) {
+            slot.woken_at = None;
+        }
+        if slot.shut && matches!(what, Happening::Net(_)) {
+            return Vec::new();
+        }
+        let Some(running) = &mut slot.running else { return Vec::new() };
+        if matches!(what, Happening::Deadline) && running.deadline().is_none_or(|at| at > now) {
+            self.plan_wake(node);
+            return Vec::new();
+        }
+        self.trace.update(&self.now.to_le_bytes());
+        self.trace.update(&(node as u64).to_le_bytes());
+        self.trace.update(format!("{what:?}").as_bytes());
+        let (wanted, _news): (_, Vec<board::News>) = running.happen(now, what);
+        let mut seen = Vec::new();
+        for wanted in wanted {
+            self.carry_out(node, wanted, &mut seen);
+        }
+        self.plan_wake(node);
+        seen
+    }
+
+    fn carry_out(&mut self, node: usize, wanted: Wanted, seen: &mut Vec<(usize, Seen)>) {
+        match wanted {
+            Wanted::Net(Order::Send { to, packets }) => self.send(node, to, &packets),
+            Wanted::Net(Order::Gate(shut)) => {
+                self.slots[node].shut = shut;
+                seen.push((node, Seen::Gate(shut)));
+            }
+            Wanted::Person(report) => seen.push((node, Seen::Told(report))),
+            Wanted::Disk(_) => {
+                // In order, a few milliseconds each: later orders wait for earlier ones.
+                let took = self.rng.random_range(500..6_000);
+                let due = self.slots[node].disk_free_at.max(self.now) + took;
+                self.slots[node].disk_free_at = due;
+                self.plan_due(node, due, wanted);
+            }
+            Wanted::Work(_) => {
+                if matches!(self.slots[node].role, Role::Server(_)) {
+                    seen.push((node, Seen::Worked));
+                }
+                let due = self.now + self.rng.random_range(1_000..120_000);
+                self.plan_due(node, due, wanted);
+            }
+        }
+    }
+
+    fn plan_due(&mut self, node: usize, at: u64, order: Wanted) {
+        let incarnation = self.slots[node].incarnation;
+        self.plan(at, node, Event::Due { incarnation, order });
+    }
+
+    /// A disk or CPU order is done. One of a node that crashed meanwhile has no effect.
+    fn come_due(&mut self, node: usize, incarnation: u32, order: Wanted) {
+        let slot = &mut self.slots[node];
+        if slot.incarnation != incarnation || slot.running.is_none() {
+            return;
+        }
+        let what = match order {
+            Wanted::Disk(request) => {
+                Happening::Disk(request.ticket, slot.disk.carry_out(request.order))
+            }
+            Wanted::Work(request) => {
+                Happening::Work(request.ticket, workshop::perform(request.work))
+            }
+            Wanted::Net(_) | Wanted::Person(_) => return,
+        };
+        self.plan(self.now, node, Event::Node { incarnation, what });
+    }
+
+    /// Sends each packet on its own way, through the codec like the real edge.
+    fn send(&mut self, from: usize, to: Party, packets: &[Packet]) {
+        if self.slots[from].shut {
+            return;
+        }
+        let slot = &self.slots[from];
+        let (address, source) = match (to, &slot.role) {
+            (Party::Server(server), role) => {
+                let Some(address) = slot.known.address(server) else { return };
+                let source = match role {
+                    Role::Server(config) => config.own().peers,
+                    Role::Client(..) => role.address(),
+                };
+                (address, source)
+            }
+            (Party::Client(address), role) => (address, role.address()),
+        };
+        let Some(place) = self.places.get(&address).copied() else { return };
+        if !self.cuts.pass(from, place) {
+            return;
+        }
+        let incarnation = self.slots[place].incarnation;
+        let party = self.slots[place].known.party(source);
+        for packet in packets {
+            let frame = codec::encode_packet(packet).expect("machines send packets that fit");
+            for delay in self.weather.arrivals(&mut self.rng) {
+                let packet = codec::decode_packet(&frame).expect("frames decode");
+                let incoming = Incoming { from: party, packets: vec![packet] };
+                let what = Happening::Net(incoming);
+                let at = self.now + micros(delay);
+                self.plan(at, place, Event::Node { incarnation, what });
+            }
+        }
+    }
+
+    fn plan_wake(&mut self, node: usize) {
+        let slot = &self.slots[node];
+        let Some(deadline) = slot.running.as_ref().and_then(Running::deadline) else { return };
+        let at = (slot.started_at + deadline.as_micros()).max(self.now);
+        if slot.woken_at.is_some_and(|planned| planned <= at) {
+            return;
+        }
+        let incarnation = slot.incarnation;
+        self.slots[node].woken_at = Some(at);
+        self.plan(at, node, Event::Node { incarnation, what: Happening::Deadline });
+    }
+
+    fn plan(&mut self, at: u64, node: usize, event: Event) {
+        self.sequence += 1;
+        self.heap.push(Reverse(Entry { at, sequence: self.sequence, node, event }));
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,4 @@
+//! Text and pictures for a terminal: words in, words out. No I/O.
+
+pub mod halfblocks;
+pub mod text;
