@@ -256,9 +256,7 @@ impl Directory {
             match step {
                 Step::Order(ticket, order) => out.push(Output::Disk { ticket, order }),
                 Step::Durable(effects) => {
-                    for effect in effects {
-                        self.take_effect(effect, out);
-                    }
+                    self.take_effects(effects, out);
                     self.digest = self.register.digest();
                 }
                 Step::Idle => {}
@@ -280,23 +278,30 @@ impl Directory {
         self.tell_change(out);
     }
 
-    fn take_effect(&mut self, effect: Effect, out: &mut Outbox<Output>) {
-        match effect {
-            Effect::Bind {
-                claim,
-                client,
-                sequence,
-            } => {
-                let (user, name) = (claim.identity.user_id(), claim.name.clone());
-                self.register.take(claim);
-                out.push(here_answer(client, sequence, self.verdict(user, &name)));
-            }
-            Effect::Merge { from, run, claims } => {
-                for claim in claims {
+    /// Takes what became durable together, and then answers: who holds a name is known at the end.
+    fn take_effects(&mut self, effects: Vec<Effect>, out: &mut Outbox<Output>) {
+        let mut claimed = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Bind {
+                    claim,
+                    client,
+                    sequence,
+                } => {
+                    let user = claim.identity.user_id();
+                    claimed.push((client, sequence, user, claim.name.clone()));
                     self.register.take(claim);
                 }
-                self.catch_up.merged(from, run);
+                Effect::Merge { from, run, claims } => {
+                    for claim in claims {
+                        self.register.take(claim);
+                    }
+                    self.catch_up.merged(from, run);
+                }
             }
+        }
+        for (client, sequence, user, name) in claimed {
+            out.push(here_answer(client, sequence, self.verdict(user, &name)));
         }
     }
 

@@ -61,7 +61,7 @@ impl Config {
             // Longer than a sender tries, so that its next attempt goes on where this one ended.
             idle_ms: 30_000,
             // Longer than a last acknowledgement can be asked for again.
-            remember_ms: 60_000,
+            remember_ms: 1_500,
             remembered_max: 4_096,
         }
     }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use pentimento::cli::failure::BROKEN;
-use pentimento::sim::run::{self, Verdict};
+use pentimento::sim::run::{self, Counts, Verdict};
 
 /// Play many clusters in virtual time and check what must hold.
 #[derive(Debug, Parser)]
@@ -34,7 +34,11 @@ fn main() -> ExitCode {
         tally.add(&run::run(seed));
     }
     tally.tell();
-    if tally.broken == 0 { ExitCode::SUCCESS } else { ExitCode::from(BROKEN) }
+    if tally.broken == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(BROKEN)
+    }
 }
 
 #[derive(Default)]
@@ -43,26 +47,42 @@ struct Tally {
     broken: u64,
     events: u64,
     simulated_us: u64,
+    counts: Counts,
 }
 
 impl Tally {
-    #[expect(clippy::print_stdout, reason = "this is what the program is asked to print")]
+    #[expect(
+        clippy::print_stdout,
+        reason = "this is what the program is asked to print"
+    )]
     fn add(&mut self, verdict: &Verdict) {
         self.seeds += 1;
         self.events += verdict.events;
         self.simulated_us += verdict.simulated_us;
+        self.counts.add(&verdict.counts);
         if verdict.violations.is_empty() {
             return;
         }
         self.broken += 1;
-        let Verdict { seed, violations, trace, .. } = verdict;
+        let Verdict {
+            seed,
+            violations,
+            trace,
+            ..
+        } = verdict;
         for (check, violation) in violations {
             println!("seed {seed}: {check}: {violation}");
         }
-        println!("  again: pentimento-chaos seeds 1 --from {seed}   (trace {})", &trace[..16]);
+        println!(
+            "  again: pentimento-chaos seeds 1 --from {seed}   (trace {})",
+            &trace[..16]
+        );
     }
 
-    #[expect(clippy::print_stdout, reason = "this is what the program is asked to print")]
+    #[expect(
+        clippy::print_stdout,
+        reason = "this is what the program is asked to print"
+    )]
     fn tell(&self) {
         println!(
             "{} seeds, {} broken, {} events, {:.1} simulated hours",
@@ -71,5 +91,6 @@ impl Tally {
             self.events,
             self.simulated_us as f64 / 3.6e9,
         );
+        println!("{:?}", self.counts);
     }
 }

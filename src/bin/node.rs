@@ -41,13 +41,17 @@ fn main() -> ExitCode {
             Role::Server => {
                 let config = ServerConfig::load(&arguments.config)
                     .map_err(|error| home::config_failure(&error))?;
-                launch::server(config).await.map_err(|error| launch_failure(&error))
+                launch::server(config)
+                    .await
+                    .map_err(|error| launch_failure(&error))
             }
             Role::Client => {
                 let config = ClientConfig::load(&arguments.config)
                     .map_err(|error| home::config_failure(&error))?;
                 let identity = home::read_key(&config.home())?;
-                launch::client(config, identity).await.map_err(|error| launch_failure(&error))
+                launch::client(config, identity)
+                    .await
+                    .map_err(|error| launch_failure(&error))
             }
         }
     });

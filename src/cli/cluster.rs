@@ -47,7 +47,13 @@ pub fn free_addresses(servers: u8) -> Result<Vec<ServerAddress>, Failure> {
         Ok(address)
     };
     let addresses: std::io::Result<Vec<_>> = (1..=servers)
-        .map(|id| Ok(ServerAddress { id, clients: free()?, peers: free()? }))
+        .map(|id| {
+            Ok(ServerAddress {
+                id,
+                clients: free()?,
+                peers: free()?,
+            })
+        })
         .collect();
     addresses.map_err(|error| Failure::new(Reason::Other, format!("no free port: {error}"), ""))
 }
@@ -67,13 +73,19 @@ pub fn write_files(
         let config = ServerConfig {
             id: server.id,
             data: data.clone(),
+            covers: Some(cluster.join("covers")),
             token,
             work: WorkConfig::default(),
             servers: servers.to_vec(),
         };
         write_toml(&data.join("server.toml"), &config)?;
     }
-    write_toml(&cluster.join(SERVERS_FILE), &ServerList { servers: servers.to_vec() })
+    write_toml(
+        &cluster.join(SERVERS_FILE),
+        &ServerList {
+            servers: servers.to_vec(),
+        },
+    )
 }
 
 fn write_toml<T: serde::Serialize>(path: &Path, value: &T) -> Result<(), Failure> {
@@ -92,13 +104,16 @@ pub fn node_program() -> Result<PathBuf, Failure> {
     let name = format!("pentimento-node{}", std::env::consts::EXE_SUFFIX);
     // Test programs live one folder deeper than the programs they test.
     let places = [here.with_file_name(&name), here.join("../..").join(&name)];
-    places.into_iter().find(|place| place.is_file()).ok_or_else(|| {
-        Failure::new(
-            Reason::NotFound,
-            "the program pentimento-node is not beside this one",
-            "build all programs with `cargo build`",
-        )
-    })
+    places
+        .into_iter()
+        .find(|place| place.is_file())
+        .ok_or_else(|| {
+            Failure::new(
+                Reason::NotFound,
+                "the program pentimento-node is not beside this one",
+                "build all programs with `cargo build`",
+            )
+        })
 }
 
 /// Starts one node in the background; what it logs goes to `node.log` in its folder.
@@ -147,7 +162,11 @@ pub fn command(folder: &Path, command: ServerCommand) -> Result<ServerReply, Fai
 pub fn status(folder: &Path) -> Result<ServerStatus, Failure> {
     match command(folder, ServerCommand::Status)? {
         ServerReply::Status(status) => Ok(status),
-        other => Err(Failure::new(Reason::Other, format!("odd answer {other:?}"), "")),
+        other => Err(Failure::new(
+            Reason::Other,
+            format!("odd answer {other:?}"),
+            "",
+        )),
     }
 }
 
@@ -171,7 +190,10 @@ pub fn wait_ready(cluster: &Path, ids: &[u8]) -> Result<(), Failure> {
         log.lines().last().map(|line| format!("n{id}: {line}"))
     });
     Err(failure::unreachable(
-        format!("the servers did not become ready\n{}", logs.collect::<Vec<_>>().join("\n")),
+        format!(
+            "the servers did not become ready\n{}",
+            logs.collect::<Vec<_>>().join("\n")
+        ),
         "see node.log in the folder of each server",
     ))
 }

@@ -51,7 +51,10 @@ pub fn word(reason: Reason) -> String {
 
 /// Prints a failure in the asked form and gives its exit code.
 #[must_use]
-#[expect(clippy::print_stdout, reason = "this is what the program is asked to print")]
+#[expect(
+    clippy::print_stdout,
+    reason = "this is what the program is asked to print"
+)]
 pub fn report(failure: &Failure, json: bool) -> ExitCode {
     if json {
         let value = serde_json::json!({

@@ -54,7 +54,11 @@ pub fn make_key(home: &Path) -> Result<SecretIdentity, Failure> {
     random(&mut secret)?;
     let identity = SecretIdentity::from_secret(secret);
     let path = home.join(KEY_FILE);
-    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+    let opened = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path);
     let mut file = opened.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => failure::usage(
             format!("there is a key already: {}", path.display()),
@@ -77,7 +81,11 @@ pub fn make_key(home: &Path) -> Result<SecretIdentity, Failure> {
 pub fn random(bytes: &mut [u8]) -> Result<(), Failure> {
     use rand::TryRng;
     rand::rngs::SysRng.try_fill_bytes(bytes).map_err(|error| {
-        Failure::new(Reason::Other, format!("no randomness: {error}"), "try again")
+        Failure::new(
+            Reason::Other,
+            format!("no randomness: {error}"),
+            "try again",
+        )
     })
 }
 
@@ -103,13 +111,18 @@ pub fn read_key(home: &Path) -> Result<SecretIdentity, Failure> {
             format!("chmod 600 {}", path.display()),
         ));
     }
-    parse_key(text.trim()).map(SecretIdentity::from_secret).ok_or_else(|| {
-        Failure::new(
-            Reason::Config,
-            format!("{} is damaged: it must hold 64 hexadecimal digits", path.display()),
-            "restore it from a copy",
-        )
-    })
+    parse_key(text.trim())
+        .map(SecretIdentity::from_secret)
+        .ok_or_else(|| {
+            Failure::new(
+                Reason::Config,
+                format!(
+                    "{} is damaged: it must hold 64 hexadecimal digits",
+                    path.display()
+                ),
+                "restore it from a copy",
+            )
+        })
 }
 
 fn parse_key(text: &str) -> Option<[u8; 32]> {
@@ -197,7 +210,10 @@ mod tests {
         make_key(home.path()).expect("makes");
         let path = home.path().join(KEY_FILE);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("sets");
-        assert_eq!(read_key(home.path()).expect_err("refuses").reason, Reason::Config);
+        assert_eq!(
+            read_key(home.path()).expect_err("refuses").reason,
+            Reason::Config
+        );
     }
 
     #[test]

@@ -15,7 +15,9 @@ pub fn start(verbose: u8) {
     };
     let filter = EnvFilter::try_from_env("PENTIMENTO_LOG")
         .unwrap_or_else(|_| EnvFilter::new(format!("pentimento={level}")));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     // A second start, as in tests, keeps the first.
     let _ = if std::io::stderr().is_terminal() {
         builder.try_init()

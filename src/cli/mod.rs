@@ -24,7 +24,10 @@ use person::Person;
 pub fn run(arguments: Arguments) -> ExitCode {
     let Arguments { global, command } = arguments;
     logs::start(global.verbose);
-    let output = Output { json: global.json, quiet: global.quiet };
+    let output = Output {
+        json: global.json,
+        quiet: global.quiet,
+    };
     let ended = match command {
         Verb::Demo { keep } => demo::run(output, keep),
         Verb::Up { servers, cluster } => operator::up(output, servers, &cluster),

@@ -34,8 +34,9 @@ pub fn up(output: Output, servers: u8, dir: &ClusterDir) -> Ended {
     }
     let folder = cluster::folder(dir);
     if let Ok(known) = cluster::servers(&folder) {
-        let alive =
-            known.iter().any(|s| cluster::status(&cluster::server_folder(&folder, s.id)).is_ok());
+        let alive = known
+            .iter()
+            .any(|s| cluster::status(&cluster::server_folder(&folder, s.id)).is_ok());
         if alive {
             return Err(failure::usage(
                 format!("a cluster runs in {} already", folder.display()),
@@ -59,7 +60,12 @@ pub fn up(output: Output, servers: u8, dir: &ClusterDir) -> Ended {
 fn show(output: Output, folder: &Path) -> Result<bool, Failure> {
     let found: Vec<_> = cluster::servers(folder)?
         .iter()
-        .map(|s| (s.id, cluster::status(&cluster::server_folder(folder, s.id)).ok()))
+        .map(|s| {
+            (
+                s.id,
+                cluster::status(&cluster::server_folder(folder, s.id)).ok(),
+            )
+        })
         .collect();
     let all_up = found.iter().all(|(_, status)| status.is_some());
     output.say(&render::servers(&found));
@@ -81,7 +87,11 @@ pub fn status(output: Output, global: &Global, dir: &ClusterDir) -> Ended {
     if mine && !global.json {
         Person::new(global).run(Verb::Status(dir.clone()))?;
     }
-    Ok(if all_up { 0 } else { Reason::Unreachable.exit_code() })
+    Ok(if all_up {
+        0
+    } else {
+        Reason::Unreachable.exit_code()
+    })
 }
 
 /// Stops a cluster and waits for its end.
@@ -91,20 +101,28 @@ pub fn status(output: Output, global: &Global, dir: &ClusterDir) -> Ended {
 pub fn stop(output: Output, dir: &ClusterDir) -> Ended {
     let folder = cluster::folder(dir);
     let known = cluster::servers(&folder)?;
-    let folders: Vec<_> =
-        known.iter().map(|server| cluster::server_folder(&folder, server.id)).collect();
+    let folders: Vec<_> = known
+        .iter()
+        .map(|server| cluster::server_folder(&folder, server.id))
+        .collect();
     let mut told = 0;
     for data in &folders {
         told += u32::from(cluster::command(data, ServerCommand::Stop).is_ok());
     }
     for _ in 0..STOP_STEPS {
         if folders.iter().all(|data| cluster::status(data).is_err()) {
-            output.line(format!("{told} servers stopped"), json!({ "stopped": told }));
+            output.line(
+                format!("{told} servers stopped"),
+                json!({ "stopped": told }),
+            );
             return Ok(0);
         }
         pause(STOP_STEP);
     }
-    Err(failure::unreachable("a server does not end", "end its process by hand"))
+    Err(failure::unreachable(
+        "a server does not end",
+        "end its process by hand",
+    ))
 }
 
 /// Failure simulation by command.
@@ -113,25 +131,46 @@ pub fn stop(output: Output, dir: &ClusterDir) -> Ended {
 /// If no server answers, or the failure is not permitted now.
 pub fn fail(output: Output, verb: &ClusterVerb) -> Ended {
     match verb {
-        ClusterVerb::Token { state, silent, cluster: dir } => {
+        ClusterVerb::Token {
+            state,
+            silent,
+            cluster: dir,
+        } => {
             let folder = cluster::folder(dir);
             let on = state == "on";
-            let command = ServerCommand::Token { on, announced: !silent };
+            let command = ServerCommand::Token {
+                on,
+                announced: !silent,
+            };
             let known = cluster::servers(&folder)?;
             // Any one server tells the others; a server that is down cannot be told.
-            let told = known
-                .iter()
-                .find_map(|s| cluster::command(&cluster::server_folder(&folder, s.id), command).ok());
+            let told = known.iter().find_map(|s| {
+                cluster::command(&cluster::server_folder(&folder, s.id), command).ok()
+            });
             told.ok_or_else(|| {
-                failure::unreachable("no server answers", "start the cluster with `pentimento up`")
+                failure::unreachable(
+                    "no server answers",
+                    "start the cluster with `pentimento up`",
+                )
             })?;
             output.line(format!("planned failures are {state}"), json!({ "on": on }));
             Ok(0)
         }
-        ClusterVerb::Fail { server, seconds, silent, cluster: dir } => {
+        ClusterVerb::Fail {
+            server,
+            seconds,
+            silent,
+            cluster: dir,
+        } => {
             let data = cluster::server_folder(&cluster::folder(dir), *server);
             let hold_ms = seconds.clamp(&1, &20) * 1_000;
-            match cluster::command(&data, ServerCommand::FailNow { hold_ms, announced: !silent })? {
+            match cluster::command(
+                &data,
+                ServerCommand::FailNow {
+                    hold_ms,
+                    announced: !silent,
+                },
+            )? {
                 ServerReply::Refused(why) => Err(Failure::new(
                     Reason::Denied,
                     format!("n{server} may not fail now: {why}"),
@@ -163,7 +202,9 @@ pub fn init(
     let fits = !name.is_empty()
         && name.len() <= NAME_MAX_BYTES
         && !name.starts_with('.')
-        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
+        && name
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
     if !fits {
         return Err(failure::usage(
             format!("{name:?} cannot be a name"),
@@ -181,7 +222,11 @@ pub fn init(
     let identity = home::make_key(&home)?;
     home::write_config(&home, name, &servers)?;
     output.line(
-        format!("@{name} is {}\nhome: {}", identity.user_id(), home.display()),
+        format!(
+            "@{name} is {}\nhome: {}",
+            identity.user_id(),
+            home.display()
+        ),
         json!({ "name": name, "user": identity.user_id().hex(), "home": home }),
     );
     Ok(0)

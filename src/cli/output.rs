@@ -15,10 +15,16 @@ pub struct Output {
 
 impl Output {
     /// Prints the result of a command.
-    #[expect(clippy::print_stdout, reason = "this is what the program is asked to print")]
+    #[expect(
+        clippy::print_stdout,
+        reason = "this is what the program is asked to print"
+    )]
     pub fn say(self, said: &Said) {
         if self.json {
-            println!("{}", json!({ "schema": 1, "ok": true, "result": said.json }));
+            println!(
+                "{}",
+                json!({ "schema": 1, "ok": true, "result": said.json })
+            );
         } else if !said.text.is_empty() {
             println!("{}", said.text);
         }
@@ -33,6 +39,9 @@ impl Output {
 
     /// Prints one line with one value.
     pub fn line(self, text: impl Into<String>, json: Value) {
-        self.say(&Said { text: text.into(), json });
+        self.say(&Said {
+            text: text.into(),
+            json,
+        });
     }
 }

@@ -37,8 +37,15 @@ impl Person {
     #[must_use]
     pub fn new(global: &Global) -> Self {
         let home = global.home.clone().unwrap_or_else(home::default_home);
-        let output = Output { json: global.json, quiet: global.quiet };
-        Self { home, output, global: global.clone() }
+        let output = Output {
+            json: global.json,
+            quiet: global.quiet,
+        };
+        Self {
+            home,
+            output,
+            global: global.clone(),
+        }
     }
 
     /// Does a command.
@@ -55,14 +62,25 @@ impl Person {
 
     fn carry_out(&self, verb: Verb, session: &mut Session) -> Ended {
         match verb {
-            Verb::Hide { file, cover, output } => self.hide(session, &file, cover, output),
+            Verb::Hide {
+                file,
+                cover,
+                output,
+            } => self.hide(session, &file, cover, output),
             Verb::Reveal { picture, output } => self.reveal(session, &picture, output),
-            Verb::Share { image, to, views, at_end, cover } => {
-                self.share(session, &image, &to, views, at_end, cover)
-            }
-            Verb::Request { image, views, note, wait } => {
-                self.request(session, &image, views, note, wait)
-            }
+            Verb::Share {
+                image,
+                to,
+                views,
+                at_end,
+                cover,
+            } => self.share(session, &image, &to, views, at_end, cover),
+            Verb::Request {
+                image,
+                views,
+                note,
+                wait,
+            } => self.request(session, &image, views, note, wait),
             Verb::View { lease } => self.view(session, &lease),
             Verb::Offer { file, name } => {
                 let name = name.map_or_else(|| file_name(&file), Ok)?;
@@ -104,15 +122,21 @@ impl Person {
             Outcome::Ledger(entries) => render::ledger(&entries),
             Outcome::Rules(rules) => render::rules(&rules),
             Outcome::Offered(name) => {
-                self.output.line(format!("offered as {name}"), json!({ "name": name }));
+                self.output
+                    .line(format!("offered as {name}"), json!({ "name": name }));
                 return Ok(0);
             }
             Outcome::Decided(ask) => {
-                self.output.line(format!("answered {ask}"), json!({ "ask": ask.hex() }));
+                self.output
+                    .line(format!("answered {ask}"), json!({ "ask": ask.hex() }));
                 return Ok(0);
             }
             Outcome::Settled(settled) => {
-                let text = if settled { "nothing is on its way" } else { "still on its way" };
+                let text = if settled {
+                    "nothing is on its way"
+                } else {
+                    "still on its way"
+                };
                 self.output.line(text, json!({ "settled": settled }));
                 return Ok(if settled { 0 } else { PENDING });
             }
@@ -132,14 +156,24 @@ impl Person {
         let original = read(file)?;
         let before = original.len() as u64;
         if stego::sniff(&original).is_none() {
-            self.output.remark("note: this is no PNG, JPEG or WebP; it is hidden as it is");
+            self.output
+                .remark("note: this is no PNG, JPEG or WebP; it is hidden as it is");
         }
         let cover = cover.as_deref().map(read).transpose()?;
-        let command = Command::Hide { name: file_name(file)?, original, cover };
+        let command = Command::Hide {
+            name: file_name(file)?,
+            original,
+            cover,
+        };
         let bar = Bar::new(self.global.quiet || self.global.json);
         let outcome = session.ask(command, |step| bar.show(step))?;
         drop(bar);
-        let Outcome::Hidden { request, picture, timings } = outcome else {
+        let Outcome::Hidden {
+            request,
+            picture,
+            timings,
+        } = outcome
+        else {
             return Err(odd(&outcome));
         };
         let target = output.unwrap_or_else(|| beside(file, "hidden.png"));
@@ -166,7 +200,9 @@ impl Person {
 
     fn reveal(&self, session: &mut Session, picture: &Path, output: Option<PathBuf>) -> Ended {
         let outcome = session.ask(Command::Reveal(read(picture)?), |_| {})?;
-        let Outcome::Revealed { name, original } = outcome else { return Err(odd(&outcome)) };
+        let Outcome::Revealed { name, original } = outcome else {
+            return Err(odd(&outcome));
+        };
         // The name inside was written by whoever hid the file; only its last part counts.
         let safe = file_name(Path::new(&name)).unwrap_or_else(|_| "revealed".into());
         let target = output.unwrap_or_else(|| picture.with_file_name(safe));
@@ -204,12 +240,23 @@ impl Person {
             AtEnd::Delete => AtZero::DeleteFile,
         };
         let cover = cover.as_deref().map(read).transpose()?;
-        let command =
-            Command::Share { name, original, to: petname(to), views, at_zero, cover };
+        let command = Command::Share {
+            name,
+            original,
+            to: petname(to),
+            views,
+            at_zero,
+            cover,
+        };
         let bar = Bar::new(self.global.quiet || self.global.json);
         let outcome = session.ask(command, |step| bar.show(step))?;
         drop(bar);
-        let Outcome::Shared { grant, delivered, timings } = outcome else {
+        let Outcome::Shared {
+            grant,
+            delivered,
+            timings,
+        } = outcome
+        else {
             return Err(odd(&outcome));
         };
         self.output.remark(
@@ -248,9 +295,17 @@ impl Person {
             .parse()
             .map_or_else(|_| ImageRef::Name(image.to_owned()), ImageRef::Index);
         let wait_ms = wait.saturating_mul(1_000);
-        let command = Command::Ask { peer: petname(peer), image, views, remark, wait_ms };
+        let command = Command::Ask {
+            peer: petname(peer),
+            image,
+            views,
+            remark,
+            wait_ms,
+        };
         let outcome = session.ask(command, |_| {})?;
-        let Outcome::Asked { ask, verdict } = outcome else { return Err(odd(&outcome)) };
+        let Outcome::Asked { ask, verdict } = outcome else {
+            return Err(odd(&outcome));
+        };
         if let Some(Verdict::Denied { reason }) = &verdict {
             return Err(Failure::new(
                 Reason::Denied,
@@ -275,7 +330,12 @@ impl Person {
             LeaseVerb::Revoke { lease } => (lease, Change::Revoke),
         };
         let outcome = session.ask(Command::Adjust { lease, change }, |_| {})?;
-        let Outcome::Adjusted { grant, left, posted } = outcome else {
+        let Outcome::Adjusted {
+            grant,
+            left,
+            posted,
+        } = outcome
+        else {
             return Err(odd(&outcome));
         };
         let how = render::posted(posted);
@@ -289,7 +349,9 @@ impl Person {
 
     fn show_lease(&self, session: &mut Session, lease: &str) -> Ended {
         let outcome = session.ask(Command::Leases, |_| {})?;
-        let Outcome::Leases(leases) = outcome else { return Err(odd(&outcome)) };
+        let Outcome::Leases(leases) = outcome else {
+            return Err(odd(&outcome));
+        };
         let wanted = lease.trim_start_matches('@');
         let found = leases.iter().find(|known| {
             known.grant.hex().starts_with(wanted)
@@ -302,7 +364,8 @@ impl Person {
                 "list them with `pentimento lease ls`",
             )
         })?;
-        self.output.say(&render::leases(std::slice::from_ref(found)));
+        self.output
+            .say(&render::leases(std::slice::from_ref(found)));
         self.simple(session, Command::Ledger(Some(found.grant.hex())))
     }
 
@@ -311,14 +374,23 @@ impl Person {
             return Ok(0);
         }
         let outcome = session.ask(Command::View(lease.to_owned()), |_| {})?;
-        let Outcome::Opened { view, grant, name, original, .. } = outcome else {
+        let Outcome::Opened {
+            view,
+            grant,
+            name,
+            original,
+            ..
+        } = outcome
+        else {
             return Err(odd(&outcome));
         };
         if !self.global.json {
             self.show(&name, &original)?;
         }
         let outcome = session.ask(Command::Shown(view), |_| {})?;
-        let Outcome::Counted { ordinal, left } = outcome else { return Err(odd(&outcome)) };
+        let Outcome::Counted { ordinal, left } = outcome else {
+            return Err(odd(&outcome));
+        };
         self.output.line(
             format!("look {ordinal} counted, {left} left"),
             json!({
@@ -348,10 +420,14 @@ impl Person {
     }
 
     /// Shows a picture by half blocks, and takes it off the screen again when the person closes it.
-    #[expect(clippy::print_stdout, reason = "this is what the program is asked to print")]
+    #[expect(
+        clippy::print_stdout,
+        reason = "this is what the program is asked to print"
+    )]
     fn show(&self, name: &str, original: &[u8]) -> Result<(), Failure> {
         let Ok(picture) = stego::decode(original, &DecodeLimits::default()) else {
-            self.output.remark("this is no picture; its bytes are not shown");
+            self.output
+                .remark("this is no picture; its bytes are not shown");
             return Ok(());
         };
         let (columns, rows) = VIEW_CELLS;
@@ -381,32 +457,58 @@ fn requests_command(session: &mut Session, verb: RequestsVerb) -> Result<Command
                 Some(views) => views,
                 None => asked_views(session, &id)?,
             });
-            Command::Decide { ask: id, views, reason: String::new() }
+            Command::Decide {
+                ask: id,
+                views,
+                reason: String::new(),
+            }
         }
-        RequestsVerb::Deny { id, reason } => Command::Decide { ask: id, views: None, reason },
+        RequestsVerb::Deny { id, reason } => Command::Decide {
+            ask: id,
+            views: None,
+            reason,
+        },
     })
 }
 
 /// How many looks a question asks for. An unknown question is left to the client to refuse.
 fn asked_views(session: &mut Session, id: &str) -> Result<u32, Failure> {
     let outcome = session.ask(Command::Requests, |_| {})?;
-    let Outcome::Requests(asks) = outcome else { return Err(odd(&outcome)) };
-    let asked = asks.iter().find(|ask| !ask.ours && ask.ask.hex().starts_with(id));
+    let Outcome::Requests(asks) = outcome else {
+        return Err(odd(&outcome));
+    };
+    let asked = asks
+        .iter()
+        .find(|ask| !ask.ours && ask.ask.hex().starts_with(id));
     Ok(asked.map_or(1, |ask| ask.views))
 }
 
 fn rules_command(verb: RulesVerb) -> Command {
     match verb {
         RulesVerb::Ls => Command::Rules,
-        RulesVerb::Clear { peer } => Command::SetRule { peer: petname(&peer), rule: None },
-        RulesVerb::Set { peer, grant, refuse, no_previews } => {
+        RulesVerb::Clear { peer } => Command::SetRule {
+            peer: petname(&peer),
+            rule: None,
+        },
+        RulesVerb::Set {
+            peer,
+            grant,
+            refuse,
+            no_previews,
+        } => {
             let asks = match (grant, refuse) {
                 (_, true) => AskRule::Refuse,
                 (Some(views), false) => AskRule::Grant(views),
                 (None, false) => AskRule::Wait,
             };
-            let rule = Rule { previews: !no_previews, asks };
-            Command::SetRule { peer: petname(&peer), rule: Some(rule) }
+            let rule = Rule {
+                previews: !no_previews,
+                asks,
+            };
+            Command::SetRule {
+                peer: petname(&peer),
+                rule: Some(rule),
+            }
         }
     }
 }
@@ -419,7 +521,10 @@ fn petname(name: &str) -> String {
 fn file_name(path: &Path) -> Result<String, Failure> {
     let name = path.file_name().and_then(|name| name.to_str());
     name.map(str::to_owned).ok_or_else(|| {
-        failure::usage(format!("{} has no usable file name", path.display()), "rename the file")
+        failure::usage(
+            format!("{} has no usable file name", path.display()),
+            "rename the file",
+        )
     })
 }
 
@@ -431,9 +536,14 @@ fn beside(file: &Path, ending: &str) -> PathBuf {
 fn read(path: &Path) -> Result<Bytes, Failure> {
     use std::io::Read;
     let file = fs::File::open(path).map_err(|error| failure::file(path, &error))?;
-    let meta = file.metadata().map_err(|error| failure::file(path, &error))?;
+    let meta = file
+        .metadata()
+        .map_err(|error| failure::file(path, &error))?;
     if meta.is_dir() {
-        return Err(failure::usage(format!("{} is a folder", path.display()), "name a file"));
+        return Err(failure::usage(
+            format!("{} is a folder", path.display()),
+            "name a file",
+        ));
     }
     let mut bytes = Vec::new();
     file.take(MESSAGE_MAX_BYTES as u64 + 1)
@@ -442,7 +552,11 @@ fn read(path: &Path) -> Result<Bytes, Failure> {
     if bytes.len() > MESSAGE_MAX_BYTES {
         return Err(Failure::new(
             Reason::TooLarge,
-            format!("{} is larger than {}", path.display(), size(MESSAGE_MAX_BYTES as u64)),
+            format!(
+                "{} is larger than {}",
+                path.display(),
+                size(MESSAGE_MAX_BYTES as u64)
+            ),
             "hide a smaller file",
         ));
     }

@@ -33,13 +33,19 @@ impl Bar {
         match step {
             Progress::Asked(_) => self.bar.set_message("asking the servers"),
             Progress::Elected { node, .. } => self.bar.set_message(format!("{node} takes it")),
-            Progress::Uploading { done_bytes, total_bytes } => {
+            Progress::Uploading {
+                done_bytes,
+                total_bytes,
+            } => {
                 self.bar.set_message("uploading");
                 self.bar.set_length(total_bytes.into());
                 self.bar.set_position(done_bytes.into());
             }
             Progress::Hiding => self.bar.set_message("hiding"),
-            Progress::Downloading { done_bytes, total_bytes } => {
+            Progress::Downloading {
+                done_bytes,
+                total_bytes,
+            } => {
                 self.bar.set_message("downloading");
                 self.bar.set_length(total_bytes.into());
                 self.bar.set_position(done_bytes.into());

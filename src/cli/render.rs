@@ -8,9 +8,7 @@ use crate::proto::ids::GrantId;
 use crate::proto::lease::{AtZero, Change, LogEntry, LogEvent};
 use crate::proto::letter::{GalleryItem, Verdict};
 use crate::proto::operator::ServerStatus;
-use crate::proto::outcome::{
-    AskState, ClientStatus, Inspection, Lease, OpenAsk, Peer, Posted,
-};
+use crate::proto::outcome::{AskState, ClientStatus, Inspection, Lease, OpenAsk, Peer, Posted};
 use crate::terminal::text::{millis, size, table, when};
 
 /// What a command has to say, in both forms.
@@ -50,8 +48,16 @@ pub fn timings(t: &Timings) -> Said {
 /// The client's own status.
 #[must_use]
 pub fn client_status(status: &ClientStatus) -> Said {
-    let answering: Vec<String> = status.servers_answering.iter().map(ToString::to_string).collect();
-    let taken = if status.name_taken { " (the name belongs to somebody else!)" } else { "" };
+    let answering: Vec<String> = status
+        .servers_answering
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let taken = if status.name_taken {
+        " (the name belongs to somebody else!)"
+    } else {
+        ""
+    };
     Said {
         text: format!(
             "@{}{taken}  {}\nservers answering: {} of {} ({})\nletters on their way: {}",
@@ -90,18 +96,36 @@ pub fn servers(found: &[(u8, Option<ServerStatus>)]) -> Said {
                 s.requests_done.to_string(),
                 s.users_online.to_string(),
                 s.letters.to_string(),
-                if s.token_here { "here" } else if s.token_on { "on" } else { "off" }.into(),
+                if s.token_here {
+                    "here"
+                } else if s.token_on {
+                    "on"
+                } else {
+                    "off"
+                }
+                .into(),
             ],
         })
         .collect();
     let head = [
-        "node", "state", "clients at", "sees", "caught up", "jobs", "done", "online", "letters",
+        "node",
+        "state",
+        "clients at",
+        "sees",
+        "caught up",
+        "jobs",
+        "done",
+        "online",
+        "letters",
         "token",
     ];
-    let json = found.iter().map(|(id, status)| {
-        json!({ "id": id, "up": status.is_some(), "status": status })
-    });
-    Said { text: table(&head, &rows), json: Value::Array(json.collect()) }
+    let json = found
+        .iter()
+        .map(|(id, status)| json!({ "id": id, "up": status.is_some(), "status": status }));
+    Said {
+        text: table(&head, &rows),
+        json: Value::Array(json.collect()),
+    }
 }
 
 /// A picture, looked at from outside.
@@ -114,7 +138,10 @@ pub fn inspection(told: &Inspection) -> Said {
                 .to_owned()
         },
         |inside| {
-            let views = inside.views.map(|views| format!(", {views} looks")).unwrap_or_default();
+            let views = inside
+                .views
+                .map(|views| format!(", {views} looks"))
+                .unwrap_or_default();
             format!(
                 "inside: {} ({}){views}, from {} for {}",
                 inside.name,
@@ -153,9 +180,19 @@ pub fn peers(peers: &[Peer], fresh: bool) -> Said {
         .iter()
         .map(|peer| {
             let state = if peer.online { "online" } else { "offline" };
-            let note = if peer.conflict { "another key claims this name!" } else { "" };
+            let note = if peer.conflict {
+                "another key claims this name!"
+            } else {
+                ""
+            };
             let name = format!("@{}", peer.name);
-            vec![name, peer.user.short(), state.into(), when(peer.last_seen.0), note.into()]
+            vec![
+                name,
+                peer.user.short(),
+                state.into(),
+                when(peer.last_seen.0),
+                note.into(),
+            ]
         })
         .collect();
     let mut text = table(&["name", "id", "state", "last seen", ""], &rows);
@@ -171,7 +208,10 @@ pub fn peers(peers: &[Peer], fresh: bool) -> Said {
             "conflict": peer.conflict,
         })
     });
-    Said { text, json: json!({ "fresh": fresh, "peers": json.collect::<Vec<_>>() }) }
+    Said {
+        text,
+        json: json!({ "fresh": fresh, "peers": json.collect::<Vec<_>>() }),
+    }
 }
 
 /// A gallery.
@@ -181,8 +221,17 @@ pub fn gallery(items: &[GalleryItem], refused: bool) -> Said {
         .iter()
         .enumerate()
         .map(|(index, item)| {
-            let preview = if item.preview.is_empty() { "no preview" } else { "preview" };
-            vec![index.to_string(), item.name.clone(), size(item.size_bytes.into()), preview.into()]
+            let preview = if item.preview.is_empty() {
+                "no preview"
+            } else {
+                "preview"
+            };
+            vec![
+                index.to_string(),
+                item.name.clone(),
+                size(item.size_bytes.into()),
+                preview.into(),
+            ]
         })
         .collect();
     let text = if refused {
@@ -197,7 +246,10 @@ pub fn gallery(items: &[GalleryItem], refused: bool) -> Said {
             "preview_bytes": item.preview.len(),
         })
     });
-    Said { text, json: json!({ "refused": refused, "items": json.collect::<Vec<_>>() }) }
+    Said {
+        text,
+        json: json!({ "refused": refused, "items": json.collect::<Vec<_>>() }),
+    }
 }
 
 /// Questions, from both sides.
@@ -236,7 +288,10 @@ pub fn requests(asks: &[OpenAsk]) -> Said {
         })
     });
     Said {
-        text: table(&["id", "", "peer", "picture", "looks", "state", "remark"], &rows),
+        text: table(
+            &["id", "", "peer", "picture", "looks", "state", "remark"],
+            &rows,
+        ),
         json: Value::Array(json.collect()),
     }
 }
@@ -332,7 +387,10 @@ pub fn ledger(entries: &[(GrantId, LogEntry)]) -> Said {
     let json = entries.iter().map(|(grant, entry)| {
         json!({ "lease": grant.hex(), "at_ms": entry.at.0, "event": event(&entry.event) })
     });
-    Said { text: table(&["when", "lease", "what"], &rows), json: Value::Array(json.collect()) }
+    Said {
+        text: table(&["when", "lease", "what"], &rows),
+        json: Value::Array(json.collect()),
+    }
 }
 
 fn event(event: &LogEvent) -> String {
@@ -361,11 +419,18 @@ pub fn rules(rules: &[(String, Rule)]) -> Said {
     let rows: Vec<Vec<String>> = rules
         .iter()
         .map(|(peer, rule)| {
-            vec![format!("@{peer}"), if rule.previews { "yes" } else { "no" }.into(), asks(rule)]
+            vec![
+                format!("@{peer}"),
+                if rule.previews { "yes" } else { "no" }.into(),
+                asks(rule),
+            ]
         })
         .collect();
-    let json = rules.iter().map(|(peer, rule)| {
-        json!({ "peer": peer, "previews": rule.previews, "asks": asks(rule) })
-    });
-    Said { text: table(&["peer", "previews", "questions"], &rows), json: json.collect() }
+    let json = rules
+        .iter()
+        .map(|(peer, rule)| json!({ "peer": peer, "previews": rule.previews, "asks": asks(rule) }));
+    Said {
+        text: table(&["peer", "previews", "questions"], &rows),
+        json: json.collect(),
+    }
 }

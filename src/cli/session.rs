@@ -9,9 +9,7 @@ use super::failure;
 use super::home;
 use crate::node::control::Link;
 use crate::node::launch::{self, LaunchError};
-use crate::proto::control::{
-    Command, Failure, News, Outcome, Progress, Reason, Report, Wish,
-};
+use crate::proto::control::{Command, Failure, News, Outcome, Progress, Reason, Report, Wish};
 use crate::proto::ids::WishId;
 
 /// How long a node of our own may take to listen.
@@ -48,7 +46,10 @@ impl Session {
         }
         match own.is_finished().then(|| own.join()) {
             Some(Ok(Err(error))) => Err(launch_failure(&error)),
-            _ => Err(failure::unreachable("the client did not start", "run it with -vv to see why")),
+            _ => Err(failure::unreachable(
+                "the client did not start",
+                "run it with -vv to see why",
+            )),
         }
     }
 
@@ -57,7 +58,8 @@ impl Session {
         own: Option<JoinHandle<Result<(), LaunchError>>>,
         timeout: Duration,
     ) -> Result<Self, Failure> {
-        link.set_timeout(Some(timeout)).map_err(|error| lost(&error))?;
+        link.set_timeout(Some(timeout))
+            .map_err(|error| lost(&error))?;
         Ok(Self { link, own, last: 0 })
     }
 
@@ -72,7 +74,9 @@ impl Session {
     ) -> Result<Outcome, Failure> {
         self.last += 1;
         let id = WishId(self.last);
-        self.link.send(&Wish { id, command }).map_err(|error| lost(&error))?;
+        self.link
+            .send(&Wish { id, command })
+            .map_err(|error| lost(&error))?;
         loop {
             let report: Report = self.link.receive().map_err(|error| lost(&error))?;
             if report.wish != id {
@@ -132,7 +136,10 @@ fn lost(error: &std::io::Error) -> Failure {
 }
 
 /// Sleeps. Programs wait for other processes; nodes never do.
-#[expect(clippy::disallowed_methods, reason = "a program that waits for another process")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a program that waits for another process"
+)]
 pub fn pause(wait: Duration) {
     std::thread::sleep(wait);
 }

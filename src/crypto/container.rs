@@ -261,7 +261,7 @@ mod tests {
         let mut noise = vec![0; 100_000];
         blake3::Hasher::new().finalize_xof().fill(&mut noise);
         let sealed = seal(&rights(), &noise, &KEY, &[1; 32]).len();
-        assert!(sealed >= 100_000 && sealed < 100_300, "{sealed}");
+        assert!((100_000..100_300).contains(&sealed), "{sealed}");
     }
 
     #[test]

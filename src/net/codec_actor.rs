@@ -65,6 +65,9 @@ pub struct Face {
 /// Datagrams dropped, by reason, since the start.
 pub type Dropped = BTreeMap<String, u64>;
 
+/// Frames that wait for a socket: which face, to where, what.
+type Backlog = Rc<RefCell<VecDeque<(usize, SocketAddr, Vec<u8>)>>>;
+
 /// What readers and the actor share.
 struct Shared {
     gate: FaultGate,
@@ -81,7 +84,7 @@ impl Shared {
 pub struct CodecActor {
     faces: Vec<Rc<Face>>,
     shared: Rc<RefCell<Shared>>,
-    backlog: Rc<RefCell<VecDeque<(usize, SocketAddr, Vec<u8>)>>>,
+    backlog: Backlog,
     sink: Rc<dyn Fn(Incoming)>,
 }
 
@@ -102,10 +105,13 @@ impl CodecActor {
 
     /// The face through which a party is reached, and its address.
     fn face_for(&self, to: Party) -> Option<(usize, SocketAddr)> {
-        self.faces.iter().enumerate().find_map(|(index, face)| match to {
-            Party::Server(node) => face.known.address(node).map(|address| (index, address)),
-            Party::Client(address) => face.strangers.then_some((index, address)),
-        })
+        self.faces
+            .iter()
+            .enumerate()
+            .find_map(|(index, face)| match to {
+                Party::Server(node) => face.known.address(node).map(|address| (index, address)),
+                Party::Client(address) => face.strangers.then_some((index, address)),
+            })
     }
 
     fn send(&self, to: Party, packets: &[Packet]) {
@@ -133,7 +139,9 @@ impl CodecActor {
                 Ok(_) => return,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => {
-                    self.shared.borrow_mut().drop_one(format!("send: {}", error.kind()));
+                    self.shared
+                        .borrow_mut()
+                        .drop_one(format!("send: {}", error.kind()));
                     return;
                 }
             }
@@ -145,22 +153,26 @@ impl CodecActor {
             self.shared.borrow_mut().drop_one("send: backlog full");
         }
         if backlog.len() == 1 {
-            actix_rt::spawn(flush(self.faces.clone(), self.backlog.clone(), self.shared.clone()));
+            actix_rt::spawn(flush(
+                self.faces.clone(),
+                self.backlog.clone(),
+                self.shared.clone(),
+            ));
         }
     }
 }
 
 /// Empties the backlog as the sockets become ready. The entry in work stays at the front, so that
 /// nobody overtakes it and only one flush runs.
-async fn flush(
-    faces: Vec<Rc<Face>>,
-    backlog: Rc<RefCell<VecDeque<(usize, SocketAddr, Vec<u8>)>>>,
-    shared: Rc<RefCell<Shared>>,
-) {
+async fn flush(faces: Vec<Rc<Face>>, backlog: Backlog, shared: Rc<RefCell<Shared>>) {
     loop {
-        let Some((index, address, frame)) = backlog.borrow().front().cloned() else { return };
+        let Some((index, address, frame)) = backlog.borrow().front().cloned() else {
+            return;
+        };
         if let Err(error) = faces[index].socket.send_to(&frame, address).await {
-            shared.borrow_mut().drop_one(format!("send: {}", error.kind()));
+            shared
+                .borrow_mut()
+                .drop_one(format!("send: {}", error.kind()));
         }
         backlog.borrow_mut().pop_front();
     }
@@ -191,7 +203,9 @@ fn read_burst(face: &Face, shared: &RefCell<Shared>, buffer: &mut [u8]) -> Vec<I
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
             Err(error) => {
                 // An ICMP answer to an earlier send shows up here; the socket is fine.
-                shared.borrow_mut().drop_one(format!("receive: {}", error.kind()));
+                shared
+                    .borrow_mut()
+                    .drop_one(format!("receive: {}", error.kind()));
                 continue;
             }
         };
@@ -207,7 +221,10 @@ fn read_burst(face: &Face, shared: &RefCell<Shared>, buffer: &mut [u8]) -> Vec<I
         match codec::decode_packet(&buffer[..length]) {
             Ok(packet) => match burst.iter_mut().find(|incoming| incoming.from == from) {
                 Some(incoming) => incoming.packets.push(packet),
-                None => burst.push(Incoming { from, packets: vec![packet] }),
+                None => burst.push(Incoming {
+                    from,
+                    packets: vec![packet],
+                }),
             },
             Err(error) => shared.drop_one(error.to_string()),
         }
@@ -248,7 +265,10 @@ impl Handler<CountsWanted> for CodecActor {
         let shared = self.shared.borrow();
         let mut counts = shared.dropped.clone();
         if shared.gate.kept_out() > 0 {
-            counts.insert("kept out by a planned failure".into(), shared.gate.kept_out());
+            counts.insert(
+                "kept out by a planned failure".into(),
+                shared.gate.kept_out(),
+            );
         }
         actix::MessageResult(counts)
     }

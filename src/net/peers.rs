@@ -18,8 +18,14 @@ impl Peers {
     #[must_use]
     pub fn new(servers: impl IntoIterator<Item = (NodeId, SocketAddr)>) -> Self {
         let by_node: BTreeMap<_, _> = servers.into_iter().collect();
-        let by_address = by_node.iter().map(|(node, address)| (*address, *node)).collect();
-        Self { by_node, by_address }
+        let by_address = by_node
+            .iter()
+            .map(|(node, address)| (*address, *node))
+            .collect();
+        Self {
+            by_node,
+            by_address,
+        }
     }
 
     /// Where a server is.
@@ -31,7 +37,9 @@ impl Peers {
     /// Who sends from this address: a server of the table, else a client.
     #[must_use]
     pub fn party(&self, address: SocketAddr) -> Party {
-        self.by_address.get(&address).map_or(Party::Client(address), |node| Party::Server(*node))
+        self.by_address
+            .get(&address)
+            .map_or(Party::Client(address), |node| Party::Server(*node))
     }
 }
 

@@ -62,7 +62,13 @@ impl Board {
         codec: Addr<CodecActor>,
         stop: Rc<Notify>,
     ) -> Self {
-        Self { status, concerns, codec, stop, waiting: VecDeque::new() }
+        Self {
+            status,
+            concerns,
+            codec,
+            stop,
+            waiting: VecDeque::new(),
+        }
     }
 
     fn answer_waiting(&mut self, reply: &ServerReply) {
@@ -84,10 +90,14 @@ impl Handler<In<News>> for Board {
         match news {
             News::View(view) => {
                 let me = self.status.node;
-                self.status.caught_up =
-                    view.iter().any(|member| member.node == me && member.report.caught_up);
-                self.status.alive =
-                    view.iter().filter(|member| member.alive).map(|member| member.node).collect();
+                self.status.caught_up = view
+                    .iter()
+                    .any(|member| member.node == me && member.report.caught_up);
+                self.status.alive = view
+                    .iter()
+                    .filter(|member| member.alive)
+                    .map(|member| member.node)
+                    .collect();
             }
             News::Token { on, here, failing } => {
                 self.status.token_on = on;

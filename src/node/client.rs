@@ -9,7 +9,7 @@ use crate::actors::{
 };
 use crate::net::codec_actor::{Incoming, Order};
 use crate::proto::cargo::Cargo;
-use crate::proto::control::{Command, Report, Wish};
+use crate::proto::control::{Command, Progress, Report, Wish};
 use crate::proto::ids::NodeId;
 use crate::proto::letter::Note;
 use crate::proto::outcome::Posted;
@@ -59,8 +59,43 @@ pub enum Ingress {
     Leave,
 }
 
+/// Logs every step of a request under its id, so that it can be followed through all nodes.
+fn trail(to: &To) {
+    match to {
+        To::Studio(studio::Input::Progressed {
+            progress: Progress::Asked(request),
+            ..
+        }) => {
+            tracing::info!(%request, "asked");
+        }
+        To::Requester(requester::Input::ElectedHeard(elected)) => {
+            let (request, node, epoch) = (elected.request, elected.node, elected.epoch);
+            tracing::info!(%request, %node, epoch, "elected");
+        }
+        To::Requester(requester::Input::RefusedHeard {
+            from,
+            request,
+            reason,
+        }) => {
+            tracing::warn!(%request, %from, ?reason, "refused");
+        }
+        To::Requester(requester::Input::Uploaded { to, request }) => {
+            tracing::info!(%request, %to, "uploaded");
+        }
+        To::Studio(studio::Input::Hidden {
+            request, timings, ..
+        }) => {
+            tracing::info!(%request, total_us = timings.total_us(), "picture is here");
+        }
+        _ => {}
+    }
+}
+
 fn send(to: Party, packet: Packet) -> To {
-    To::Net(Order::Send { to, packets: vec![packet] })
+    To::Net(Order::Send {
+        to,
+        packets: vec![packet],
+    })
 }
 
 impl Accept for Mailboxes {
@@ -74,9 +109,10 @@ impl Accept for Mailboxes {
                 Desk::Courier => Some(To::Courier(courier::Input::Disk { ticket, answer })),
                 Desk::Studio => Some(To::Studio(studio::Input::Disk { ticket, answer })),
                 Desk::Sharing => Some(To::Sharing(sharing::Input::Disk { ticket, answer })),
-                Desk::LeaseManager => {
-                    Some(To::LeaseManager(lease_manager::Input::Disk { ticket, answer }))
-                }
+                Desk::LeaseManager => Some(To::LeaseManager(lease_manager::Input::Disk {
+                    ticket,
+                    answer,
+                })),
                 Desk::Directory | Desk::Mailbox | Desk::StegoWorker => None,
             }),
             Ingress::Edge(EdgeAnswer::Work(ticket, done)) => to.extend(worked(ticket, done)),
@@ -100,36 +136,62 @@ fn wished(Wish { id: wish, command }: Wish) -> Option<To> {
     Some(match command {
         Command::Status => To::Presence(presence::Input::StatusWanted(wish)),
         Command::Peers => To::Presence(presence::Input::PeersWanted(wish)),
-        Command::Settle(wait_ms) => {
-            To::Presence(presence::Input::SettleWanted { wish, wait_ms })
-        }
-        Command::Hide { name, original, cover } => {
-            To::Studio(studio::Input::HideWanted { wish, name, original, cover })
-        }
+        Command::Settle(wait_ms) => To::Presence(presence::Input::SettleWanted { wish, wait_ms }),
+        Command::Hide {
+            name,
+            original,
+            cover,
+        } => To::Studio(studio::Input::HideWanted {
+            wish,
+            name,
+            original,
+            cover,
+        }),
         Command::Reveal(picture) => To::Studio(studio::Input::RevealWanted { wish, picture }),
         Command::Inspect(picture) => To::Studio(studio::Input::InspectWanted { wish, picture }),
-        Command::Offer { name, original } => {
-            To::Sharing(sharing::Input::OfferWanted { wish, name, original })
-        }
+        Command::Offer { name, original } => To::Sharing(sharing::Input::OfferWanted {
+            wish,
+            name,
+            original,
+        }),
         Command::Gallery(peer) => To::Sharing(sharing::Input::GalleryWanted { wish, peer }),
-        Command::Ask { peer, image, views, remark, wait_ms } => {
-            To::Sharing(sharing::Input::AskWanted { wish, peer, image, views, remark, wait_ms })
-        }
+        Command::Ask {
+            peer,
+            image,
+            views,
+            remark,
+            wait_ms,
+        } => To::Sharing(sharing::Input::AskWanted {
+            wish,
+            peer,
+            image,
+            views,
+            remark,
+            wait_ms,
+        }),
         Command::Requests => To::Sharing(sharing::Input::RequestsWanted(wish)),
-        Command::Decide { ask, views, reason } => {
-            To::Sharing(sharing::Input::DecideWanted { wish, ask, views, reason })
-        }
-        Command::Share { name, original, to, views, at_zero, cover } => {
-            To::Sharing(sharing::Input::ShareWanted {
-                wish,
-                name,
-                original,
-                to,
-                views,
-                at_zero,
-                cover,
-            })
-        }
+        Command::Decide { ask, views, reason } => To::Sharing(sharing::Input::DecideWanted {
+            wish,
+            ask,
+            views,
+            reason,
+        }),
+        Command::Share {
+            name,
+            original,
+            to,
+            views,
+            at_zero,
+            cover,
+        } => To::Sharing(sharing::Input::ShareWanted {
+            wish,
+            name,
+            original,
+            to,
+            views,
+            at_zero,
+            cover,
+        }),
         Command::SetRule { peer, rule } => {
             To::Sharing(sharing::Input::RuleWanted { wish, peer, rule })
         }
@@ -137,9 +199,11 @@ fn wished(Wish { id: wish, command }: Wish) -> Option<To> {
         Command::View(lease) => To::LeaseManager(lease_manager::Input::ViewWanted { wish, lease }),
         Command::Shown(view) => To::LeaseManager(lease_manager::Input::Shown { wish, view }),
         Command::Leases => To::LeaseManager(lease_manager::Input::LeasesWanted(wish)),
-        Command::Adjust { lease, change } => {
-            To::LeaseManager(lease_manager::Input::AdjustWanted { wish, lease, change })
-        }
+        Command::Adjust { lease, change } => To::LeaseManager(lease_manager::Input::AdjustWanted {
+            wish,
+            lease,
+            change,
+        }),
         Command::Ledger(lease) => {
             To::LeaseManager(lease_manager::Input::LedgerWanted { wish, lease })
         }
@@ -165,10 +229,16 @@ fn accept_packets(from: Party, packets: Vec<Packet>, to: &mut Vec<To>) {
         }
     }
     if !fragments.is_empty() {
-        to.push(To::FragmentReceiver(fragment_receiver::Input::Arrived { from, fragments }));
+        to.push(To::FragmentReceiver(fragment_receiver::Input::Arrived {
+            from,
+            fragments,
+        }));
     }
     if !acks.is_empty() {
-        to.push(To::FragmentSender(fragment_sender::Input::Acked { from, acks }));
+        to.push(To::FragmentSender(fragment_sender::Input::Acked {
+            from,
+            acks,
+        }));
     }
 }
 
@@ -179,15 +249,17 @@ fn accept_server(from: NodeId, packet: Packet, to: &mut Vec<To>) {
         Packet::Elected(elected) if elected.node == from => {
             To::Requester(requester::Input::ElectedHeard(elected))
         }
-        Packet::NeedBody { request, epoch } => {
-            To::Requester(requester::Input::BodyNeeded { from, request, epoch })
-        }
-        Packet::Refused { request, reason } => {
-            To::Requester(requester::Input::RefusedHeard { from, request, reason })
-        }
-        Packet::HereAnswer(answer) => {
-            To::Presence(presence::Input::HereAnswered { from, answer })
-        }
+        Packet::NeedBody { request, epoch } => To::Requester(requester::Input::BodyNeeded {
+            from,
+            request,
+            epoch,
+        }),
+        Packet::Refused { request, reason } => To::Requester(requester::Input::RefusedHeard {
+            from,
+            request,
+            reason,
+        }),
+        Packet::HereAnswer(answer) => To::Presence(presence::Input::HereAnswered { from, answer }),
         Packet::MailWaiting(letters) => {
             To::Presence(presence::Input::MailWaiting { from, letters })
         }
@@ -195,9 +267,11 @@ fn accept_server(from: NodeId, packet: Packet, to: &mut Vec<To>) {
             To::Presence(presence::Input::LookupAnswered { from, answer })
         }
         Packet::Deposited(letter) => To::Courier(courier::Input::Deposited { from, letter }),
-        Packet::DepositRefused { letter, reason } => {
-            To::Courier(courier::Input::DepositRefused { from, letter, reason })
-        }
+        Packet::DepositRefused { letter, reason } => To::Courier(courier::Input::DepositRefused {
+            from,
+            letter,
+            reason,
+        }),
         _ => return,
     });
 }
@@ -209,9 +283,21 @@ impl Arrows<presence::Output> for Mailboxes {
             presence::Output::Found { ticket, who } => {
                 To::Sharing(sharing::Input::Found { ticket, who })
             }
-            presence::Output::Located { ticket, user, address } => match ticket.desk {
-                Desk::Courier => To::Courier(courier::Input::Located { ticket, user, address }),
-                _ => To::LeaseManager(lease_manager::Input::Located { ticket, user, address }),
+            presence::Output::Located {
+                ticket,
+                user,
+                address,
+            } => match ticket.desk {
+                Desk::Courier => To::Courier(courier::Input::Located {
+                    ticket,
+                    user,
+                    address,
+                }),
+                _ => To::LeaseManager(lease_manager::Input::Located {
+                    ticket,
+                    user,
+                    address,
+                }),
             },
             presence::Output::Report(report) => To::Person(report),
             presence::Output::Disk { ticket, order } => To::Disk(DiskRequest { ticket, order }),
@@ -230,9 +316,15 @@ impl Arrows<courier::Output> for Mailboxes {
     fn route(order: courier::Output, to: &mut Vec<To>) {
         to.push(match order {
             courier::Output::Send { to: party, packet } => send(party, packet),
-            courier::Output::Transfer { to: party, cargo, body } => {
-                To::FragmentSender(fragment_sender::Input::Send { to: party, cargo, body })
-            }
+            courier::Output::Transfer {
+                to: party,
+                cargo,
+                body,
+            } => To::FragmentSender(fragment_sender::Input::Send {
+                to: party,
+                cargo,
+                body,
+            }),
             courier::Output::Locate { ticket, user } => {
                 To::Presence(presence::Input::Locate { ticket, user })
             }
@@ -240,25 +332,32 @@ impl Arrows<courier::Output> for Mailboxes {
             courier::Output::AckMail(letters) => To::Presence(presence::Input::AckMail(letters)),
             courier::Output::Met(contact) => To::Presence(presence::Input::Met(contact)),
             courier::Output::Queue(letters) => To::Presence(presence::Input::Queue(letters)),
-            courier::Output::NoteArrived { letter, from, address, posted_at, note } => match note {
+            courier::Output::NoteArrived {
+                letter,
+                from,
+                address,
+                posted_at,
+                note,
+            } => match note {
                 Note::GalleryAsk { .. }
                 | Note::Gallery { .. }
                 | Note::ImageAsk(_)
-                | Note::Decision { .. } => {
-                    To::Sharing(sharing::Input::NoteArrived { letter, from, posted_at, note })
-                }
+                | Note::Decision { .. } => To::Sharing(sharing::Input::NoteArrived {
+                    letter,
+                    from,
+                    posted_at,
+                    note,
+                }),
                 Note::Grant(_)
                 | Note::PictureAsk(_)
                 | Note::Adjust { .. }
-                | Note::Report { .. } => {
-                    To::LeaseManager(lease_manager::Input::NoteArrived {
-                        letter,
-                        from,
-                        address,
-                        posted_at,
-                        note,
-                    })
-                }
+                | Note::Report { .. } => To::LeaseManager(lease_manager::Input::NoteArrived {
+                    letter,
+                    from,
+                    address,
+                    posted_at,
+                    note,
+                }),
             },
             courier::Output::Posted { ticket, how } => posted(ticket, how),
             courier::Output::NotPosted { ticket, failure } => {
@@ -274,13 +373,15 @@ impl Arrows<requester::Output> for Mailboxes {
     fn route(order: requester::Output, to: &mut Vec<To>) {
         to.push(match order {
             requester::Output::Send { to: node, packet } => send(Party::Server(node), packet),
-            requester::Output::Upload { to: node, request, body } => {
-                To::FragmentSender(fragment_sender::Input::Send {
-                    to: Party::Server(node),
-                    cargo: Cargo::Body(request),
-                    body,
-                })
-            }
+            requester::Output::Upload {
+                to: node,
+                request,
+                body,
+            } => To::FragmentSender(fragment_sender::Input::Send {
+                to: Party::Server(node),
+                cargo: Cargo::Body(request),
+                body,
+            }),
             requester::Output::CancelUpload { to: node, request } => {
                 To::FragmentSender(fragment_sender::Input::Cancel {
                     to: Party::Server(node),
@@ -290,9 +391,18 @@ impl Arrows<requester::Output> for Mailboxes {
             requester::Output::Progress { ticket, progress } => {
                 To::Studio(studio::Input::Progressed { ticket, progress })
             }
-            requester::Output::Hidden { ticket, request, picture, timings, .. } => {
-                To::Studio(studio::Input::Hidden { ticket, request, picture, timings })
-            }
+            requester::Output::Hidden {
+                ticket,
+                request,
+                picture,
+                timings,
+                ..
+            } => To::Studio(studio::Input::Hidden {
+                ticket,
+                request,
+                picture,
+                timings,
+            }),
             requester::Output::Failed { ticket, failure } => {
                 To::Studio(studio::Input::NotHidden { ticket, failure })
             }
@@ -310,9 +420,19 @@ impl Arrows<studio::Output> for Mailboxes {
             studio::Output::Making { ticket, progress } => {
                 To::Sharing(sharing::Input::Making { ticket, progress })
             }
-            studio::Output::Made { ticket, key, picture, cover, timings } => {
-                To::Sharing(sharing::Input::Made { ticket, key, picture, cover, timings })
-            }
+            studio::Output::Made {
+                ticket,
+                key,
+                picture,
+                cover,
+                timings,
+            } => To::Sharing(sharing::Input::Made {
+                ticket,
+                key,
+                picture,
+                cover,
+                timings,
+            }),
             studio::Output::NotMade { ticket, failure } => {
                 To::Sharing(sharing::Input::NotMade { ticket, failure })
             }
@@ -332,15 +452,37 @@ impl Arrows<sharing::Output> for Mailboxes {
                 To::Courier(courier::Input::Post { ticket, to, note })
             }
             sharing::Output::Kept(letter) => To::Courier(courier::Input::Kept(letter)),
-            sharing::Output::MoreLooks { ticket, grant, views } => {
-                To::LeaseManager(lease_manager::Input::MoreLooks { ticket, grant, views })
-            }
-            sharing::Output::Make { ticket, rights, original, cover } => {
-                To::Studio(studio::Input::Make { ticket, rights, original, cover })
-            }
-            sharing::Output::OpenGrant { ticket, to, grant, picture } => {
-                To::LeaseManager(lease_manager::Input::OpenGrant { ticket, to, grant, picture })
-            }
+            sharing::Output::MoreLooks {
+                ticket,
+                grant,
+                views,
+            } => To::LeaseManager(lease_manager::Input::MoreLooks {
+                ticket,
+                grant,
+                views,
+            }),
+            sharing::Output::Make {
+                ticket,
+                rights,
+                original,
+                cover,
+            } => To::Studio(studio::Input::Make {
+                ticket,
+                rights,
+                original,
+                cover,
+            }),
+            sharing::Output::OpenGrant {
+                ticket,
+                to,
+                grant,
+                picture,
+            } => To::LeaseManager(lease_manager::Input::OpenGrant {
+                ticket,
+                to,
+                grant,
+                picture,
+            }),
             sharing::Output::Work { ticket, work } => To::Work(WorkRequest { ticket, work }),
             sharing::Output::Report(report) => To::Person(report),
             sharing::Output::Disk { ticket, order } => To::Disk(DiskRequest { ticket, order }),
@@ -384,27 +526,40 @@ impl Arrows<fragment_sender::Output> for Mailboxes {
     fn route(order: fragment_sender::Output, to: &mut Vec<To>) {
         use fragment_sender::Output;
         to.push(match order {
-            Output::Transmit { to: party, packets } => {
-                To::Net(Order::Send { to: party, packets })
-            }
-            Output::Progress { to: Party::Server(to), cargo: Cargo::Body(request), done_bytes, total_bytes } => {
-                To::Requester(requester::Input::UploadProgress { to, request, done_bytes, total_bytes })
-            }
-            Output::Delivered { to: Party::Server(to), cargo: Cargo::Body(request) } => {
-                To::Requester(requester::Input::Uploaded { to, request })
-            }
-            Output::Failed { to: Party::Server(to), cargo: Cargo::Body(request), .. } => {
-                To::Requester(requester::Input::UploadFailed { to, request })
-            }
-            Output::Delivered { cargo: Cargo::Picture(grant), .. } => {
-                To::LeaseManager(lease_manager::Input::PictureSent(grant))
-            }
-            Output::Failed { cargo: Cargo::Picture(grant), .. } => {
-                To::LeaseManager(lease_manager::Input::PictureNotSent(grant))
-            }
-            Output::Failed { to: party, cargo: cargo @ (Cargo::Letter(_) | Cargo::Deposit(_)), .. } => {
-                To::Courier(courier::Input::TransferFailed { to: party, cargo })
-            }
+            Output::Transmit { to: party, packets } => To::Net(Order::Send { to: party, packets }),
+            Output::Progress {
+                to: Party::Server(to),
+                cargo: Cargo::Body(request),
+                done_bytes,
+                total_bytes,
+            } => To::Requester(requester::Input::UploadProgress {
+                to,
+                request,
+                done_bytes,
+                total_bytes,
+            }),
+            Output::Delivered {
+                to: Party::Server(to),
+                cargo: Cargo::Body(request),
+            } => To::Requester(requester::Input::Uploaded { to, request }),
+            Output::Failed {
+                to: Party::Server(to),
+                cargo: Cargo::Body(request),
+                ..
+            } => To::Requester(requester::Input::UploadFailed { to, request }),
+            Output::Delivered {
+                cargo: Cargo::Picture(grant),
+                ..
+            } => To::LeaseManager(lease_manager::Input::PictureSent(grant)),
+            Output::Failed {
+                cargo: Cargo::Picture(grant),
+                ..
+            } => To::LeaseManager(lease_manager::Input::PictureNotSent(grant)),
+            Output::Failed {
+                to: party,
+                cargo: cargo @ (Cargo::Letter(_) | Cargo::Deposit(_)),
+                ..
+            } => To::Courier(courier::Input::TransferFailed { to: party, cargo }),
             Output::Progress { .. } | Output::Delivered { .. } | Output::Failed { .. } => return,
         });
     }
@@ -414,20 +569,28 @@ impl Arrows<fragment_receiver::Output> for Mailboxes {
     fn route(order: fragment_receiver::Output, to: &mut Vec<To>) {
         use fragment_receiver::Output;
         to.push(match order {
-            Output::Transmit { to: party, packets } => {
-                To::Net(Order::Send { to: party, packets })
-            }
-            Output::Started { from: Party::Server(from), cargo: Cargo::Result { request, .. }, size_bytes } => {
-                To::Requester(requester::Input::DownloadProgress {
-                    request,
-                    from,
-                    done_bytes: 0,
-                    total_bytes: size_bytes,
-                })
-            }
-            Output::Progress { from: Party::Server(from), cargo: Cargo::Result { request, .. }, done_bytes, total_bytes } => {
-                To::Requester(requester::Input::DownloadProgress { request, from, done_bytes, total_bytes })
-            }
+            Output::Transmit { to: party, packets } => To::Net(Order::Send { to: party, packets }),
+            Output::Started {
+                from: Party::Server(from),
+                cargo: Cargo::Result { request, .. },
+                size_bytes,
+            } => To::Requester(requester::Input::DownloadProgress {
+                request,
+                from,
+                done_bytes: 0,
+                total_bytes: size_bytes,
+            }),
+            Output::Progress {
+                from: Party::Server(from),
+                cargo: Cargo::Result { request, .. },
+                done_bytes,
+                total_bytes,
+            } => To::Requester(requester::Input::DownloadProgress {
+                request,
+                from,
+                done_bytes,
+                total_bytes,
+            }),
             Output::Received { from, cargo, body } => match received(from, cargo, body) {
                 Some(message) => message,
                 None => return,
@@ -440,9 +603,20 @@ impl Arrows<fragment_receiver::Output> for Mailboxes {
 /// A whole message, for whom it is; none for what this sender may not send.
 fn received(from: Party, cargo: Cargo, body: bytes::Bytes) -> Option<To> {
     Some(match (from, cargo) {
-        (Party::Server(from), Cargo::Result { request, epoch, node, .. }) if node == from => {
-            To::Requester(requester::Input::ResultArrived { request, from, epoch, picture: body })
-        }
+        (
+            Party::Server(from),
+            Cargo::Result {
+                request,
+                epoch,
+                node,
+                ..
+            },
+        ) if node == from => To::Requester(requester::Input::ResultArrived {
+            request,
+            from,
+            epoch,
+            picture: body,
+        }),
         (Party::Server(_), Cargo::Mail { .. }) => {
             To::Courier(courier::Input::MailArrived { letters: body })
         }
@@ -450,7 +624,11 @@ fn received(from: Party, cargo: Cargo, body: bytes::Bytes) -> Option<To> {
             To::Courier(courier::Input::LetterArrived { from, body })
         }
         (Party::Client(from), Cargo::Picture(grant)) => {
-            To::LeaseManager(lease_manager::Input::PictureArrived { from, grant, picture: body })
+            To::LeaseManager(lease_manager::Input::PictureArrived {
+                from,
+                grant,
+                picture: body,
+            })
         }
         _ => return None,
     })

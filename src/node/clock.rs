@@ -16,16 +16,23 @@ pub struct Clock {
 impl Clock {
     /// A clock that starts now.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is where time enters the program")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is where time enters the program"
+    )]
     pub fn start() -> Self {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since_epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         let started_at = WallTime(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX));
-        Self { start: Instant::now(), calendar: Calendar { started_at } }
+        Self {
+            start: Instant::now(),
+            calendar: Calendar { started_at },
+        }
     }
 
     /// The moment it is.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is where time enters the program")]
     pub fn now(&self) -> Moment {
         let micros = self.start.elapsed().as_micros();
         Moment::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))

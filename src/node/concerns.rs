@@ -11,6 +11,8 @@
 /// - `struct Edges`: the recipients of the edges, to be filled in at start;
 /// - `fn spawn`: starts every machine in its shell.
 ///
+/// The module supplies `fn trail(&To)`, which logs what is worth following.
+///
 /// [`Post`]: super::shell::Post
 #[macro_export]
 macro_rules! concerns {
@@ -102,6 +104,7 @@ macro_rules! concerns {
             type To = To;
 
             fn deliver(&self, to: To) {
+                trail(&to);
                 match to {
                     $( To::$Name(input) => $crate::node::shell::post(
                         stringify!($field),

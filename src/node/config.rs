@@ -101,7 +101,10 @@ pub struct WorkConfig {
 
 impl Default for WorkConfig {
     fn default() -> Self {
-        Self { threads: 0, waiting_max: 64 }
+        Self {
+            threads: 0,
+            waiting_max: 64,
+        }
     }
 }
 
@@ -124,6 +127,10 @@ pub struct ServerConfig {
     pub id: u8,
     /// Folder for the database, drawn covers and the control socket.
     pub data: PathBuf,
+    /// Folder for drawn covers; `covers` below the data folder if it is left out. Servers on one
+    /// host may share one, so that each large cover is drawn once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub covers: Option<PathBuf>,
     /// The failure simulation.
     #[serde(default)]
     pub token: TokenConfig,
@@ -158,8 +165,10 @@ fn any_port() -> SocketAddr {
 }
 
 fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, ConfigError> {
-    let text = fs::read_to_string(path)
-        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    let text = fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
     toml::from_str(&text).map_err(|error| ConfigError::Parse {
         path: path.to_owned(),
         reason: error.to_string().trim_end().to_owned(),
@@ -168,14 +177,19 @@ fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, ConfigError> {
 
 fn check_servers(servers: &[ServerAddress]) -> Result<(), String> {
     if servers.is_empty() || servers.len() > SERVERS_MAX {
-        return Err(format!("{} servers, there must be 1 to {SERVERS_MAX}", servers.len()));
+        return Err(format!(
+            "{} servers, there must be 1 to {SERVERS_MAX}",
+            servers.len()
+        ));
     }
     let ids: BTreeSet<u8> = servers.iter().map(|server| server.id).collect();
     if ids.len() < servers.len() || ids.contains(&0) {
         return Err("the ids of the servers must be different and not 0".into());
     }
-    let addresses: BTreeSet<SocketAddr> =
-        servers.iter().flat_map(|server| [server.clients, server.peers]).collect();
+    let addresses: BTreeSet<SocketAddr> = servers
+        .iter()
+        .flat_map(|server| [server.clients, server.peers])
+        .collect();
     if addresses.len() < 2 * servers.len() {
         return Err("every server needs two addresses that no other has".into());
     }
@@ -189,9 +203,10 @@ impl ServerConfig {
     /// If it cannot be read, has unknown keys, or breaks a rule.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let config: Self = read(path)?;
-        config
-            .check()
-            .map_err(|rule| ConfigError::Rule { path: path.to_owned(), rule })?;
+        config.check().map_err(|rule| ConfigError::Rule {
+            path: path.to_owned(),
+            rule,
+        })?;
         Ok(config)
     }
 
@@ -200,7 +215,11 @@ impl ServerConfig {
         if !self.servers.iter().any(|server| server.id == self.id) {
             return Err(format!("id = {} is none of the servers", self.id));
         }
-        let TokenConfig { hold_min_ms, hold_max_ms, .. } = self.token;
+        let TokenConfig {
+            hold_min_ms,
+            hold_max_ms,
+            ..
+        } = self.token;
         if hold_min_ms == 0 || hold_min_ms > hold_max_ms || hold_max_ms > 20_000 {
             return Err(format!(
                 "token.hold_min_ms = {hold_min_ms} and token.hold_max_ms = {hold_max_ms}, \
@@ -215,6 +234,14 @@ impl ServerConfig {
             ));
         }
         Ok(())
+    }
+
+    /// The folder for drawn covers.
+    #[must_use]
+    pub fn covers(&self) -> PathBuf {
+        self.covers
+            .clone()
+            .unwrap_or_else(|| self.data.join("covers"))
     }
 
     /// This server's own line.
@@ -240,8 +267,10 @@ impl ClientConfig {
     /// If it cannot be read, has unknown keys, or breaks a rule.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let mut config: Self = read(path)?;
-        check_servers(&config.servers)
-            .map_err(|rule| ConfigError::Rule { path: path.to_owned(), rule })?;
+        check_servers(&config.servers).map_err(|rule| ConfigError::Rule {
+            path: path.to_owned(),
+            rule,
+        })?;
         if config.home.is_none() {
             config.home = path.parent().map(Path::to_owned);
         }
@@ -298,7 +327,10 @@ mod tests {
             "id = 1\ndata = \"d\"\nserver = []\n".to_owned(),
         ];
         for text in cases {
-            assert!(matches!(load(&text), Err(ConfigError::Rule { .. })), "{text}");
+            assert!(
+                matches!(load(&text), Err(ConfigError::Rule { .. })),
+                "{text}"
+            );
         }
     }
 
@@ -306,8 +338,8 @@ mod tests {
     fn the_commented_files_load() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
         for number in 1..=3 {
-            let config = ServerConfig::load(&folder.join(format!("server-{number}.toml")))
-                .expect("loads");
+            let config =
+                ServerConfig::load(&folder.join(format!("server-{number}.toml"))).expect("loads");
             assert_eq!((config.id, config.servers.len()), (number, 3));
         }
         ClientConfig::load(&folder.join("client.toml")).expect("loads");

@@ -81,7 +81,9 @@ pub async fn serve_operator(listener: UnixListener, board: Addr<Board>) {
 async fn operate(stream: UnixStream, board: Addr<Board>) {
     let (mut from, mut to) = stream.into_split();
     while let Ok(command) = read(&mut from).await {
-        let Ok(reply) = board.send(Commanded(command)).await else { return };
+        let Ok(reply) = board.send(Commanded(command)).await else {
+            return;
+        };
         if write(&mut to, &reply).await.is_err() {
             return;
         }
@@ -108,7 +110,14 @@ async fn tell(mut to: OwnedWriteHalf, mut reports: mpsc::Receiver<Report>) {
 
 async fn listen_to(mut from: OwnedReadHalf, told: mpsc::Sender<Report>, desk: Addr<PersonDesk>) {
     while let Ok(wish) = read(&mut from).await {
-        if desk.send(Wished { wish, told: told.clone() }).await.is_err() {
+        if desk
+            .send(Wished {
+                wish,
+                told: told.clone(),
+            })
+            .await
+            .is_err()
+        {
             return;
         }
     }
@@ -126,7 +135,12 @@ impl PersonDesk {
     /// A desk before these concerns. `stop` is told when a person ends the node.
     #[must_use]
     pub const fn new(concerns: Rc<Mailboxes>, stop: Rc<Notify>) -> Self {
-        Self { concerns, stop, open: BTreeMap::new(), last: 0 }
+        Self {
+            concerns,
+            stop,
+            open: BTreeMap::new(),
+            last: 0,
+        }
     }
 }
 
@@ -149,7 +163,10 @@ impl Handler<Wished> for PersonDesk {
         if matches!(wish.command, Command::Stop) {
             let news = News::Done(Box::new(Outcome::Stopping));
             // Who asked may have gone; the node ends all the same.
-            let _ = told.try_send(Report { wish: wish.id, news });
+            let _ = told.try_send(Report {
+                wish: wish.id,
+                news,
+            });
             self.stop.notify_one();
             return;
         }
@@ -158,7 +175,10 @@ impl Handler<Wished> for PersonDesk {
         self.last += 1;
         let id = WishId(self.last);
         self.open.insert(id, (wish.id, told));
-        self.concerns.take(Ingress::Wish(Wish { id, command: wish.command }));
+        self.concerns.take(Ingress::Wish(Wish {
+            id,
+            command: wish.command,
+        }));
     }
 }
 
@@ -167,8 +187,17 @@ impl Handler<In<Report>> for PersonDesk {
 
     fn handle(&mut self, In(Report { wish, news }): In<Report>, _: &mut Self::Context) {
         let last = !matches!(news, News::Progress(_));
-        let Some((outside, told)) = self.open.get(&wish) else { return };
-        if told.try_send(Report { wish: *outside, news }).is_err() || last {
+        let Some((outside, told)) = self.open.get(&wish) else {
+            return;
+        };
+        if told
+            .try_send(Report {
+                wish: *outside,
+                news,
+            })
+            .is_err()
+            || last
+        {
             self.open.remove(&wish);
         }
     }
@@ -205,7 +234,10 @@ impl Link {
     pub fn send<T: Serialize>(&mut self, value: &T) -> io::Result<()> {
         let frame = codec::encode(value);
         if frame.len() > MESSAGE_MAX_BYTES {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "larger than a message may be"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "larger than a message may be",
+            ));
         }
         let length = u32::try_from(frame.len()).map_err(io::Error::other)?;
         io::Write::write_all(&mut self.stream, &length.to_le_bytes())?;

@@ -21,7 +21,10 @@ impl CoverShelf {
     /// A shelf that keeps drawn covers in `folder`.
     #[must_use]
     pub const fn new(folder: PathBuf) -> Self {
-        Self { folder, shelf: Mutex::new(BTreeMap::new()) }
+        Self {
+            folder,
+            shelf: Mutex::new(BTreeMap::new()),
+        }
     }
 
     /// A cover, pristine.

@@ -43,7 +43,11 @@ impl<I: Send + 'static> CpuPool<I> {
                 .name(format!("work-{number}"))
                 .spawn(move || toil(&waiting, &covers, &answers, wrap))?;
         }
-        Ok(Self { jobs, answers, wrap })
+        Ok(Self {
+            jobs,
+            answers,
+            wrap,
+        })
     }
 }
 
@@ -55,11 +59,19 @@ fn toil<I: Send + 'static>(
     wrap: fn(EdgeAnswer) -> I,
 ) {
     loop {
-        let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(WorkRequest { ticket, work }) = next else { return };
+        let next = waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .recv();
+        let Ok(WorkRequest { ticket, work }) = next else {
+            return;
+        };
         let done = panic::catch_unwind(AssertUnwindSafe(|| workshop::perform(work, covers)));
         let done = done.unwrap_or(WorkDone::Failed(WorkFault::Crashed));
-        shell::post("switchboard", answers.try_send(In(wrap(EdgeAnswer::Work(ticket, done)))));
+        shell::post(
+            "switchboard",
+            answers.try_send(In(wrap(EdgeAnswer::Work(ticket, done)))),
+        );
     }
 }
 

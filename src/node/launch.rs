@@ -63,14 +63,18 @@ fn bind(address: SocketAddr) -> Result<UdpSocket, LaunchError> {
 }
 
 fn listen(folder: &std::path::Path) -> Result<UnixListener, LaunchError> {
-    control::listen(folder)
-        .map_err(|source| LaunchError::Control { folder: folder.to_owned(), source })
+    control::listen(folder).map_err(|source| LaunchError::Control {
+        folder: folder.to_owned(),
+        source,
+    })
 }
 
 /// Randomness of the operating system, for one start of a node.
 fn fresh_seed() -> Result<[u8; 32], LaunchError> {
     let mut seed = [0; 32];
-    rand::rngs::SysRng.try_fill_bytes(&mut seed).map_err(io::Error::other)?;
+    rand::rngs::SysRng
+        .try_fill_bytes(&mut seed)
+        .map_err(io::Error::other)?;
     Ok(seed)
 }
 
@@ -83,7 +87,11 @@ pub async fn server(config: ServerConfig) -> Result<(), LaunchError> {
     let own = config.own();
     let vault = Vault::open(&config.data)?;
     let faces = vec![
-        Face { socket: bind(own.clients)?, known: Peers::default(), strangers: true },
+        Face {
+            socket: bind(own.clients)?,
+            known: Peers::default(),
+            strangers: true,
+        },
         Face {
             socket: bind(own.peers)?,
             known: Peers::new(config.others().map(|other| (other.node(), other.peers))),
@@ -101,7 +109,7 @@ pub async fn server(config: ServerConfig) -> Result<(), LaunchError> {
     let vault = VaultActor::start_in_arbiter(&disk.handle(), move |_| {
         VaultActor::new(vault, told, server::Ingress::Edge)
     });
-    let covers = CoverShelf::new(config.data.join("covers"));
+    let covers = CoverShelf::new(config.covers());
     let threads = config.work.threads();
     let pool = CpuPool::start(threads, covers, answers.clone(), server::Ingress::Edge)?.start();
     let codec = Context::<CodecActor>::new();
@@ -120,7 +128,12 @@ pub async fn server(config: ServerConfig) -> Result<(), LaunchError> {
     let _ = switchboard.run(Switchboard(concerns.clone()));
     let _ = codec.run(CodecActor::new(faces, sink));
     let status = blank_status(&config);
-    let _ = board.run(Board::new(status, concerns.clone(), codec_address, stop.clone()));
+    let _ = board.run(Board::new(
+        status,
+        concerns.clone(),
+        codec_address,
+        stop.clone(),
+    ));
     LoadProbe::new(answers, server::Ingress::Speed).start();
     actix_rt::spawn(control::serve_operator(control, board_address));
     tracing::info!(node = %own.node(), clients = %own.clients, peers = %own.peers, "server is up");
@@ -131,7 +144,7 @@ pub async fn server(config: ServerConfig) -> Result<(), LaunchError> {
         &*concerns,
         server::To::Membership(membership::Input::Halted { announced: true }),
     );
-    tokio::time::sleep(FAREWELL).await;
+    farewell().await;
     disk.stop();
     Ok(())
 }
@@ -163,10 +176,25 @@ pub async fn client(config: ClientConfig, identity: SecretIdentity) -> Result<()
     let clock = Clock::start();
     let home = config.home();
     let vault = Vault::open(&home)?;
-    let known = Peers::new(config.servers.iter().map(|server| (server.node(), server.clients)));
-    let face = Face { socket: bind(config.listen)?, known, strangers: true };
+    let known = Peers::new(
+        config
+            .servers
+            .iter()
+            .map(|server| (server.node(), server.clients)),
+    );
+    let face = Face {
+        socket: bind(config.listen)?,
+        known,
+        strangers: true,
+    };
     let control = listen(&home)?;
-    let machines = machines::client(&config, identity, vault.tables()?, clock.calendar(), fresh_seed()?);
+    let machines = machines::client(
+        &config,
+        identity,
+        vault.tables()?,
+        clock.calendar(),
+        fresh_seed()?,
+    );
     let stop = Rc::new(Notify::new());
 
     let switchboard = Context::<Switchboard<client::Mailboxes>>::new();
@@ -200,9 +228,18 @@ pub async fn client(config: ClientConfig, identity: SecretIdentity) -> Result<()
 
     told_to_stop(&stop).await;
     concerns.take(client::Ingress::Leave);
-    tokio::time::sleep(FAREWELL).await;
+    farewell().await;
     disk.stop();
     Ok(())
+}
+
+/// Gives the last packets time to leave.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the node ends, no machine waits any more"
+)]
+async fn farewell() {
+    tokio::time::sleep(FAREWELL).await;
 }
 
 /// Waits for a command or a signal of the operating system.

@@ -29,7 +29,13 @@ impl<I: Send + 'static> LoadProbe<I> {
     #[must_use]
     pub fn new(told: Recipient<In<I>>, wrap: fn(u32) -> I) -> Self {
         let me = sysinfo::get_current_pid().ok();
-        Self { system: System::new().ok(), me, speed_milli: None, told, wrap }
+        Self {
+            system: System::new().ok(),
+            me,
+            speed_milli: None,
+            told,
+            wrap,
+        }
     }
 
     /// None on a system that cannot be measured; the node then counts its jobs only.
@@ -41,7 +47,9 @@ impl<I: Send + 'static> LoadProbe<I> {
         let ours = self.me.map_or(0.0, |me| {
             let what = ProcessRefreshKind::nothing().with_cpu();
             system.refresh_processes_specifics(ProcessesToUpdate::Some(&[me]), false, what);
-            system.process(me).map_or(0.0, |process| process.cpu_usage() / 100.0)
+            system
+                .process(me)
+                .map_or(0.0, |process| process.cpu_usage() / 100.0)
         });
         Some(free_milli(cores, used, ours))
     }
@@ -59,7 +67,9 @@ impl<I: Send + 'static> Actor for LoadProbe<I> {
     fn started(&mut self, ctx: &mut Self::Context) {
         self.measure();
         ctx.run_interval(EVERY, |probe, _| {
-            let Some(newest) = probe.measure() else { return };
+            let Some(newest) = probe.measure() else {
+                return;
+            };
             let smooth = probe.speed_milli.map_or(newest, |old| {
                 (old * (10 - NEWEST_TENTHS) + newest * NEWEST_TENTHS) / 10
             });

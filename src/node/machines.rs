@@ -7,8 +7,8 @@ use super::config::{ClientConfig, ServerConfig};
 use super::{client, server};
 use crate::actors::edges::{Row, Table};
 use crate::actors::{
-    courier, directory, election, failure_token, fragment_receiver, fragment_sender,
-    lease_manager, mailbox, membership, presence, requester, sharing, stego_worker, studio,
+    courier, directory, election, failure_token, fragment_receiver, fragment_sender, lease_manager,
+    mailbox, membership, presence, requester, sharing, stego_worker, studio,
 };
 use crate::crypto::identity::SecretIdentity;
 use crate::proto::ids::NodeId;

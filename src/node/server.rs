@@ -57,8 +57,47 @@ pub enum Ingress {
     Operator(ServerCommand),
 }
 
+/// Logs every step of a request under its id, so that it can be followed through all nodes.
+fn trail(to: &To) {
+    match to {
+        To::Election(election::Input::Asked { client, ask }) => {
+            tracing::debug!(request = %ask.request, %client, "asked");
+        }
+        To::Election(election::Input::Claimed { from, claim }) => {
+            tracing::debug!(request = %claim.ask.request, %from, epoch = claim.epoch, "claim heard");
+        }
+        To::StegoWorker(stego_worker::Input::Won { ask, client, epoch }) => {
+            tracing::info!(request = %ask.request, %client, epoch, "won");
+        }
+        To::StegoWorker(stego_worker::Input::Lost(request)) => {
+            tracing::info!(%request, "lost to another server");
+        }
+        To::StegoWorker(stego_worker::Input::BodyArrived { request, body }) => {
+            tracing::info!(%request, size_bytes = body.len(), "body is here");
+        }
+        To::FragmentSender(fragment_sender::Input::Send {
+            cargo: Cargo::Result {
+                request, hiding_us, ..
+            },
+            body,
+            ..
+        }) => tracing::info!(%request, size_bytes = body.len(), hiding_us, "picture is made"),
+        To::StegoWorker(stego_worker::Input::Delivered(request)) => {
+            tracing::info!(%request, "delivered");
+        }
+        To::StegoWorker(stego_worker::Input::NotDelivered(request)) => {
+            tracing::warn!(%request, "not delivered");
+        }
+        To::Net(Order::Gate(shut)) => tracing::info!(shut, "gate of planned failures"),
+        _ => {}
+    }
+}
+
 fn send(to: Party, packet: Packet) -> To {
-    To::Net(Order::Send { to, packets: vec![packet] })
+    To::Net(Order::Send {
+        to,
+        packets: vec![packet],
+    })
 }
 
 impl Accept for Mailboxes {
@@ -75,14 +114,23 @@ impl Accept for Mailboxes {
                 _ => {}
             },
             Ingress::Edge(EdgeAnswer::Work(ticket, done)) => {
-                to.push(To::StegoWorker(stego_worker::Input::Worked { ticket, done }));
+                to.push(To::StegoWorker(stego_worker::Input::Worked {
+                    ticket,
+                    done,
+                }));
             }
             Ingress::Speed(milli) => to.push(To::Membership(membership::Input::Speed(milli))),
             Ingress::Operator(ServerCommand::Token { on, announced }) => {
-                to.push(To::FailureToken(failure_token::Input::Switch { on, announced }));
+                to.push(To::FailureToken(failure_token::Input::Switch {
+                    on,
+                    announced,
+                }));
             }
             Ingress::Operator(ServerCommand::FailNow { hold_ms, announced }) => {
-                to.push(To::FailureToken(failure_token::Input::FailNow { hold_ms, announced }));
+                to.push(To::FailureToken(failure_token::Input::FailNow {
+                    hold_ms,
+                    announced,
+                }));
             }
             Ingress::Operator(ServerCommand::Status | ServerCommand::Stop) => {}
         }
@@ -101,10 +149,16 @@ fn accept_packets(from: Party, packets: Vec<Packet>, to: &mut Vec<To>) {
         }
     }
     if !fragments.is_empty() {
-        to.push(To::FragmentReceiver(fragment_receiver::Input::Arrived { from, fragments }));
+        to.push(To::FragmentReceiver(fragment_receiver::Input::Arrived {
+            from,
+            fragments,
+        }));
     }
     if !acks.is_empty() {
-        to.push(To::FragmentSender(fragment_sender::Input::Acked { from, acks }));
+        to.push(To::FragmentSender(fragment_sender::Input::Acked {
+            from,
+            acks,
+        }));
     }
 }
 
@@ -112,12 +166,8 @@ fn accept_packets(from: Party, packets: Vec<Packet>, to: &mut Vec<To>) {
 fn accept_client(client: std::net::SocketAddr, packet: Packet, to: &mut Vec<To>) {
     to.push(match packet {
         Packet::Ask(ask) => To::Election(election::Input::Asked { client, ask }),
-        Packet::Errand(errand) => {
-            To::Directory(directory::Input::ErrandArrived { client, errand })
-        }
-        Packet::Lookup(lookup) => {
-            To::Directory(directory::Input::LookupArrived { client, lookup })
-        }
+        Packet::Errand(errand) => To::Directory(directory::Input::ErrandArrived { client, errand }),
+        Packet::Lookup(lookup) => To::Directory(directory::Input::LookupArrived { client, lookup }),
         Packet::Pong(nonce) => To::Directory(directory::Input::PongArrived { client, nonce }),
         Packet::DepositCheck(letter) => {
             To::Mailbox(mailbox::Input::CheckArrived { client, letter })
@@ -135,9 +185,7 @@ fn accept_server(from: crate::proto::ids::NodeId, packet: Packet, to: &mut Vec<T
         Packet::Claim(claim) => To::Election(election::Input::Claimed { from, claim }),
         Packet::Done(request) => To::Election(election::Input::DoneHeard { from, request }),
         Packet::Token(packet) => To::FailureToken(failure_token::Input::Heard { from, packet }),
-        Packet::StateAsk(StateKind::Directory) => {
-            To::Directory(directory::Input::StateAsked(from))
-        }
+        Packet::StateAsk(StateKind::Directory) => To::Directory(directory::Input::StateAsked(from)),
         Packet::StateAsk(StateKind::Mailbox) => To::Mailbox(mailbox::Input::StateAsked(from)),
         _ => return,
     });
@@ -175,9 +223,7 @@ impl Arrows<election::Output> for Mailboxes {
             election::Output::Won { ask, client, epoch } => {
                 To::StegoWorker(stego_worker::Input::Won { ask, client, epoch })
             }
-            election::Output::Lost(request) => {
-                To::StegoWorker(stego_worker::Input::Lost(request))
-            }
+            election::Output::Lost(request) => To::StegoWorker(stego_worker::Input::Lost(request)),
             election::Output::Forget(request) => {
                 To::StegoWorker(stego_worker::Input::Forget(request))
             }
@@ -201,7 +247,9 @@ impl Arrows<failure_token::Output> for Mailboxes {
                 to.push(To::Mailbox(mailbox::Input::Resumed));
                 to.push(To::Membership(membership::Input::Resumed));
             }
-            failure_token::Output::State { on, here, failing, .. } => {
+            failure_token::Output::State {
+                on, here, failing, ..
+            } => {
                 to.push(To::Board(board::News::Token { on, here, failing }));
             }
             failure_token::Output::NotNow(why) => to.push(To::Board(board::News::NotNow(why))),
@@ -216,9 +264,16 @@ impl Arrows<directory::Output> for Mailboxes {
                 to.push(send(Party::Client(client), packet));
             }
             directory::Output::AskState(node) => {
-                to.push(send(Party::Server(node), Packet::StateAsk(StateKind::Directory)));
+                to.push(send(
+                    Party::Server(node),
+                    Packet::StateAsk(StateKind::Directory),
+                ));
             }
-            directory::Output::SendState { to: node, round, state } => {
+            directory::Output::SendState {
+                to: node,
+                round,
+                state,
+            } => {
                 to.push(To::FragmentSender(fragment_sender::Input::Send {
                     to: Party::Server(node),
                     cargo: Cargo::DirectoryState(round),
@@ -234,8 +289,15 @@ impl Arrows<directory::Output> for Mailboxes {
             directory::Output::AckMail { user, letters } => {
                 to.push(To::Mailbox(mailbox::Input::Ack { user, letters }));
             }
-            directory::Output::State { digest, caught_up, online } => {
-                to.push(To::Membership(membership::Input::Names { digest, caught_up }));
+            directory::Output::State {
+                digest,
+                caught_up,
+                online,
+            } => {
+                to.push(To::Membership(membership::Input::Names {
+                    digest,
+                    caught_up,
+                }));
                 to.push(To::Board(board::News::Online(online)));
             }
             directory::Output::Disk { ticket, order } => {
@@ -251,7 +313,11 @@ impl Arrows<mailbox::Output> for Mailboxes {
             mailbox::Output::Send { to: client, packet } => {
                 to.push(send(Party::Client(client), packet));
             }
-            mailbox::Output::SendMail { to: client, cargo, letters } => {
+            mailbox::Output::SendMail {
+                to: client,
+                cargo,
+                letters,
+            } => {
                 to.push(To::FragmentSender(fragment_sender::Input::Send {
                     to: Party::Client(client),
                     cargo,
@@ -259,17 +325,31 @@ impl Arrows<mailbox::Output> for Mailboxes {
                 }));
             }
             mailbox::Output::AskState(node) => {
-                to.push(send(Party::Server(node), Packet::StateAsk(StateKind::Mailbox)));
+                to.push(send(
+                    Party::Server(node),
+                    Packet::StateAsk(StateKind::Mailbox),
+                ));
             }
-            mailbox::Output::SendState { to: node, round, state } => {
+            mailbox::Output::SendState {
+                to: node,
+                round,
+                state,
+            } => {
                 to.push(To::FragmentSender(fragment_sender::Input::Send {
                     to: Party::Server(node),
                     cargo: Cargo::MailState(round),
                     body: state,
                 }));
             }
-            mailbox::Output::State { digest, caught_up, letters } => {
-                to.push(To::Membership(membership::Input::Mail { digest, caught_up }));
+            mailbox::Output::State {
+                digest,
+                caught_up,
+                letters,
+            } => {
+                to.push(To::Membership(membership::Input::Mail {
+                    digest,
+                    caught_up,
+                }));
                 to.push(To::Board(board::News::Letters(letters)));
             }
             mailbox::Output::Disk { ticket, order } => {
@@ -288,7 +368,11 @@ impl Arrows<stego_worker::Output> for Mailboxes {
             stego_worker::Output::Run { ticket, work } => {
                 to.push(To::Work(WorkRequest { ticket, work }));
             }
-            stego_worker::Output::Return { to: client, cargo, picture } => {
+            stego_worker::Output::Return {
+                to: client,
+                cargo,
+                picture,
+            } => {
                 to.push(To::FragmentSender(fragment_sender::Input::Send {
                     to: Party::Client(client),
                     cargo,
@@ -313,10 +397,16 @@ impl Arrows<fragment_sender::Output> for Mailboxes {
             fragment_sender::Output::Transmit { to: party, packets } => {
                 to.push(To::Net(Order::Send { to: party, packets }));
             }
-            fragment_sender::Output::Delivered { cargo: Cargo::Result { request, .. }, .. } => {
+            fragment_sender::Output::Delivered {
+                cargo: Cargo::Result { request, .. },
+                ..
+            } => {
                 to.push(To::StegoWorker(stego_worker::Input::Delivered(request)));
             }
-            fragment_sender::Output::Failed { cargo: Cargo::Result { request, .. }, .. } => {
+            fragment_sender::Output::Failed {
+                cargo: Cargo::Result { request, .. },
+                ..
+            } => {
                 to.push(To::StegoWorker(stego_worker::Input::NotDelivered(request)));
             }
             // Mail and state are asked for again by whoever wants them.
@@ -354,7 +444,11 @@ fn received(from: Party, cargo: Cargo, body: bytes::Bytes) -> Option<To> {
             To::StegoWorker(stego_worker::Input::BodyArrived { request, body })
         }
         (Party::Client(client), Cargo::Deposit(letter)) => {
-            To::Mailbox(mailbox::Input::DepositArrived { client, letter, body })
+            To::Mailbox(mailbox::Input::DepositArrived {
+                client,
+                letter,
+                body,
+            })
         }
         (Party::Server(from), Cargo::DirectoryState(_)) => {
             To::Directory(directory::Input::StateArrived { from, state: body })

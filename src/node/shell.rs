@@ -47,7 +47,14 @@ impl<M: Machine, P: Post> Shell<M, P> {
     /// A shell around a machine.
     #[must_use]
     pub fn new(machine: M, post: Rc<P>, clock: Clock) -> Self {
-        Self { machine, post, clock, armed: None, out: Outbox::new(), routed: Vec::new() }
+        Self {
+            machine,
+            post,
+            clock,
+            armed: None,
+            out: Outbox::new(),
+            routed: Vec::new(),
+        }
     }
 }
 
@@ -72,7 +79,9 @@ where
     /// Sets the timer if the machine wants to be called earlier than it is set for. A timer that
     /// is too early is left alone: it fires, finds nothing due, and is set anew.
     fn arm(&mut self, ctx: &mut Context<Self>) {
-        let Some(deadline) = self.machine.deadline() else { return };
+        let Some(deadline) = self.machine.deadline() else {
+            return;
+        };
         if let Some((moment, handle)) = self.armed {
             if moment <= deadline {
                 return;
@@ -87,7 +96,11 @@ where
     fn ring(&mut self, ctx: &mut Context<Self>) {
         self.armed = None;
         let now = self.clock.now();
-        if self.machine.deadline().is_some_and(|deadline| deadline <= now) {
+        if self
+            .machine
+            .deadline()
+            .is_some_and(|deadline| deadline <= now)
+        {
             self.machine.on_deadline(now, &mut self.out);
         }
         self.settle(ctx);

@@ -59,8 +59,10 @@ impl Vault {
     /// If the folder cannot be used, or the database is open elsewhere or damaged.
     pub fn open(home: &Path) -> Result<Self, VaultError> {
         let folder = |path: &Path| {
-            fs::create_dir_all(path)
-                .map_err(|source| VaultError::Folder { path: path.to_owned(), source })
+            fs::create_dir_all(path).map_err(|source| VaultError::Folder {
+                path: path.to_owned(),
+                source,
+            })
         };
         folder(home)?;
         for name in [Folder::Originals, Folder::Hidden, Folder::Received].map(folder_name) {
@@ -69,9 +71,15 @@ impl Vault {
         let path = home.join(DATABASE);
         let database = Database::create(&path).map_err(|error| match error {
             redb::DatabaseError::DatabaseAlreadyOpen => VaultError::InUse(path.clone()),
-            other => VaultError::Database { path: path.clone(), reason: other.to_string() },
+            other => VaultError::Database {
+                path: path.clone(),
+                reason: other.to_string(),
+            },
         })?;
-        Ok(Self { home: home.to_owned(), database })
+        Ok(Self {
+            home: home.to_owned(),
+            database,
+        })
     }
 
     /// All rows of all tables, by key.
@@ -79,7 +87,10 @@ impl Vault {
     /// # Errors
     /// If the database is damaged.
     pub fn tables(&self) -> Result<Tables, VaultError> {
-        Table::ALL.into_iter().map(|table| Ok((table, self.rows(table)?))).collect()
+        Table::ALL
+            .into_iter()
+            .map(|table| Ok((table, self.rows(table)?)))
+            .collect()
     }
 
     fn rows(&self, table: Table) -> Result<Vec<Row>, VaultError> {
@@ -115,7 +126,8 @@ impl Vault {
     }
 
     fn write(&self, records: &[Record]) -> Result<(), DiskFault> {
-        self.write_rows(records).map_err(|error| DiskFault::Io(error.to_string()))
+        self.write_rows(records)
+            .map_err(|error| DiskFault::Io(error.to_string()))
     }
 
     fn write_rows(&self, records: &[Record]) -> Result<(), redb::Error> {
@@ -161,7 +173,10 @@ impl Vault {
     fn read(&self, file: &PictureFile) -> Result<Bytes, DiskFault> {
         let opened = File::open(self.path(file)?).map_err(fault)?;
         let mut bytes = Vec::new();
-        opened.take(MESSAGE_MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(fault)?;
+        opened
+            .take(MESSAGE_MAX_BYTES as u64 + 1)
+            .read_to_end(&mut bytes)
+            .map_err(fault)?;
         if bytes.len() > MESSAGE_MAX_BYTES {
             return Err(DiskFault::Refused);
         }
@@ -178,7 +193,8 @@ impl Vault {
 }
 
 fn sync_folder(file: &Path) -> io::Result<()> {
-    file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    file.parent()
+        .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 fn fault(error: io::Error) -> DiskFault {
@@ -223,12 +239,12 @@ pub struct VaultActor<I: Send + 'static> {
 impl<I: Send + 'static> VaultActor<I> {
     /// An actor for an open vault.
     #[must_use]
-    pub const fn new(
-        vault: Vault,
-        answers: Recipient<In<I>>,
-        wrap: fn(EdgeAnswer) -> I,
-    ) -> Self {
-        Self { vault, answers, wrap }
+    pub const fn new(vault: Vault, answers: Recipient<In<I>>, wrap: fn(EdgeAnswer) -> I) -> Self {
+        Self {
+            vault,
+            answers,
+            wrap,
+        }
     }
 }
 
@@ -243,14 +259,19 @@ impl<I: Send + 'static> Actor for VaultActor<I> {
 impl<I: Send + 'static> Handler<In<DiskRequest>> for VaultActor<I> {
     type Result = ();
 
-    fn handle(&mut self, In(DiskRequest { ticket, order }): In<DiskRequest>, _: &mut Self::Context) {
+    fn handle(
+        &mut self,
+        In(DiskRequest { ticket, order }): In<DiskRequest>,
+        _: &mut Self::Context,
+    ) {
         let answer = self.vault.carry_out(order);
         if let DiskAnswer::Failed(fault) = &answer {
             tracing::warn!(desk = ?ticket.desk, ?fault, "disk");
         }
         super::shell::post(
             "switchboard",
-            self.answers.try_send(In((self.wrap)(EdgeAnswer::Disk(ticket, answer)))),
+            self.answers
+                .try_send(In((self.wrap)(EdgeAnswer::Disk(ticket, answer)))),
         );
     }
 }
@@ -260,7 +281,10 @@ mod tests {
     use super::*;
 
     fn file(name: &str) -> PictureFile {
-        PictureFile { folder: Folder::Hidden, name: name.into() }
+        PictureFile {
+            folder: Folder::Hidden,
+            name: name.into(),
+        }
     }
 
     fn record(key: &[u8], value: Option<&'static [u8]>) -> Record {
@@ -290,7 +314,10 @@ mod tests {
     fn a_home_has_one_process() {
         let home = tempfile::tempdir().expect("folder");
         let _vault = Vault::open(home.path()).expect("opens");
-        assert!(matches!(Vault::open(home.path()), Err(VaultError::InUse(_))));
+        assert!(matches!(
+            Vault::open(home.path()),
+            Err(VaultError::InUse(_))
+        ));
     }
 
     #[test]
@@ -300,8 +327,14 @@ mod tests {
         let bytes = Bytes::from_static(b"picture");
         let keep = DiskOrder::Keep(file("a.png"), bytes.clone());
         assert_eq!(vault.carry_out(keep), DiskAnswer::Written);
-        assert_eq!(vault.carry_out(DiskOrder::Read(file("a.png"))), DiskAnswer::Read(bytes));
-        assert_eq!(vault.carry_out(DiskOrder::Delete(file("a.png"))), DiskAnswer::Written);
+        assert_eq!(
+            vault.carry_out(DiskOrder::Read(file("a.png"))),
+            DiskAnswer::Read(bytes)
+        );
+        assert_eq!(
+            vault.carry_out(DiskOrder::Delete(file("a.png"))),
+            DiskAnswer::Written
+        );
         assert_eq!(
             vault.carry_out(DiskOrder::Read(file("a.png"))),
             DiskAnswer::Failed(DiskFault::Missing),

@@ -19,7 +19,11 @@ pub fn perform(work: Work, covers: &CoverShelf) -> WorkDone {
         Work::Open { picture, keys } => open(&picture, &keys),
         Work::Inspect { picture, keys } => inspect(&picture, &keys),
         Work::Preview(original) => Ok(preview(&original)),
-        Work::Empty { picture, cover, fill_seed } => empty(&picture, cover, &fill_seed, covers),
+        Work::Empty {
+            picture,
+            cover,
+            fill_seed,
+        } => empty(&picture, cover, &fill_seed, covers),
     };
     done.unwrap_or_else(WorkDone::Failed)
 }
@@ -62,15 +66,28 @@ fn seal(job: SealJob) -> Result<WorkDone, WorkFault> {
     let payload = container::seal(&job.rights, &job.original, &job.key, &job.seed);
     let (choice, cover) = match job.cover {
         // Refused here already, before anything is sent.
-        None => (CoverChoice::Smallest, Some(stego::smallest_fitting(payload.len())?.index())),
+        None => (
+            CoverChoice::Smallest,
+            Some(stego::smallest_fitting(payload.len())?.index()),
+        ),
         Some(file) => {
-            fits(&stego::decode(&file, &DecodeLimits::default())?, payload.len())?;
+            fits(
+                &stego::decode(&file, &DecodeLimits::default())?,
+                payload.len(),
+            )?;
             (CoverChoice::Given(file), None)
         }
     };
     let fill_seed = blake3::derive_key("pentimento 1 fill seed", &job.seed);
-    let job = HideJob { cover: choice, payload: payload.into(), fill_seed };
-    Ok(WorkDone::Sealed { body: codec::encode(&job).into(), cover })
+    let job = HideJob {
+        cover: choice,
+        payload: payload.into(),
+        fill_seed,
+    };
+    Ok(WorkDone::Sealed {
+        body: codec::encode(&job).into(),
+        cover,
+    })
 }
 
 fn fits(cover: &Picture, payload_bytes: usize) -> Result<(), WorkFault> {
@@ -90,10 +107,13 @@ fn probe(picture: &Picture, keys: &[[u8; 32]]) -> Result<container::Head, WorkFa
 fn open(picture: &[u8], keys: &[[u8; 32]]) -> Result<WorkDone, WorkFault> {
     let picture = stego::decode_carrier(picture, &DecodeLimits::default())?;
     let head = probe(&picture, keys)?;
-    let sealed =
-        stego::extract(&picture, 0, head.total_bytes).map_err(|_| WorkFault::Damaged)?;
+    let sealed = stego::extract(&picture, 0, head.total_bytes).map_err(|_| WorkFault::Damaged)?;
     let (rights, original) = container::open(&sealed, head, &keys[head.key_index])?;
-    Ok(WorkDone::Opened { key_index: head.key_index, rights, original })
+    Ok(WorkDone::Opened {
+        key_index: head.key_index,
+        rights,
+        original,
+    })
 }
 
 fn inspect(file: &[u8], keys: &[[u8; 32]]) -> Result<WorkDone, WorkFault> {
@@ -101,7 +121,9 @@ fn inspect(file: &[u8], keys: &[[u8; 32]]) -> Result<WorkDone, WorkFault> {
     let picture = stego::decode(file, &limits)?;
     let (width, height) = (picture.width(), picture.height());
     let inside = match open(file, keys) {
-        Ok(WorkDone::Opened { rights, original, .. }) => Some(Inside {
+        Ok(WorkDone::Opened {
+            rights, original, ..
+        }) => Some(Inside {
             name: rights.name,
             size_bytes: original.len() as u64,
             owner: rights.owner,
@@ -112,7 +134,12 @@ fn inspect(file: &[u8], keys: &[[u8; 32]]) -> Result<WorkDone, WorkFault> {
         _ => None,
     };
     let capacity_bytes = stego::capacity_bytes(width, height);
-    Ok(WorkDone::Inspected(Inspection { width, height, capacity_bytes, inside }))
+    Ok(WorkDone::Inspected(Inspection {
+        width,
+        height,
+        capacity_bytes,
+        inside,
+    }))
 }
 
 fn preview(original: &[u8]) -> WorkDone {
@@ -132,7 +159,10 @@ fn empty(
 ) -> Result<WorkDone, WorkFault> {
     let emptied = match cover.and_then(CoverId::from_index) {
         Some(id) => stego::fill(&*covers.cover(id)?, fill_seed),
-        None => stego::fill(&stego::decode(picture, &DecodeLimits::default())?, fill_seed),
+        None => stego::fill(
+            &stego::decode(picture, &DecodeLimits::default())?,
+            fill_seed,
+        ),
     };
     Ok(WorkDone::Emptied(stego::encode_png(&emptied)?.into()))
 }
@@ -147,7 +177,13 @@ mod tests {
 
     fn rights() -> Rights {
         let (owner, borrower) = (UserId([1; 32]), UserId([2; 32]));
-        Rights { name: "cat.jpg".into(), owner, borrower, grant: None, views: 2 }
+        Rights {
+            name: "cat.jpg".into(),
+            owner,
+            borrower,
+            grant: None,
+            views: 2,
+        }
     }
 
     fn shelf() -> CoverShelf {
@@ -156,7 +192,13 @@ mod tests {
 
     fn hidden(original: &'static [u8], cover: Option<Bytes>) -> (Bytes, Option<u8>) {
         let original = Bytes::from_static(original);
-        let job = SealJob { rights: rights(), original, key: KEY, seed: [4; 32], cover };
+        let job = SealJob {
+            rights: rights(),
+            original,
+            key: KEY,
+            seed: [4; 32],
+            cover,
+        };
         let WorkDone::Sealed { body, cover } = perform(Work::Seal(job), &shelf()) else {
             panic!("not sealed")
         };
@@ -176,10 +218,29 @@ mod tests {
     fn what_is_sealed_and_hidden_opens_with_its_key_only() {
         let (picture, cover) = hidden(b"an original", None);
         assert_eq!(cover, Some(0));
-        let opened = perform(Work::Open { picture: picture.clone(), keys: vec![KEY] }, &shelf());
-        let WorkDone::Opened { rights: found, original, .. } = opened else { panic!("{opened:?}") };
+        let opened = perform(
+            Work::Open {
+                picture: picture.clone(),
+                keys: vec![KEY],
+            },
+            &shelf(),
+        );
+        let WorkDone::Opened {
+            rights: found,
+            original,
+            ..
+        } = opened
+        else {
+            panic!("{opened:?}")
+        };
         assert_eq!((found, original.as_ref()), (rights(), &b"an original"[..]));
-        let other = perform(Work::Open { picture, keys: vec![[9; 32]] }, &shelf());
+        let other = perform(
+            Work::Open {
+                picture,
+                keys: vec![[9; 32]],
+            },
+            &shelf(),
+        );
         assert_eq!(other, WorkDone::Failed(WorkFault::NothingForUs));
     }
 
@@ -187,8 +248,16 @@ mod tests {
     fn an_own_cover_is_used_and_one_too_small_is_refused() {
         let (picture, cover) = hidden(b"an original", Some(own_cover(80, 60)));
         assert_eq!(cover, None);
-        let inspected = perform(Work::Inspect { picture, keys: vec![KEY] }, &shelf());
-        let WorkDone::Inspected(told) = inspected else { panic!("{inspected:?}") };
+        let inspected = perform(
+            Work::Inspect {
+                picture,
+                keys: vec![KEY],
+            },
+            &shelf(),
+        );
+        let WorkDone::Inspected(told) = inspected else {
+            panic!("{inspected:?}")
+        };
         assert_eq!((told.width, told.height), (80, 60));
         assert_eq!(told.inside.map(|inside| inside.size_bytes), Some(11));
         let job = SealJob {
@@ -199,16 +268,31 @@ mod tests {
             cover: Some(own_cover(8, 8)),
         };
         let refused = perform(Work::Seal(job), &shelf());
-        assert_eq!(refused, WorkDone::Failed(WorkFault::TooLarge { limit_bytes: 24 }));
+        assert_eq!(
+            refused,
+            WorkDone::Failed(WorkFault::TooLarge { limit_bytes: 24 })
+        );
     }
 
     #[test]
     fn a_used_up_picture_opens_no_more() {
         for own in [None, Some(own_cover(80, 60))] {
             let (picture, cover) = hidden(b"an original", own);
-            let work = Work::Empty { picture, cover, fill_seed: [8; 32] };
-            let WorkDone::Emptied(picture) = perform(work, &shelf()) else { panic!("not emptied") };
-            let opened = perform(Work::Open { picture, keys: vec![KEY] }, &shelf());
+            let work = Work::Empty {
+                picture,
+                cover,
+                fill_seed: [8; 32],
+            };
+            let WorkDone::Emptied(picture) = perform(work, &shelf()) else {
+                panic!("not emptied")
+            };
+            let opened = perform(
+                Work::Open {
+                    picture,
+                    keys: vec![KEY],
+                },
+                &shelf(),
+            );
             assert_eq!(opened, WorkDone::Failed(WorkFault::NothingForUs));
         }
     }
@@ -218,7 +302,13 @@ mod tests {
         let file = Bytes::from_static(b"no picture");
         let previewed = perform(Work::Preview(file.clone()), &shelf());
         assert_eq!(previewed, WorkDone::Previewed(Bytes::new()));
-        let opened = perform(Work::Open { picture: file, keys: vec![KEY] }, &shelf());
+        let opened = perform(
+            Work::Open {
+                picture: file,
+                keys: vec![KEY],
+            },
+            &shelf(),
+        );
         assert!(matches!(opened, WorkDone::Failed(WorkFault::BadPicture(_))));
     }
 }

@@ -88,6 +88,10 @@ pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
 ///
 /// # Errors
 /// If `bytes` is longer than `limit_bytes`, no encoding of a `T`, or more than one.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that decodes, always with a limit"
+)]
 pub fn decode<T: DeserializeOwned>(bytes: &[u8], limit_bytes: usize) -> Result<T, DecodeError> {
     if bytes.len() > limit_bytes.min(MESSAGE_MAX_BYTES) {
         return Err(DecodeError::TooLong {

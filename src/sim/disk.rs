@@ -20,7 +20,10 @@ impl Disk {
     pub fn tables(&self) -> Tables {
         let mut tables = Tables::new();
         for ((table, key), value) in &self.rows {
-            tables.entry(*table).or_default().push((key.clone(), value.clone()));
+            tables
+                .entry(*table)
+                .or_default()
+                .push((key.clone(), value.clone()));
         }
         tables
     }

@@ -22,14 +22,22 @@ pub struct Weather {
 
 impl Weather {
     /// Nothing is lost.
-    pub const FAIR: Self =
-        Self { loss: 0.0, duplication: 0.0, delay_min_us: 100, delay_max_us: 300 };
+    pub const FAIR: Self = Self {
+        loss: 0.0,
+        duplication: 0.0,
+        delay_min_us: 100,
+        delay_max_us: 300,
+    };
 
     /// Weather drawn from a seed: loss up to a fifth, some duplication, delays up to 20 ms.
     pub fn draw(rng: &mut ChaCha20Rng) -> Self {
         let delay_min_us = rng.random_range(50..2_000);
         Self {
-            loss: if rng.random_bool(0.2) { 0.0 } else { rng.random_range(0.0..0.2) },
+            loss: if rng.random_bool(0.2) {
+                0.0
+            } else {
+                rng.random_range(0.0..0.2)
+            },
             duplication: rng.random_range(0.0..0.05),
             delay_min_us,
             delay_max_us: delay_min_us + rng.random_range(50..18_000),
@@ -43,9 +51,8 @@ impl Weather {
         }
         let doubled = self.duplication > 0.0 && rng.random_bool(self.duplication);
         let copies = if doubled { 2 } else { 1 };
-        let mut delay = || {
-            Duration::from_micros(rng.random_range(self.delay_min_us..=self.delay_max_us))
-        };
+        let mut delay =
+            || Duration::from_micros(rng.random_range(self.delay_min_us..=self.delay_max_us));
         (0..copies).map(|_| delay()).collect()
     }
 }

@@ -71,7 +71,9 @@ impl Role {
             }
             Self::Client(config, identity) => {
                 let identity = (**identity).clone();
-                Running::Client(Box::new(machines::client(config, identity, tables, calendar, seed)))
+                Running::Client(Box::new(machines::client(
+                    config, identity, tables, calendar, seed,
+                )))
             }
         }
     }

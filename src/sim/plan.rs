@@ -84,7 +84,11 @@ impl Plan {
         acts.push((CALM, Act::Weather(Weather::FAIR)));
         acts.push((CALM, Act::Mend));
         acts.sort_by_key(|(at, _)| *at);
-        Self { weather, acts, hold_ms: (1_000, 5_000) }
+        Self {
+            weather,
+            acts,
+            hold_ms: (1_000, 5_000),
+        }
     }
 }
 
@@ -96,7 +100,17 @@ fn wishes(rng: &mut ChaCha20Rng, acts: &mut Vec<(u64, Act)>) {
         let size = if rng.random_bool(0.7) { 5_000 } else { 120_000 };
         let original = noise(rng, size);
         let name = format!("picture-{number}");
-        acts.push((sometime(rng), Act::Wish(who, Command::Hide { name, original, cover: None })));
+        acts.push((
+            sometime(rng),
+            Act::Wish(
+                who,
+                Command::Hide {
+                    name,
+                    original,
+                    cover: None,
+                },
+            ),
+        ));
     }
     let share = Command::Share {
         name: "shared".into(),
@@ -158,7 +172,10 @@ fn outages(rng: &mut ChaCha20Rng, acts: &mut Vec<(u64, Act)>) {
         let at = CALM - 11 * SECOND;
         for server in 0..SERVERS {
             acts.push((at, Act::Crash(server)));
-            acts.push((at + rng.random_range(SECOND..4 * SECOND), Act::Start(server)));
+            acts.push((
+                at + rng.random_range(SECOND..4 * SECOND),
+                Act::Start(server),
+            ));
         }
     }
 }
@@ -207,7 +224,16 @@ impl Wishes {
     pub fn add(&mut self, who: usize, kind: WishKind, life: u32) -> WishId {
         self.last += 1;
         let id = WishId(self.last);
-        self.open.insert((who, id), Wished { who, kind, life, ended: None, outage: false });
+        self.open.insert(
+            (who, id),
+            Wished {
+                who,
+                kind,
+                life,
+                ended: None,
+                outage: false,
+            },
+        );
         id
     }
 
@@ -224,14 +250,20 @@ impl Wishes {
 
     /// Marks open wishes: no server could have answered them for a while.
     pub fn outage(&mut self) {
-        for wished in self.open.values_mut().filter(|wished| wished.ended.is_none()) {
+        for wished in self
+            .open
+            .values_mut()
+            .filter(|wished| wished.ended.is_none())
+        {
             wished.outage = true;
         }
     }
 
     /// Notes a report.
     pub fn note(&mut self, who: usize, id: WishId, news: &News) {
-        let Some(wished) = self.open.get_mut(&(who, id)) else { return };
+        let Some(wished) = self.open.get_mut(&(who, id)) else {
+            return;
+        };
         match news {
             News::Progress(_) => {}
             News::Done(_) => wished.ended = Some(Ok(())),

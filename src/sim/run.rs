@@ -31,18 +31,79 @@ pub struct Verdict {
     pub events: u64,
     /// Simulated microseconds.
     pub simulated_us: u64,
+    /// What happened.
+    pub counts: Counts,
+}
+
+/// What happened in a run, so that a run in which nothing happens cannot pass for a good one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Pictures hidden for their owners.
+    pub pictures: u64,
+    /// Grants made.
+    pub grants: u64,
+    /// Looks counted.
+    pub looks: u64,
+    /// Looks refused.
+    pub refusals: u64,
+    /// Changes of grants acknowledged.
+    pub changes: u64,
+    /// Planned failures.
+    pub failures: u64,
+    /// Crashes.
+    pub crashes: u64,
+}
+
+impl Counts {
+    /// Adds those of another run.
+    pub fn add(&mut self, other: &Self) {
+        self.pictures += other.pictures;
+        self.grants += other.grants;
+        self.looks += other.looks;
+        self.refusals += other.refusals;
+        self.changes += other.changes;
+        self.failures += other.failures;
+        self.crashes += other.crashes;
+    }
+
+    fn see(&mut self, seen: &Seen, kind: Option<WishKind>) {
+        match seen {
+            Seen::Gate(true) => self.failures += 1,
+            Seen::Crashed => self.crashes += 1,
+            Seen::Told(Report {
+                news: News::Failed(_),
+                ..
+            }) if kind == Some(WishKind::View) => {
+                self.refusals += 1;
+            }
+            Seen::Told(Report {
+                news: News::Done(outcome),
+                ..
+            }) => match **outcome {
+                Outcome::Hidden { .. } => self.pictures += 1,
+                Outcome::Shared { .. } => self.grants += 1,
+                Outcome::Counted { .. } => self.looks += 1,
+                Outcome::Adjusted { .. } => self.changes += 1,
+                _ => {}
+            },
+            _ => {}
+        }
+    }
 }
 
 /// Runs one seed.
 #[must_use]
 pub fn run(seed: u64) -> Verdict {
-    Run::new(seed, |_| {}).play()
+    Run::new(seed).play()
 }
 
-/// Runs one seed with a change to every server's configuration, for planted faults.
+/// Runs one seed with a fault planted into the election of every server.
+#[cfg(any(test, feature = "planted-faults"))]
 #[must_use]
-pub fn run_with(seed: u64, change: impl Fn(&mut ServerConfig)) -> Verdict {
-    Run::new(seed, change).play()
+pub fn run_planted(seed: u64, fault: crate::actors::election::PlantedFault) -> Verdict {
+    let mut run = Run::new(seed);
+    run.fault = fault;
+    run.play()
 }
 
 struct Run {
@@ -57,16 +118,18 @@ struct Run {
     /// Looks to be reported as shown, and when.
     looks: Vec<(u64, ViewId)>,
     done: Done,
+    counts: Counts,
+    #[cfg(any(test, feature = "planted-faults"))]
+    fault: crate::actors::election::PlantedFault,
 }
 
 impl Run {
-    fn new(seed: u64, change: impl Fn(&mut ServerConfig)) -> Self {
+    fn new(seed: u64) -> Self {
         let plan = Plan::draw(seed);
         let mut world = World::new(seed, plan.weather);
         let servers: Vec<ServerAddress> = (1..=SERVERS as u8).map(server_address).collect();
         for own in &servers {
-            let mut config = server_config(own.id, &servers, plan.hold_ms);
-            change(&mut config);
+            let config = server_config(own.id, &servers, plan.hold_ms);
             let others = servers.iter().filter(|other| other.id != own.id);
             let known = Peers::new(others.map(|other| (other.node(), other.peers)));
             world.add(Role::Server(Box::new(config)), known);
@@ -93,6 +156,9 @@ impl Run {
             grant: None,
             looks: Vec::new(),
             done: Done::default(),
+            counts: Counts::default(),
+            #[cfg(any(test, feature = "planted-faults"))]
+            fault: crate::actors::election::PlantedFault::None,
         }
     }
 
@@ -115,6 +181,7 @@ impl Run {
             trace: self.world.trace().to_hex().to_string(),
             events: self.world.events(),
             simulated_us: self.world.now(),
+            counts: self.counts,
         }
     }
 
@@ -122,21 +189,28 @@ impl Run {
     fn go_to(&mut self, end: u64) {
         debug_assert!(end <= END, "a run is bounded");
         loop {
-            let next = self.looks.iter().map(|(at, _)| *at).min().unwrap_or(u64::MAX);
-            let stop = end.min(next);
-            while let Some(seen) = self.world.step(stop) {
-                self.watch(seen);
+            // Asked anew at each step, because each may bring another look.
+            let next = self
+                .looks
+                .iter()
+                .map(|(at, _)| *at)
+                .min()
+                .unwrap_or(u64::MAX);
+            match self.world.step(end.min(next)) {
+                Some(seen) => self.watch(seen),
+                None if next > end => return,
+                None => self.show(next),
             }
-            if next > end {
-                return;
-            }
-            self.show(next);
         }
     }
 
     fn show(&mut self, at: u64) {
-        let due: Vec<ViewId> =
-            self.looks.iter().filter(|(when, _)| *when <= at).map(|(_, view)| *view).collect();
+        let due: Vec<ViewId> = self
+            .looks
+            .iter()
+            .filter(|(when, _)| *when <= at)
+            .map(|(_, view)| *view)
+            .collect();
         self.looks.retain(|(when, _)| *when > at);
         for view in due {
             self.wish(BOB, WishKind::Shown, Command::Shown(view));
@@ -151,7 +225,10 @@ impl Run {
             }
             Act::Start(node) if !self.world.is_up(node) => self.start(node),
             Act::Crash(_) | Act::Start(_) => {}
-            Act::Isolate(node) => self.world.cuts.isolate(node, (0..=BOB).filter(|n| *n != node)),
+            Act::Isolate(node) => self
+                .world
+                .cuts
+                .isolate(node, (0..=BOB).filter(|n| *n != node)),
             Act::Mend => self.world.cuts.mend(),
             Act::Weather(weather) => self.world.weather = weather,
             Act::TokenOn { announced } => self.token(true, announced),
@@ -170,7 +247,10 @@ impl Run {
             }
             Act::Adjust(change) => {
                 let Some(grant) = self.grant else { return };
-                let command = Command::Adjust { lease: grant.hex(), change };
+                let command = Command::Adjust {
+                    lease: grant.hex(),
+                    change,
+                };
                 self.wish(ALICE, WishKind::Adjust(change), command);
             }
         }
@@ -192,6 +272,8 @@ impl Run {
     fn start(&mut self, node: usize) {
         *self.lives.entry(node).or_default() += 1;
         let seen = self.world.start(node);
+        #[cfg(any(test, feature = "planted-faults"))]
+        self.world.plant(node, self.fault);
         self.watch(vec![(node, seen)]);
     }
 
@@ -207,9 +289,15 @@ impl Run {
     fn watch(&mut self, seen: Vec<(usize, Seen)>) {
         let now = self.world.now();
         for (node, seen) in &seen {
+            let mut kind = None;
             if let Seen::Told(report) = seen {
                 self.hear(*node, report);
+                kind = self
+                    .wishes
+                    .get(*node, report.wish)
+                    .map(|wished| wished.kind);
             }
+            self.counts.see(seen, kind);
             for check in &mut self.checks {
                 if let Err(violation) = check.see(now, *node, seen, &self.wishes) {
                     self.violations.push((check.name(), violation));
@@ -259,19 +347,27 @@ fn address(host: u8, port: u16) -> SocketAddr {
 }
 
 fn server_address(id: u8) -> ServerAddress {
-    ServerAddress { id, clients: address(100 + id, 1), peers: address(100 + id, 2) }
+    ServerAddress {
+        id,
+        clients: address(100 + id, 1),
+        peers: address(100 + id, 2),
+    }
 }
 
 fn server_config(id: u8, servers: &[ServerAddress], hold_ms: (u32, u32)) -> ServerConfig {
     ServerConfig {
         id,
         data: std::path::PathBuf::new(),
+        covers: None,
         token: TokenConfig {
             hold_min_ms: hold_ms.0,
             hold_max_ms: hold_ms.1,
             ..TokenConfig::default()
         },
-        work: WorkConfig { threads: 2, ..WorkConfig::default() },
+        work: WorkConfig {
+            threads: 2,
+            ..WorkConfig::default()
+        },
         servers: servers.to_vec(),
     }
 }

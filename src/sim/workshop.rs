@@ -37,7 +37,10 @@ fn seal(job: SealJob) -> WorkDone {
         payload: payload.into(),
         fill_seed: blake3::derive_key("simulated fill seed", &job.seed),
     };
-    WorkDone::Sealed { body: codec::encode(&job).into(), cover: Some(0) }
+    WorkDone::Sealed {
+        body: codec::encode(&job).into(),
+        cover: Some(0),
+    }
 }
 
 fn open(picture: &[u8], keys: &[[u8; 32]]) -> WorkDone {
@@ -51,14 +54,20 @@ fn open(picture: &[u8], keys: &[[u8; 32]]) -> WorkDone {
             let key = &keys[head.key_index];
             let (rights, original) =
                 container::open(payload, head, key).map_err(|_| WorkFault::Damaged)?;
-            Ok(WorkDone::Opened { key_index: head.key_index, rights, original })
+            Ok(WorkDone::Opened {
+                key_index: head.key_index,
+                rights,
+                original,
+            })
         });
     opened.unwrap_or_else(WorkDone::Failed)
 }
 
 fn inspect(picture: &[u8], keys: &[[u8; 32]]) -> WorkDone {
     let inside = match open(picture, keys) {
-        WorkDone::Opened { rights, original, .. } => Some(Inside {
+        WorkDone::Opened {
+            rights, original, ..
+        } => Some(Inside {
             name: rights.name,
             size_bytes: original.len() as u64,
             owner: rights.owner,
@@ -68,5 +77,10 @@ fn inspect(picture: &[u8], keys: &[[u8; 32]]) -> WorkDone {
         _ => None,
     };
     let capacity_bytes = picture.len().saturating_sub(HEAD_BYTES) as u64;
-    WorkDone::Inspected(Inspection { width: 1, height: 1, capacity_bytes, inside })
+    WorkDone::Inspected(Inspection {
+        width: 1,
+        height: 1,
+        capacity_bytes,
+        inside,
+    })
 }

@@ -40,9 +40,15 @@ pub enum Seen {
 
 /// What happens at a moment.
 enum Event {
-    Node { incarnation: u32, what: Happening },
+    Node {
+        incarnation: u32,
+        what: Happening,
+    },
     /// Disk and CPU orders come due here: their effects exist only from this moment on.
-    Due { incarnation: u32, order: Wanted },
+    Due {
+        incarnation: u32,
+        order: Wanted,
+    },
 }
 
 struct Entry {
@@ -167,7 +173,9 @@ impl World {
     pub fn start(&mut self, node: usize) -> Seen {
         let mut seed = [0; 32];
         self.rng.fill_bytes(&mut seed);
-        let calendar = Calendar { started_at: WallTime(EPOCH_MS + self.now / 1_000) };
+        let calendar = Calendar {
+            started_at: WallTime(EPOCH_MS + self.now / 1_000),
+        };
         let slot = &mut self.slots[node];
         slot.incarnation += 1;
         slot.started_at = self.now;
@@ -176,6 +184,14 @@ impl World {
         slot.running = Some(slot.role.start(slot.disk.tables(), calendar, seed));
         self.plan_wake(node);
         Seen::Started
+    }
+
+    /// Plants a fault into the election of a running server.
+    #[cfg(any(test, feature = "planted-faults"))]
+    pub fn plant(&mut self, node: usize, fault: crate::actors::election::PlantedFault) {
+        if let Some(Running::Server(machines)) = &mut self.slots[node].running {
+            machines.election.plant(fault);
+        }
     }
 
     /// Ends a node at once: what is not durable is gone.
@@ -195,10 +211,12 @@ impl World {
     /// checks should know, or none at the end.
     pub fn step(&mut self, end: u64) -> Option<Vec<(usize, Seen)>> {
         if self.heap.peek().is_none_or(|Reverse(entry)| entry.at > end) {
+            assert!(end >= self.now, "time goes on: {} after {end}", self.now);
             self.now = end;
             return None;
         }
         let Reverse(entry) = self.heap.pop()?;
+        assert!(entry.at >= self.now, "event in the past");
         self.now = entry.at;
         self.events += 1;
         Some(self.happen(entry.node, entry.event))
@@ -229,7 +247,9 @@ impl World {
         if slot.shut && matches!(what, Happening::Net(_)) {
             return Vec::new();
         }
-        let Some(running) = &mut slot.running else { return Vec::new() };
+        let Some(running) = &mut slot.running else {
+            return Vec::new();
+        };
         if matches!(what, Happening::Deadline) && running.deadline().is_none_or(|at| at > now) {
             self.plan_wake(node);
             return Vec::new();
@@ -302,7 +322,9 @@ impl World {
         let slot = &self.slots[from];
         let (address, source) = match (to, &slot.role) {
             (Party::Server(server), role) => {
-                let Some(address) = slot.known.address(server) else { return };
+                let Some(address) = slot.known.address(server) else {
+                    return;
+                };
                 let source = match role {
                     Role::Server(config) => config.own().peers,
                     Role::Client(..) => role.address(),
@@ -311,7 +333,9 @@ impl World {
             }
             (Party::Client(address), role) => (address, role.address()),
         };
-        let Some(place) = self.places.get(&address).copied() else { return };
+        let Some(place) = self.places.get(&address).copied() else {
+            return;
+        };
         if !self.cuts.pass(from, place) {
             return;
         }
@@ -321,7 +345,10 @@ impl World {
             let frame = codec::encode_packet(packet).expect("machines send packets that fit");
             for delay in self.weather.arrivals(&mut self.rng) {
                 let packet = codec::decode_packet(&frame).expect("frames decode");
-                let incoming = Incoming { from: party, packets: vec![packet] };
+                let incoming = Incoming {
+                    from: party,
+                    packets: vec![packet],
+                };
                 let what = Happening::Net(incoming);
                 let at = self.now + micros(delay);
                 self.plan(at, place, Event::Node { incarnation, what });
@@ -331,19 +358,33 @@ impl World {
 
     fn plan_wake(&mut self, node: usize) {
         let slot = &self.slots[node];
-        let Some(deadline) = slot.running.as_ref().and_then(Running::deadline) else { return };
+        let Some(deadline) = slot.running.as_ref().and_then(Running::deadline) else {
+            return;
+        };
         let at = (slot.started_at + deadline.as_micros()).max(self.now);
         if slot.woken_at.is_some_and(|planned| planned <= at) {
             return;
         }
         let incarnation = slot.incarnation;
         self.slots[node].woken_at = Some(at);
-        self.plan(at, node, Event::Node { incarnation, what: Happening::Deadline });
+        self.plan(
+            at,
+            node,
+            Event::Node {
+                incarnation,
+                what: Happening::Deadline,
+            },
+        );
     }
 
     fn plan(&mut self, at: u64, node: usize, event: Event) {
         self.sequence += 1;
-        self.heap.push(Reverse(Entry { at, sequence: self.sequence, node, event }));
+        self.heap.push(Reverse(Entry {
+            at,
+            sequence: self.sequence,
+            node,
+            event,
+        }));
     }
 }
 

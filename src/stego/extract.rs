@@ -59,7 +59,7 @@ mod tests {
     fn a_range_past_the_end_is_refused() {
         let picture = Picture::new(4, 3, vec![1; 36]).unwrap();
         assert_eq!(extract(&picture, 0, 4).unwrap(), [0xff; 4]);
-        assert_eq!(extract(&picture, 4, 0).unwrap(), []);
+        assert_eq!(extract(&picture, 4, 0).unwrap(), Vec::<u8>::new());
         let error = StegoError::PastCapacity {
             end_bytes: 5,
             capacity_bytes: 4,

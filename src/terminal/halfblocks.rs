@@ -12,7 +12,13 @@ pub fn render(rgb: &[u8], width: u32, height: u32, columns: u32, rows: u32) -> S
     if cells_wide == 0 || rgb.len() < width as usize * height as usize * 3 {
         return String::new();
     }
-    let source = Source { rgb, width, height, cells_wide, pixels_high };
+    let source = Source {
+        rgb,
+        width,
+        height,
+        cells_wide,
+        pixels_high,
+    };
     let mut text = String::new();
     for row in (0..pixels_high).step_by(2) {
         for column in 0..cells_wide {
@@ -35,11 +41,17 @@ fn fit(width: u32, height: u32, columns: u32, pixels: u32) -> (u32, u32) {
         return (0, 0);
     }
     let scaled = |size: u32, from: u32, to: u32| {
-        u32::try_from(u64::from(size) * u64::from(to) / u64::from(from)).unwrap_or(u32::MAX).max(1)
+        u32::try_from(u64::from(size) * u64::from(to) / u64::from(from))
+            .unwrap_or(u32::MAX)
+            .max(1)
     };
     let wide = columns.min(width);
     let high = scaled(height, width, wide);
-    if high <= pixels { (wide, high) } else { (scaled(width, height, pixels).min(wide), pixels) }
+    if high <= pixels {
+        (wide, high)
+    } else {
+        (scaled(width, height, pixels).min(wide), pixels)
+    }
 }
 
 struct Source<'a> {

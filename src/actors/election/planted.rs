@@ -27,6 +27,14 @@ impl Config {
     }
 }
 
+#[cfg(any(test, feature = "planted-faults"))]
+impl super::Election {
+    /// Plants a fault into this server, or takes it out again.
+    pub const fn plant(&mut self, fault: PlantedFault) {
+        self.config.fault = fault;
+    }
+}
+
 #[cfg(not(any(test, feature = "planted-faults")))]
 impl Config {
     pub(super) const fn never_takes_over(&self) -> bool {

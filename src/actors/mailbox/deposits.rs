@@ -18,7 +18,7 @@ pub(super) const DEPOSITS_WAITING_MAX: usize = 256;
 /// What becomes of a deposit.
 enum Judgement {
     /// To be kept.
-    Keep(Letter),
+    Keep(Box<Letter>),
     /// It is durable here, or was let go.
     Kept,
     /// It waits for the disk.
@@ -43,6 +43,7 @@ impl Mailbox {
         };
         match self.judge(now, id, body) {
             Judgement::Keep(letter) => {
+                let letter = *letter;
                 let effect = Effect::Deposit { letter, client };
                 if self.journal.add(effect).is_err() {
                     out.push(refuse(DepositRefusal::Disk));
@@ -94,7 +95,7 @@ impl Mailbox {
         if !self.has_room(all, own, &letter) {
             return Judgement::Refuse(DepositRefusal::Full);
         }
-        Judgement::Keep(letter)
+        Judgement::Keep(Box::new(letter))
     }
 
     fn has_room(&self, mut all: Usage, mut own: Usage, letter: &Letter) -> bool {

@@ -59,14 +59,14 @@ fn started() -> Membership {
 fn last_view(outputs: &[Output]) -> Option<&[Member]> {
     outputs.iter().rev().find_map(|output| match output {
         Output::View(members) => Some(members.as_slice()),
-        Output::Send { .. } => None,
+        Output::Send { .. } | Output::Silent => None,
     })
 }
 
 fn sent(outputs: &[Output]) -> Vec<(NodeId, Packet)> {
     let packets = outputs.iter().filter_map(|output| match output {
         Output::Send { to, packet } => Some((*to, packet.clone())),
-        Output::View(_) => None,
+        Output::View(_) | Output::Silent => None,
     });
     packets.collect()
 }

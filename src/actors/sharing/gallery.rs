@@ -1,7 +1,8 @@
 //! Pictures on offer, and their previews for ourselves and for peers.
 
-use bytes::Bytes;
 use core::time::Duration;
+
+use bytes::Bytes;
 use rand_chacha::rand_core::Rng;
 
 use super::jobs::{Awaited, Origin, Step, bare, done, failed};

@@ -3,10 +3,11 @@
 //! Three tables: offers by the hash of their name, questions and totals of granted looks in one
 //! table (so that a question and its looks change together), rules by user.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 use crate::actors::edges::{Contact, Folder, PictureFile, Record, Row, Table};
 use crate::proto::codec;

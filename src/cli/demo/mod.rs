@@ -20,11 +20,13 @@ pub fn run(output: Output, keep: bool) -> Ended {
     let stage = Arc::new(Mutex::new(Stage::set()?));
     let (told, done) = tokio::sync::oneshot::channel();
     let played = stage.clone();
-    let player = std::thread::Builder::new().name("demo".into()).spawn(move || {
-        let tally = steps::play(&played, output);
-        // Nobody listens any more after Ctrl-C.
-        let _ = told.send(tally);
-    });
+    let player = std::thread::Builder::new()
+        .name("demo".into())
+        .spawn(move || {
+            let tally = steps::play(&played, output);
+            // Nobody listens any more after Ctrl-C.
+            let _ = told.send(tally);
+        });
     player.map_err(|error| Failure::new(Reason::Other, error.to_string(), "end other programs"))?;
     let ended = actix_rt::System::new().block_on(async {
         tokio::select! {
@@ -39,7 +41,11 @@ pub fn run(output: Output, keep: bool) -> Ended {
         return Ok(INTERRUPTED);
     };
     stage.clear(keep);
-    let verdict = if tally.passed == tally.total { "PASS" } else { "FAIL" };
+    let verdict = if tally.passed == tally.total {
+        "PASS"
+    } else {
+        "FAIL"
+    };
     output.line(
         format!(
             "{verdict} {}/{} in {:.1} s",
@@ -52,7 +58,11 @@ pub fn run(output: Output, keep: bool) -> Ended {
     if keep {
         output.remark(&stage.left_behind());
     }
-    Ok(if tally.passed == tally.total { 0 } else { BROKEN })
+    Ok(if tally.passed == tally.total {
+        0
+    } else {
+        BROKEN
+    })
 }
 
 /// The stage, whatever a panicked step left of it: ending processes must always work.

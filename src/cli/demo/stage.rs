@@ -31,7 +31,10 @@ impl Stage {
         let name = format!("pentimento-demo-{}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         fs::create_dir_all(&folder).map_err(|error| failure::file(&folder, &error))?;
-        Ok(Self { folder, running: BTreeMap::new() })
+        Ok(Self {
+            folder,
+            running: BTreeMap::new(),
+        })
     }
 
     /// The folder of the servers.
@@ -75,14 +78,18 @@ impl Stage {
             }
             pause(STEP);
         }
-        Err(failure::unreachable(format!("the client of {name} does not start"), "see node.log"))
+        Err(failure::unreachable(
+            format!("the client of {name} does not start"),
+            "see node.log",
+        ))
     }
 
     /// Ends a person's client at once, without a goodbye.
     pub(super) fn strike(&mut self, name: &str) -> Result<(), Failure> {
-        let Some(mut child) = self.running.remove(name) else { return Ok(()) };
-        end(&mut child)
-            .map_err(|error| Failure::new(Reason::Other, error.to_string(), ""))
+        let Some(mut child) = self.running.remove(name) else {
+            return Ok(());
+        };
+        end(&mut child).map_err(|error| Failure::new(Reason::Other, error.to_string(), ""))
     }
 
     /// A conversation with a person's client.

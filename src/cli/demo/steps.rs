@@ -13,9 +13,7 @@ use crate::cli::output::Output;
 use crate::cli::session::{Session, pause};
 use crate::cli::{cluster, render};
 use crate::node::config::ServerConfig;
-use crate::proto::control::{
-    AskRule, Command, Failure, Outcome, Progress, Reason, Rule, Timings,
-};
+use crate::proto::control::{AskRule, Command, Failure, Outcome, Progress, Reason, Rule, Timings};
 use crate::proto::ids::GrantId;
 use crate::proto::lease::Change;
 use crate::proto::letter::{ImageRef, Verdict};
@@ -44,12 +42,26 @@ type Told = Result<String, Failure>;
 
 /// Plays all steps. A step that needs one that failed fails too; the rest is still tried.
 pub(super) fn play(stage: &Mutex<Stage>, output: Output) -> Tally {
-    let mut play = Play { stage, output, passed: 0, total: 0, picture: None, grant: None };
+    let mut play = Play {
+        stage,
+        output,
+        passed: 0,
+        total: 0,
+        picture: None,
+        grant: None,
+    };
     let (took, ()) = timed(|| play.all());
-    Tally { passed: play.passed, total: play.total, took }
+    Tally {
+        passed: play.passed,
+        total: play.total,
+        took,
+    }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a program that tells how long things take")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a program that tells how long things take"
+)]
 fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
     let start = Instant::now();
     let result = work();
@@ -71,20 +83,40 @@ impl Play<'_> {
         self.step("three servers and two people", Self::set_up);
         self.step("a 12-megapixel picture is drawn", Self::draw);
         self.step("bob finds alice by name", |play| play.find());
-        self.step("alice hides the PNG, only she gets it back", |play| play.hide(true));
-        self.step("alice hides the JPEG, only she gets it back", |play| play.hide(false));
+        self.step("alice hides the PNG, only she gets it back", |play| {
+            play.hide(true)
+        });
+        self.step("alice hides the JPEG, only she gets it back", |play| {
+            play.hide(false)
+        });
         self.step("one flipped byte is noticed", |play| play.flip());
-        self.step("bob sees a blurred preview of at most 32 pixels", |play| play.gallery());
+        self.step("bob sees a blurred preview of at most 32 pixels", |play| {
+            play.gallery()
+        });
         self.step("bob asks for 3 looks, alice grants 2", Self::negotiate);
-        self.step("the picture arrives from peer to peer", |play| play.arrives());
+        self.step("the picture arrives from peer to peer", |play| {
+            play.arrives()
+        });
         self.step("look 1 of 2 shows the very bytes", |play| play.look(1));
         self.step("look 2 of 2 shows the very bytes", |play| play.look(2));
-        self.step("look 3 is refused, only the cover is left", |play| play.spent());
-        self.step("bob goes offline, alice adds a look", |play| play.add_offline());
-        self.step("bob returns, the look was added once", |play| play.returns());
-        self.step("the elected server fails, the request completes", |play| play.fail());
-        self.step("a rule of alice's grants a look by itself", |play| play.rule());
-        self.step("alice revokes, bob sees nothing any more", |play| play.revoke());
+        self.step("look 3 is refused, only the cover is left", |play| {
+            play.spent()
+        });
+        self.step("bob goes offline, alice adds a look", |play| {
+            play.add_offline()
+        });
+        self.step("bob returns, the look was added once", |play| {
+            play.returns()
+        });
+        self.step("the elected server fails, the request completes", |play| {
+            play.fail()
+        });
+        self.step("a rule of alice's grants a look by itself", |play| {
+            play.rule()
+        });
+        self.step("alice revokes, bob sees nothing any more", |play| {
+            play.revoke()
+        });
         self.step("both sides tell the same story", |play| play.ledgers());
     }
 
@@ -101,7 +133,10 @@ impl Play<'_> {
         };
         let ok = mark == "ok  ";
         let line = format!("{mark} {name} [{}]\n       {text}", millis(took_us));
-        self.output.line(line, json!({ "step": name, "ok": ok, "took_us": took_us, "told": text }));
+        self.output.line(
+            line,
+            json!({ "step": name, "ok": ok, "took_us": took_us, "told": text }),
+        );
     }
 
     fn talk(&self, name: &str) -> Result<Session, Failure> {
@@ -113,11 +148,15 @@ impl Play<'_> {
     }
 
     fn picture(&self) -> Result<&(Bytes, Bytes), Failure> {
-        self.picture.as_ref().ok_or_else(|| broken("there is no picture"))
+        self.picture
+            .as_ref()
+            .ok_or_else(|| broken("there is no picture"))
     }
 
     fn grant(&self) -> Result<String, Failure> {
-        self.grant.map(|grant| grant.hex()).ok_or_else(|| broken("there is no grant"))
+        self.grant
+            .map(|grant| grant.hex())
+            .ok_or_else(|| broken("there is no grant"))
     }
 
     fn set_up(&mut self) -> Told {
@@ -137,8 +176,10 @@ impl Play<'_> {
             Ok(both.then_some(()))
         })?;
         let ports = cluster::servers(&stage_of(self.stage).cluster())?;
-        let ports: Vec<String> =
-            ports.iter().map(|server| server.clients.port().to_string()).collect();
+        let ports: Vec<String> = ports
+            .iter()
+            .map(|server| server.clients.port().to_string())
+            .collect();
         Ok(format!("servers on ports {}", ports.join(", ")))
     }
 
@@ -150,7 +191,10 @@ impl Play<'_> {
         let jpeg = Bytes::from(stego::encode_jpeg(&painting, 88).map_err(bad)?);
         let sizes = [png.len(), jpeg.len()].map(|bytes| size(bytes as u64));
         self.picture = Some((png, jpeg));
-        Ok(format!("{width} x {height}, PNG {}, JPEG {}", sizes[0], sizes[1]))
+        Ok(format!(
+            "{width} x {height}, PNG {}, JPEG {}",
+            sizes[0], sizes[1]
+        ))
     }
 
     fn find(&self) -> Told {
@@ -158,8 +202,12 @@ impl Play<'_> {
             let Outcome::Peers { peers, fresh } = self.ask("bob", Command::Peers)? else {
                 return Ok(None);
             };
-            let alice = peers.iter().find(|peer| peer.name == "alice" && peer.online);
-            Ok(alice.filter(|_| fresh).map(|peer| format!("@alice is {}", peer.user)))
+            let alice = peers
+                .iter()
+                .find(|peer| peer.name == "alice" && peer.online);
+            Ok(alice
+                .filter(|_| fresh)
+                .map(|peer| format!("@alice is {}", peer.user)))
         })
     }
 
@@ -191,10 +239,15 @@ impl Play<'_> {
         original: &Bytes,
         progress: impl FnMut(Progress),
     ) -> Result<(Bytes, Timings), Failure> {
-        let command =
-            Command::Hide { name: "photo".into(), original: original.clone(), cover: None };
+        let command = Command::Hide {
+            name: "photo".into(),
+            original: original.clone(),
+            cover: None,
+        };
         match self.talk("alice")?.ask(command, progress)? {
-            Outcome::Hidden { picture, timings, .. } => Ok((picture, timings)),
+            Outcome::Hidden {
+                picture, timings, ..
+            } => Ok((picture, timings)),
             _ => Err(broken("not hidden")),
         }
     }
@@ -216,17 +269,31 @@ impl Play<'_> {
 
     fn gallery(&self) -> Told {
         let original = self.picture()?.1.clone();
-        self.ask("alice", Command::Offer { name: "beach.jpg".into(), original })?;
+        self.ask(
+            "alice",
+            Command::Offer {
+                name: "beach.jpg".into(),
+                original,
+            },
+        )?;
         let outcome = self.ask("bob", Command::Gallery(Some("alice".into())))?;
-        let Outcome::Gallery { items, .. } = outcome else { return Err(broken("no gallery")) };
-        let item = items.first().ok_or_else(|| broken("the gallery is empty"))?;
+        let Outcome::Gallery { items, .. } = outcome else {
+            return Err(broken("no gallery"));
+        };
+        let item = items
+            .first()
+            .ok_or_else(|| broken("the gallery is empty"))?;
         let preview = stego::decode(&item.preview, &stego::DecodeLimits::default())
             .map_err(|error| broken(error.to_string()))?;
         let (width, height) = (preview.width(), preview.height());
         if width.max(height) > 32 {
             return Err(broken("the preview is too large"));
         }
-        Ok(format!("{}: {width} x {height}, {} bytes", item.name, item.preview.len()))
+        Ok(format!(
+            "{}: {width} x {height}, {} bytes",
+            item.name,
+            item.preview.len()
+        ))
     }
 
     fn negotiate(&mut self) -> Told {
@@ -247,15 +314,25 @@ impl Play<'_> {
             let Outcome::Requests(asks) = self.ask("alice", Command::Requests)? else {
                 return Ok(None);
             };
-            Ok(asks.iter().any(|open| open.ask == ask && !open.ours).then_some(()))
+            Ok(asks
+                .iter()
+                .any(|open| open.ask == ask && !open.ours)
+                .then_some(()))
         })?;
-        let decide = Command::Decide { ask: ask.hex(), views: Some(2), reason: String::new() };
+        let decide = Command::Decide {
+            ask: ask.hex(),
+            views: Some(2),
+            reason: String::new(),
+        };
         self.ask("alice", decide)?;
         let lease = until("the grant does not reach bob", || {
             Ok(self.leases("bob")?.into_iter().find(|lease| !lease.ours))
         })?;
         self.grant = Some(lease.grant);
-        Ok(format!("lease {} with {} looks", lease.grant, lease.terms.granted))
+        Ok(format!(
+            "lease {} with {} looks",
+            lease.grant, lease.terms.granted
+        ))
     }
 
     fn leases(&self, name: &str) -> Result<Vec<Lease>, Failure> {
@@ -277,10 +354,14 @@ impl Play<'_> {
             Ok(Some(self.lease("bob")?).filter(|lease| lease.delivered))
         })?;
         let file = lease.file.ok_or_else(|| broken("bob has no file"))?;
-        let path = stage_of(self.stage).home("bob").join("received").join(&file);
-        let (width, height) =
-            dimensions(&path).ok_or_else(|| broken("the file is no picture"))?;
-        Ok(format!("on bob's disk lies a landscape of {width} x {height}"))
+        let path = stage_of(self.stage)
+            .home("bob")
+            .join("received")
+            .join(&file);
+        let (width, height) = dimensions(&path).ok_or_else(|| broken("the file is no picture"))?;
+        Ok(format!(
+            "on bob's disk lies a landscape of {width} x {height}"
+        ))
     }
 
     fn look(&self, expected: u32) -> Told {
@@ -306,19 +387,37 @@ impl Play<'_> {
             Err(failure) => return Err(failure),
             Ok(_) => return Err(broken("a third look was given")),
         };
-        let file = self.lease("bob")?.file.ok_or_else(|| broken("the file is gone"))?;
-        let path = stage_of(self.stage).home("bob").join("received").join(&file);
+        let file = self
+            .lease("bob")?
+            .file
+            .ok_or_else(|| broken("the file is gone"))?;
+        let path = stage_of(self.stage)
+            .home("bob")
+            .join("received")
+            .join(&file);
         let (width, height) = dimensions(&path).ok_or_else(|| broken("no cover is left"))?;
-        Ok(format!("{refused}; the cover of {width} x {height} is shown"))
+        Ok(format!(
+            "{refused}; the cover of {width} x {height} is shown"
+        ))
     }
 
     fn add_offline(&mut self) -> Told {
         stage_of(self.stage).strike("bob")?;
         let change = Change::Add(1);
-        match self.ask("alice", Command::Adjust { lease: self.grant()?, change })? {
-            Outcome::Adjusted { posted: Posted::Mailbox, left, .. } => {
-                Ok(format!("a majority of the servers has it on disk; {left} left"))
-            }
+        match self.ask(
+            "alice",
+            Command::Adjust {
+                lease: self.grant()?,
+                change,
+            },
+        )? {
+            Outcome::Adjusted {
+                posted: Posted::Mailbox,
+                left,
+                ..
+            } => Ok(format!(
+                "a majority of the servers has it on disk; {left} left"
+            )),
             other => Err(broken(format!("not kept by the servers: {other:?}"))),
         }
     }
@@ -346,7 +445,10 @@ impl Play<'_> {
                 let data = cluster::server_folder(&cluster, node.0);
                 let hold_ms = ServerConfig::load(&data.join("server.toml"))
                     .map_or(5_000, |config| config.token.hold_min_ms);
-                let command = ServerCommand::FailNow { hold_ms, announced: false };
+                let command = ServerCommand::FailNow {
+                    hold_ms,
+                    announced: false,
+                };
                 failed = Some((node, cluster::command(&data, command)));
             }
         })?;
@@ -354,7 +456,10 @@ impl Play<'_> {
         match reply? {
             crate::proto::operator::ServerReply::Ok if timings.owners > 1 => Ok(format!(
                 "{node} fell silent, {} finished it: {}",
-                timings.node.map(|node| node.to_string()).unwrap_or_default(),
+                timings
+                    .node
+                    .map(|node| node.to_string())
+                    .unwrap_or_default(),
                 render::timings(&timings).text,
             )),
             reply => Err(broken(format!("{node} did not fail in time: {reply:?}"))),
@@ -362,8 +467,17 @@ impl Play<'_> {
     }
 
     fn rule(&self) -> Told {
-        let rule = Some(Rule { previews: true, asks: AskRule::Grant(5) });
-        self.ask("alice", Command::SetRule { peer: "bob".into(), rule })?;
+        let rule = Some(Rule {
+            previews: true,
+            asks: AskRule::Grant(5),
+        });
+        self.ask(
+            "alice",
+            Command::SetRule {
+                peer: "bob".into(),
+                rule,
+            },
+        )?;
         let outcome = self.ask(
             "bob",
             Command::Ask {
@@ -375,9 +489,10 @@ impl Play<'_> {
             },
         )?;
         match outcome {
-            Outcome::Asked { verdict: Some(Verdict::Approved { views, .. }), .. } => {
-                Ok(format!("{views} more, nobody was asked"))
-            }
+            Outcome::Asked {
+                verdict: Some(Verdict::Approved { views, .. }),
+                ..
+            } => Ok(format!("{views} more, nobody was asked")),
             other => Err(broken(format!("not granted: {other:?}"))),
         }
     }
@@ -386,10 +501,18 @@ impl Play<'_> {
         until("the look of the rule does not reach bob", || {
             Ok(Some(self.lease("bob")?).filter(|lease| lease.terms.left() == 1))
         })?;
-        self.ask("alice", Command::Adjust { lease: self.grant()?, change: Change::Revoke })?;
-        until("bob is not refused", || match self.ask("bob", Command::View(self.grant()?)) {
-            Err(failure) if failure.reason == Reason::Revoked => Ok(Some(failure.message)),
-            _ => Ok(None),
+        self.ask(
+            "alice",
+            Command::Adjust {
+                lease: self.grant()?,
+                change: Change::Revoke,
+            },
+        )?;
+        until("bob is not refused", || {
+            match self.ask("bob", Command::View(self.grant()?)) {
+                Err(failure) if failure.reason == Reason::Revoked => Ok(Some(failure.message)),
+                _ => Ok(None),
+            }
         })
     }
 
@@ -402,7 +525,10 @@ impl Play<'_> {
             let (alice, bob) = (of("alice")?, of("bob")?);
             Ok((alice == bob && !bob.is_empty()).then_some(bob))
         })?;
-        Ok(format!("{} entries, the same for alice and bob", entries.len()))
+        Ok(format!(
+            "{} entries, the same for alice and bob",
+            entries.len()
+        ))
     }
 }
 
@@ -424,5 +550,9 @@ fn until<T>(
 }
 
 fn broken(message: impl Into<String>) -> Failure {
-    Failure::new(Reason::Other, message, "see node.log in the folders, with --keep")
+    Failure::new(
+        Reason::Other,
+        message,
+        "see node.log in the folders, with --keep",
+    )
 }

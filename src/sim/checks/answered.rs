@@ -6,7 +6,7 @@ use crate::sim::plan::{Done, WishKind, Wished, Wishes};
 use crate::sim::world::Seen;
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Answered;
 
 impl Check for Answered {

@@ -27,10 +27,10 @@ pub trait Check {
 #[must_use]
 pub fn all() -> Vec<Box<dyn Check>> {
     vec![
-        Box::new(answered::Answered::default()),
+        Box::new(answered::Answered),
         Box::new(one_failure::OneFailure::default()),
         Box::new(single_result::SingleResult::default()),
-        Box::new(updates_kept::UpdatesKept::default()),
+        Box::new(updates_kept::UpdatesKept),
         Box::new(views::ViewsWithinGrant::default()),
         Box::new(work_bound::WorkBound::default()),
     ]

@@ -28,7 +28,10 @@ impl Check for OneFailure {
             Seen::Told(_) | Seen::Worked => {}
         }
         if self.failing.len() > 1 {
-            return Err(format!("at {at_us} us nodes {:?} fail together", self.failing));
+            return Err(format!(
+                "at {at_us} us nodes {:?} fail together",
+                self.failing
+            ));
         }
         Ok(())
     }

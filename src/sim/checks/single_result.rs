@@ -21,7 +21,9 @@ impl Check for SingleResult {
     }
 
     fn see(&mut self, _: u64, node: usize, seen: &Seen, _: &Wishes) -> Result<(), String> {
-        let Seen::Told(Report { wish, news }) = seen else { return Ok(()) };
+        let Seen::Told(Report { wish, news }) = seen else {
+            return Ok(());
+        };
         if matches!(news, News::Progress(_)) {
             return Ok(());
         }

@@ -7,7 +7,7 @@ use crate::sim::plan::{ALICE, BOB, Done, WishKind, Wished, Wishes};
 use crate::sim::world::Seen;
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct UpdatesKept;
 
 impl Check for UpdatesKept {
@@ -27,14 +27,19 @@ impl Check for UpdatesKept {
             matches!(wished.kind, WishKind::Adjust(_)) && wished.ended == Some(Ok(()))
         };
         let acknowledged = done.wishes.iter().filter(made).count();
-        let shared =
-            done.wishes.iter().any(|w| w.kind == WishKind::Share && w.ended == Some(Ok(())));
+        let shared = done
+            .wishes
+            .iter()
+            .any(|w| w.kind == WishKind::Share && w.ended == Some(Ok(())));
         for lease in given.iter().filter(|lease| lease.ours) {
             let Some(other) = received.iter().find(|other| other.grant == lease.grant) else {
                 return Err(format!("the borrower has no lease {}", lease.grant));
             };
             if lease.terms != other.terms {
-                return Err(format!("owner {:?}, borrower {:?}", lease.terms, other.terms));
+                return Err(format!(
+                    "owner {:?}, borrower {:?}",
+                    lease.terms, other.terms
+                ));
             }
             if (lease.terms.applied as usize) < acknowledged {
                 return Err(format!(

@@ -20,7 +20,13 @@ impl Check for ViewsWithinGrant {
     }
 
     fn see(&mut self, _: u64, _: usize, seen: &Seen, _: &Wishes) -> Result<(), String> {
-        let Seen::Told(Report { news: News::Done(outcome), .. }) = seen else { return Ok(()) };
+        let Seen::Told(Report {
+            news: News::Done(outcome),
+            ..
+        }) = seen
+        else {
+            return Ok(());
+        };
         match **outcome {
             Outcome::Opened { .. } => self.opened += 1,
             Outcome::Counted { ordinal, .. } => {
