@@ -21,10 +21,10 @@ use rand_chacha::rand_core::SeedableRng;
 use self::online::Online;
 use self::probes::{Due, Probes};
 use self::register::{Claim, Register};
-use self::replica::{CatchUp, Journal, Rounds, Step};
 use super::edges::{Desk, DiskAnswer, DiskOrder, Row, Ticket};
 use super::machine::{Machine, Outbox, earliest};
 use super::membership::Member;
+use super::replica::{CatchUp, Journal, Rounds, Step};
 use crate::proto::ids::{LetterId, NodeId, UserId};
 use crate::proto::packet::{Errand, HereAnswer, Lookup, NameAnswer, Packet};
 use crate::time::{Calendar, Moment};
@@ -35,7 +35,6 @@ mod lookups;
 mod online;
 mod probes;
 mod register;
-mod replica;
 #[cfg(test)]
 mod tests;
 

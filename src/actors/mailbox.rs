@@ -16,11 +16,11 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 
 use self::exchange::Told;
-use self::replica::{CatchUp, Journal, Rounds, Step};
 use self::shelf::{GoneKey, Shelf};
 use super::edges::{Desk, DiskAnswer, DiskOrder, Row, Ticket};
 use super::machine::{Machine, Outbox, earliest};
 use super::membership::Member;
+use super::replica::{CatchUp, Journal, Rounds, Step};
 use crate::crypto::letters::is_authentic;
 use crate::proto::cargo::Cargo;
 use crate::proto::ids::{LetterId, NodeId, UserId};
@@ -32,7 +32,6 @@ use crate::time::{Calendar, Moment, WallTime};
 mod delivery;
 mod deposits;
 mod exchange;
-mod replica;
 mod shelf;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 
 pub mod edges;
 pub mod machine;
+mod replica;
 
 // On every node.
 pub mod fragment_receiver;

@@ -146,11 +146,25 @@ fn noise(rng: &mut ChaCha20Rng, size_max: usize) -> Bytes {
 /// on purpose; clients crash at any time.
 fn outages(rng: &mut ChaCha20Rng, acts: &mut Vec<(u64, Act)>) {
     let mut at = 5 * SECOND;
-    while at < CALM - 12 * SECOND {
+    while at < CALM - 28 * SECOND {
         let server = rng.random_range(0..SERVERS);
-        let long = rng.random_range(SECOND / 10..8 * SECOND);
+        // Some outages last longer than any client waits.
+        let long = if rng.random_bool(0.2) { 18 * SECOND } else { 0 };
+        let long = long + rng.random_range(SECOND / 10..8 * SECOND);
         match rng.random_range(0..4) {
             0..2 => {
+                if rng.random_bool(0.7) {
+                    // A picture under way makes the crash hurt.
+                    let name = format!("hurt-{at}");
+                    let original = noise(rng, 120_000);
+                    let command = Command::Hide {
+                        name,
+                        original,
+                        cover: None,
+                    };
+                    let before = rng.random_range(20_000..250_000);
+                    acts.push((at - before, Act::Wish(ALICE, command)));
+                }
                 acts.push((at, Act::Crash(server)));
                 acts.push((at + long, Act::Start(server)));
             }

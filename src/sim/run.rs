@@ -52,6 +52,10 @@ pub struct Counts {
     pub failures: u64,
     /// Crashes.
     pub crashes: u64,
+    /// Pictures asked of the cloud, and pictures made by all servers together.
+    pub asked: u64,
+    /// See `asked`.
+    pub made: u64,
 }
 
 impl Counts {
@@ -64,12 +68,15 @@ impl Counts {
         self.changes += other.changes;
         self.failures += other.failures;
         self.crashes += other.crashes;
+        self.asked += other.asked;
+        self.made += other.made;
     }
 
     fn see(&mut self, seen: &Seen, kind: Option<WishKind>) {
         match seen {
             Seen::Gate(true) => self.failures += 1,
             Seen::Crashed => self.crashes += 1,
+            Seen::Worked => self.made += 1,
             Seen::Told(Report {
                 news: News::Failed(_),
                 ..
@@ -282,6 +289,7 @@ impl Run {
             return;
         }
         let id = self.wishes.add(who, kind, self.lives[&who]);
+        self.counts.asked += u64::from(matches!(kind, WishKind::Hide | WishKind::Share));
         let seen = self.world.poke(who, Happening::Wish(Wish { id, command }));
         self.watch(seen);
     }

@@ -68,14 +68,17 @@ impl LeaseManager {
         out: &mut Outbox<Output>,
     ) {
         match self.jobs.take(ticket) {
-            Some(Job::PostGrant(grant)) => self.grant_posted(now, grant, out),
-            Some(Job::PostChange {
-                grant,
-                sequence,
-                asker,
-            }) => {
-                self.change_posted(now, grant, sequence, out);
-                self.change_told(grant, asker, how, out);
+            // Nobody has the letter, but what it says is on our disk: it is posted again when due.
+            Some(Job::PostChange { made, .. }) if how == Posted::Lost => {
+                self.change_told(made, Posted::Queued, out);
+            }
+            Some(Job::PostGrant(..) | Job::PostReport(..)) if how == Posted::Lost => {}
+            Some(Job::PostGrant(grant, granted_at)) => {
+                self.grant_posted(now, grant, granted_at, out);
+            }
+            Some(Job::PostChange { made, accepted }) => {
+                self.change_posted(now, made, accepted, out);
+                self.change_told(made, how, out);
             }
             Some(Job::PostReport(grant, count)) => self.report_posted(now, grant, count, out),
             _ => {}
@@ -108,9 +111,7 @@ impl LeaseManager {
                 }
             }
             // It is on our disk, and is posted again when it is due.
-            Job::PostChange { grant, asker, .. } => {
-                self.change_told(grant, asker, Posted::Queued, out);
-            }
+            Job::PostChange { made, .. } => self.change_told(made, Posted::Queued, out),
             // What these were for is begun again when it is due, or let go with its claim.
             _ => {}
         }

@@ -160,25 +160,19 @@ impl LeaseManager {
         if self.claims.contains_key(&id) {
             return;
         }
+        let due = self.due_end(now);
         let Some(lease) = self.received.get_mut(&id) else {
             return;
         };
         if !lease.is_ending() || lease.file == FileState::Emptying {
             return;
         }
+        // Also when no picture was here: one may be on its way to the disk, or be left of an older
+        // grant.
         lease.erase_key();
-        if lease.file == FileState::Missing {
-            self.jobs
-                .drop_where(|job| matches!(job, Job::KeepReceived(of) if *of == id));
-            self.emptied(now, id, FileState::Gone, out);
-            return;
-        }
-        let due = self.due_end(now);
-        if let Some(lease) = self.received.get_mut(&id) {
-            lease.file = FileState::Emptying;
-            lease.run.tries = 0;
-            lease.run.due_at = due;
-        }
+        lease.file = FileState::Emptying;
+        lease.run.tries = 0;
+        lease.run.due_at = due;
         self.store(now, vec![RowKey::Received(id)], vec![Then::Empty(id)], out);
     }
 

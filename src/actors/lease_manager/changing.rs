@@ -1,8 +1,8 @@
 //! Changes of grants that we gave: made, told to the borrower, told to who asked for them.
 
-use super::super::edges::{DiskOrder, Folder, PictureFile, Ticket};
-use super::given::{Given, PendingChange};
-use super::jobs::{Asker, Job, RowKey, Then};
+use super::super::edges::Ticket;
+use super::given::{Given, hidden_file};
+use super::jobs::{Asker, Job, MadeChange, RowKey, Then};
 use super::owner::named;
 use super::{LeaseManager, Output, done, failed, failures, naming};
 use crate::actors::machine::Outbox;
@@ -60,10 +60,10 @@ impl LeaseManager {
         let asker = Asker::Desk(ticket);
         let is_same = |other: &Asker| *other == asker;
         if self.jobs.any(|job| match job {
-            Job::PostChange { asker, .. } => is_same(asker),
+            Job::PostChange { made, .. } => is_same(&made.asker),
             Job::Write { then, .. } => then
                 .iter()
-                .any(|then| matches!(then, Then::PostChange { asker, .. } if is_same(asker))),
+                .any(|then| matches!(then, Then::PostChange(made) if is_same(&made.asker))),
             _ => false,
         }) {
             return;
@@ -99,55 +99,58 @@ impl LeaseManager {
         out: &mut Outbox<Output>,
     ) -> Result<(), Failure> {
         let at = self.config.calendar.at(now);
+        let is_opening = self.is_opening(id);
         let given = self
             .given
             .get_mut(&id)
             .ok_or_else(|| failures::not_found(&id.short()))?;
+        if is_opening {
+            return Err(failures::in_the_making(&given.grant.name));
+        }
         let sequence = given
             .change(change, at)
             .ok_or_else(|| failures::too_many_changes(&given.to.name))?;
-        if change == Change::Revoke {
-            // Nobody may have it any more. An answer is not waited for: the next grant of this
-            // name replaces the file anyway.
-            let order = DiskOrder::Delete(PictureFile::of_grant(Folder::Hidden, id));
-            let ticket = self.jobs.draw();
-            out.push(Output::Disk { ticket, order });
-        }
-        let then = Then::PostChange {
+        let made = MadeChange {
             grant: id,
+            granted_at: given.grant.granted_at,
             sequence,
             asker,
         };
+        let then = Then::PostChange(made);
         self.store(now, vec![RowKey::Given(id)], vec![then], out);
         Ok(())
     }
 
-    pub(super) fn post_change(
-        &mut self,
-        now: Moment,
-        id: GrantId,
-        sequence: u32,
-        asker: Asker,
-        out: &mut Outbox<Output>,
-    ) {
-        let end = self.step_end(now);
-        let found = self.given.get(&id).and_then(|given| {
-            let of = |pending: &&PendingChange| pending.adjust.owner_sequence == sequence;
-            let pending = given.pending.iter().find(of)?;
-            let (adjust, key) = (pending.adjust, given.grant.key);
-            Some((given.to.identity, Note::Adjust { adjust, key }))
-        });
-        let Some((to, note)) = found else {
-            self.change_failed(asker, "another change before it failed", out);
+    pub(super) fn post_change(&mut self, now: Moment, made: MadeChange, out: &mut Outbox<Output>) {
+        let Some(given) = self.given_of(made) else {
+            // A newer grant begins only when every change of the older one is on its way.
+            self.change_told(made, Posted::Queued, out);
             return;
         };
-        let job = Job::PostChange {
-            grant: id,
-            sequence,
-            asker,
+        let Some(pending) = given.pending_change(made.sequence) else {
+            if made.sequence <= given.last_sequence() {
+                self.change_told(made, Posted::Direct, out);
+            } else {
+                self.change_failed(made.asker, "another change before it failed", out);
+            }
+            return;
         };
-        let ticket = self.jobs.add(end, job);
+        let (adjust, key) = (pending.adjust, given.grant.key);
+        let (to, note) = (given.to.identity, Note::Adjust { adjust, key });
+        let accepted = given.accepted;
+        let is_revoke = adjust.change == Change::Revoke;
+        let gone = is_revoke.then(|| hidden_file(&given.grant));
+        if let Some(file) = gone {
+            self.drop_hidden(file, out);
+        }
+        let job = Job::PostChange { made, accepted };
+        let ticket = self.jobs.add(self.step_end(now), job);
         out.push(Output::Post { ticket, to, note });
+    }
+
+    fn given_of(&mut self, made: MadeChange) -> Option<&mut Given> {
+        let is_this = |given: &&mut Given| given.grant.granted_at == made.granted_at;
+        self.given.get_mut(&made.grant).filter(is_this)
     }
 
     pub(super) fn change_failed(&mut self, asker: Asker, why: &str, out: &mut Outbox<Output>) {
@@ -158,43 +161,40 @@ impl LeaseManager {
         }
     }
 
-    /// A change is with the courier, who tells how it went.
+    /// A change is with the courier. If the borrower reported the grant meanwhile, the letter may
+    /// have come before the grant and been dropped: then it does not count.
     pub(super) fn change_posted(
         &mut self,
         now: Moment,
-        id: GrantId,
-        sequence: u32,
+        made: MadeChange,
+        accepted: bool,
         out: &mut Outbox<Output>,
     ) {
-        let pending = self.given.get_mut(&id).and_then(|given| {
-            let mut pending = given.pending.iter_mut();
-            pending.find(|pending| pending.adjust.owner_sequence == sequence)
-        });
-        if let Some(pending) = pending {
+        let given = self
+            .given_of(made)
+            .filter(|given| given.accepted == accepted);
+        if let Some(pending) = given.and_then(|given| given.pending_change(made.sequence)) {
             pending.posted = true;
-            self.store(now, vec![RowKey::Given(id)], Vec::new(), out);
+            self.store(now, vec![RowKey::Given(made.grant)], Vec::new(), out);
         }
     }
 
     pub(super) fn change_told(
         &mut self,
-        id: GrantId,
-        asker: Asker,
+        made: MadeChange,
         posted: Posted,
         out: &mut Outbox<Output>,
     ) {
-        match asker {
+        match made.asker {
             Asker::Wish(wish) => {
-                let left = self.given.get(&id).map_or(0, |given| given.terms().left());
-                let grant = id;
-                out.push(done(
-                    wish,
-                    Outcome::Adjusted {
-                        grant,
-                        left,
-                        posted,
-                    },
-                ));
+                let grant = made.grant;
+                let left = self.given_of(made).map_or(0, |given| given.terms().left());
+                let adjusted = Outcome::Adjusted {
+                    grant,
+                    left,
+                    posted,
+                };
+                out.push(done(wish, adjusted));
             }
             Asker::Desk(ticket) => self.answer_more_looks(ticket, Some(posted), out),
             Asker::Nobody => {}

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::edges::{Contact, Ticket};
+use super::super::edges::{Contact, Folder, PictureFile, Ticket};
 use crate::proto::ids::GrantId;
 use crate::proto::lease::{Adjust, Change, HELD_MAX, LogEntry, LogEvent, Terms};
 use crate::proto::letter::Grant;
@@ -57,7 +57,7 @@ pub(super) struct Given {
     /// Whether the letter with the grant is with the courier.
     pub(super) announced: bool,
     /// Whether the borrower has reported that the grant is theirs.
-    accepted: bool,
+    pub(super) accepted: bool,
     /// Whether the borrower has reported that the picture is on their disk.
     pub(super) delivered: bool,
     #[serde(skip)]
@@ -129,6 +129,13 @@ impl Given {
             self.pending
                 .retain(|pending| pending.adjust.owner_sequence < sequence);
         }
+    }
+
+    /// A change that the borrower has not reported.
+    pub(super) fn pending_change(&mut self, sequence: u32) -> Option<&mut PendingChange> {
+        self.pending
+            .iter_mut()
+            .find(|pending| pending.adjust.owner_sequence == sequence)
     }
 
     /// The last change that we made.
@@ -240,6 +247,12 @@ impl Given {
         self.pending.is_empty() && self.terms().left() == 0
     }
 
+    /// Whether the grant and all its changes are with the courier, so that a newer grant of the
+    /// name may follow.
+    pub(super) fn is_told(&self) -> bool {
+        self.announced && self.pending.iter().all(|pending| pending.posted)
+    }
+
     /// The entry of its granting.
     pub(super) const fn granted_entry(&self) -> LogEntry {
         LogEntry {
@@ -260,4 +273,13 @@ impl Given {
 fn apply(terms: &mut Terms, adjust: Adjust) {
     terms.granted = terms.granted.max(terms.used);
     terms.adjust(adjust);
+}
+
+/// The file of a grant's picture on our side. It is named after its content too: the picture of a
+/// newer grant of the same name must not replace it before that grant exists.
+pub(super) fn hidden_file(grant: &Grant) -> PictureFile {
+    PictureFile {
+        folder: Folder::Hidden,
+        name: format!("{}-{}.png", grant.grant.hex(), grant.picture.short()),
+    }
 }

@@ -10,7 +10,7 @@ use super::given::Given;
 use crate::proto::ids::{GrantId, LetterId, ViewId, WishId};
 use crate::proto::lease::LogEntry;
 use crate::proto::letter::Grant;
-use crate::time::Moment;
+use crate::time::{Moment, WallTime};
 
 /// A row of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +21,16 @@ pub(super) enum RowKey {
     Received(GrantId),
     /// A log entry.
     Log(GrantId, LogEntry),
+}
+
+/// How far a row has come that is being written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    pub(super) key: RowKey,
+    /// When the grant was granted, for a grant that we gave: a newer one counts afresh.
+    pub(super) granted_at: WallTime,
+    /// Our last change, or the entries ever noted.
+    pub(super) reached: u64,
 }
 
 /// A grant that is being opened.
@@ -43,6 +53,16 @@ pub(super) enum Asker {
     Nobody,
 }
 
+/// A change that was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct MadeChange {
+    pub(super) grant: GrantId,
+    /// Tells the grant from others of its name.
+    pub(super) granted_at: WallTime,
+    pub(super) sequence: u32,
+    pub(super) asker: Asker,
+}
+
 /// What follows when rows are durable.
 pub(super) enum Then {
     /// Confirm a letter.
@@ -50,15 +70,12 @@ pub(super) enum Then {
     /// Tell the borrower of a new grant; `old` comes back if the rows cannot be written.
     Announce {
         grant: GrantId,
+        granted_at: WallTime,
         ticket: Ticket,
         old: Option<Box<Given>>,
     },
     /// Tell the borrower of a change.
-    PostChange {
-        grant: GrantId,
-        sequence: u32,
-        asker: Asker,
-    },
+    PostChange(MadeChange),
     /// Tell who opened the grant that the picture has arrived.
     Delivered(Ticket),
     /// A claim is durable: read the picture.
@@ -78,19 +95,15 @@ pub(super) enum Job {
     /// Rows being written.
     Write {
         keys: BTreeSet<RowKey>,
-        marks: Vec<(RowKey, u64)>,
+        marks: Vec<Mark>,
         then: Vec<Then>,
     },
     /// The picture of a grant being opened is on its way to the disk.
     KeepHidden(Box<Opening>),
-    /// A letter with a grant.
-    PostGrant(GrantId),
-    /// A letter with a change.
-    PostChange {
-        grant: GrantId,
-        sequence: u32,
-        asker: Asker,
-    },
+    /// A letter with a grant, granted then.
+    PostGrant(GrantId, WallTime),
+    /// A letter with a change; `accepted`: the borrower had reported the grant before.
+    PostChange { made: MadeChange, accepted: bool },
     /// A letter with so many unreported entries.
     PostReport(GrantId, usize),
     /// Where is the borrower? `asked`: they asked for the picture themselves.

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-use super::super::edges::{Contact, DiskOrder, Folder, PictureFile, Ticket};
-use super::given::Given;
-use super::jobs::{Asker, Job, Opening, RowKey, Then};
+use super::super::edges::{Contact, DiskOrder, PictureFile, Ticket};
+use super::given::{Given, hidden_file};
+use super::jobs::{Asker, Job, MadeChange, Opening, RowKey, Then};
 use super::naming::Named;
 use super::{LeaseManager, Output, failures};
 use crate::actors::machine::Outbox;
@@ -16,7 +16,7 @@ use crate::proto::ids::{GrantId, LetterId};
 use crate::proto::lease::LogEntry;
 use crate::proto::letter::{Grant, Note};
 use crate::proto::limits::VIEWS_MAX;
-use crate::time::Moment;
+use crate::time::{Moment, WallTime};
 
 impl LeaseManager {
     pub(super) fn open_grant(&mut self, now: Moment, opening: Opening, out: &mut Outbox<Output>) {
@@ -43,7 +43,7 @@ impl LeaseManager {
         {
             return;
         }
-        if let Err(failure) = self.may_open(&opening) {
+        if let Err(failure) = self.may_open(&opening, out) {
             let opened = Err(failure);
             out.push(Output::GrantOpened { ticket, opened });
             return;
@@ -51,7 +51,7 @@ impl LeaseManager {
         self.keep_hidden(now, Box::new(opening), out);
     }
 
-    fn may_open(&mut self, opening: &Opening) -> Result<(), Failure> {
+    fn may_open(&mut self, opening: &Opening, out: &mut Outbox<Output>) -> Result<(), Failure> {
         let Grant {
             grant: id,
             name,
@@ -65,25 +65,33 @@ impl LeaseManager {
         if *views > VIEWS_MAX {
             return Err(failures::too_many_views(VIEWS_MAX));
         }
-        let is_open = |job: &Job| matches!(job, Job::KeepHidden(other) if other.grant.grant == *id);
-        if self.jobs.any(is_open) {
+        if self.is_opening(*id) {
             return Err(failures::in_the_making(name));
         }
         if let Some(old) = self.given.get(id) {
             if old.terms().left() > 0 || old.run.stored.is_none() {
                 return Err(failures::shared_already(name, &to.name, &id.short()));
             }
+            if !old.is_told() {
+                return Err(failures::in_the_making(name));
+            }
             return Ok(());
         }
-        if self.make_room() {
+        if self.make_room(out) {
             Ok(())
         } else {
             Err(failures::table_full(self.config.leases_max))
         }
     }
 
+    /// Whether the picture of a new grant of this name is being written.
+    pub(super) fn is_opening(&self, id: GrantId) -> bool {
+        self.jobs
+            .any(|job| matches!(job, Job::KeepHidden(other) if other.grant.grant == id))
+    }
+
     /// Makes room for a lease: the oldest grant of ours that is finished gives way.
-    fn make_room(&mut self) -> bool {
+    fn make_room(&mut self, out: &mut Outbox<Output>) -> bool {
         if !self.is_full() {
             return true;
         }
@@ -92,12 +100,13 @@ impl LeaseManager {
             .values()
             .filter(|given| given.is_finished())
             .min_by_key(|given| given.grant.granted_at)
-            .map(Given::id);
-        let Some(oldest) = oldest else {
+            .map(|given| (given.id(), hidden_file(&given.grant)));
+        let Some((oldest, file)) = oldest else {
             return false;
         };
         self.given.remove(&oldest);
         self.dirty.insert(RowKey::Given(oldest));
+        self.drop_hidden(file, out);
         true
     }
 
@@ -107,7 +116,7 @@ impl LeaseManager {
         opening: Box<Opening>,
         out: &mut Outbox<Output>,
     ) {
-        let file = PictureFile::of_grant(Folder::Hidden, opening.grant.grant);
+        let file = hidden_file(&opening.grant);
         let order = DiskOrder::Keep(file, opening.picture.clone());
         let ticket = self.jobs.add(self.step_end(now), Job::KeepHidden(opening));
         out.push(Output::Disk { ticket, order });
@@ -126,15 +135,25 @@ impl LeaseManager {
             grant.granted_at = old.next_at(grant.granted_at);
         }
         let given = Given::new(to, grant);
+        let granted_at = given.grant.granted_at;
         let mut keys = self.log.insert(id, given.granted_entry());
         keys.push(RowKey::Given(id));
         let old = self.given.insert(id, given).map(Box::new);
         let announce = Then::Announce {
             grant: id,
+            granted_at,
             ticket,
             old,
         };
         self.store(now, keys, vec![announce], out);
+    }
+
+    /// Deletes a picture that nobody may have any more. An answer is not waited for: a file that
+    /// stays is of no use to anybody but us.
+    pub(super) fn drop_hidden(&mut self, file: PictureFile, out: &mut Outbox<Output>) {
+        let order = DiskOrder::Delete(file);
+        let ticket = self.jobs.draw();
+        out.push(Output::Disk { ticket, order });
     }
 
     /// The rows of a new grant could not be written: all is as before.
@@ -150,36 +169,55 @@ impl LeaseManager {
     pub(super) fn announce(
         &mut self,
         now: Moment,
-        id: GrantId,
+        (id, granted_at): (GrantId, WallTime),
         ticket: Ticket,
+        old: Option<Box<Given>>,
         out: &mut Outbox<Output>,
     ) {
         let (end, due) = (self.after(now, self.config.delivery_ms), self.due_end(now));
-        if let Some(given) = self.given.get_mut(&id) {
-            given.run.waiting = Some((ticket, end));
-            given.run.due_at = due;
-            self.post_grant(now, id, out);
+        let is_this = |given: &&mut Given| given.grant.granted_at == granted_at;
+        let Some(given) = self.given.get_mut(&id).filter(is_this) else {
+            let opened = Ok(false);
+            out.push(Output::GrantOpened { ticket, opened });
+            return;
+        };
+        given.run.waiting = Some((ticket, end));
+        given.run.due_at = due;
+        let file = hidden_file(&given.grant);
+        self.post_grant(now, id, out);
+        if let Some(gone) = old.map(|old| hidden_file(&old.grant))
+            && gone != file
+        {
+            self.drop_hidden(gone, out);
         }
     }
 
     fn post_grant(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
-        if self
-            .jobs
-            .any(|job| matches!(job, Job::PostGrant(of) if *of == id))
-        {
-            return;
-        }
         let Some(given) = self.given.get(&id) else {
             return;
         };
+        let granted_at = given.grant.granted_at;
+        let is_this =
+            |job: &Job| matches!(job, Job::PostGrant(of, at) if (*of, *at) == (id, granted_at));
+        if given.announced || self.jobs.any(is_this) {
+            return;
+        }
         let (to, note) = (given.to.identity, Note::Grant(given.grant.clone()));
-        let ticket = self.jobs.add(self.step_end(now), Job::PostGrant(id));
+        let job = Job::PostGrant(id, granted_at);
+        let ticket = self.jobs.add(self.step_end(now), job);
         out.push(Output::Post { ticket, to, note });
     }
 
     /// The letter with the grant is with the courier; now the picture.
-    pub(super) fn grant_posted(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
-        let Some(given) = self.given.get_mut(&id) else {
+    pub(super) fn grant_posted(
+        &mut self,
+        now: Moment,
+        id: GrantId,
+        granted_at: WallTime,
+        out: &mut Outbox<Output>,
+    ) {
+        let is_this = |given: &&mut Given| given.grant.granted_at == granted_at;
+        let Some(given) = self.given.get_mut(&id).filter(is_this) else {
             return;
         };
         given.announced = true;
@@ -230,7 +268,7 @@ impl LeaseManager {
         }
         given.run.sending = Some(end);
         given.run.tries = given.run.tries.saturating_add(1);
-        let order = DiskOrder::Read(PictureFile::of_grant(Folder::Hidden, id));
+        let order = DiskOrder::Read(hidden_file(&given.grant));
         let ticket = self.jobs.add(end, Job::ReadHidden(id, to));
         out.push(Output::Disk { ticket, order });
     }
@@ -313,18 +351,26 @@ impl LeaseManager {
             return;
         };
         given.run.due_at = due;
-        let is_announced = given.announced;
+        let granted_at = given.grant.granted_at;
         let unposted: Vec<u32> = given.unposted().collect();
-        if !is_announced {
-            self.post_grant(now, id, out);
-        }
+        self.post_grant(now, id, out);
         for sequence in unposted {
-            let is_this = |job: &Job| {
-                matches!(job, Job::PostChange { grant, sequence: of, .. }
-                    if (*grant, *of) == (id, sequence))
+            let made = MadeChange {
+                grant: id,
+                granted_at,
+                sequence,
+                asker: Asker::Nobody,
             };
-            if !self.jobs.any(is_this) {
-                self.post_change(now, id, sequence, Asker::Nobody, out);
+            let is_this = |of: &MadeChange| {
+                MadeChange {
+                    asker: made.asker,
+                    ..*of
+                } == made
+            };
+            let is_posting =
+                |job: &Job| matches!(job, Job::PostChange { made: of, .. } if is_this(of));
+            if !self.jobs.any(is_posting) {
+                self.post_change(now, made, out);
             }
         }
         self.locate_borrower(now, id, false, out);

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 
 use super::super::edges::{DiskAnswer, DiskFault, DiskOrder, Record, Table, Ticket};
-use super::jobs::{Job, RowKey, Then};
+use super::given::Given;
+use super::jobs::{Job, Mark, RowKey, Then};
 use super::received::FileState;
 use super::{GIVEN, LeaseManager, Output, RECEIVED, done, failed, failures, log};
 use crate::actors::machine::Outbox;
@@ -72,14 +73,23 @@ impl LeaseManager {
         }
     }
 
-    /// How far a row has come that is being written.
-    fn mark_of(&self, key: RowKey) -> Option<(RowKey, u64)> {
-        let mark = match key {
-            RowKey::Given(id) => u64::from(self.given.get(&id)?.last_sequence()),
-            RowKey::Received(id) => self.received.get(&id)?.noted(),
+    fn mark_of(&self, key: RowKey) -> Option<Mark> {
+        let (granted_at, reached) = match key {
+            RowKey::Given(id) => {
+                let given = self.given.get(&id)?;
+                (given.grant.granted_at, u64::from(given.last_sequence()))
+            }
+            RowKey::Received(id) => {
+                let lease = self.received.get(&id)?;
+                (lease.grant.granted_at, lease.noted())
+            }
             RowKey::Log(..) => return None,
         };
-        Some((key, mark))
+        Some(Mark {
+            key,
+            granted_at,
+            reached,
+        })
     }
 
     pub(super) fn disk_answered(
@@ -119,24 +129,19 @@ impl LeaseManager {
         }
     }
 
-    fn written(
-        &mut self,
-        now: Moment,
-        marks: &[(RowKey, u64)],
-        then: Vec<Then>,
-        out: &mut Outbox<Output>,
-    ) {
-        for (key, mark) in marks {
-            match key {
+    fn written(&mut self, now: Moment, marks: &[Mark], then: Vec<Then>, out: &mut Outbox<Output>) {
+        for mark in marks {
+            match mark.key {
                 RowKey::Given(id) => {
-                    if let Some(given) = self.given.get_mut(id) {
-                        let sequence = u32::try_from(*mark).unwrap_or(u32::MAX);
+                    let is_this = |given: &&mut Given| given.grant.granted_at == mark.granted_at;
+                    if let Some(given) = self.given.get_mut(&id).filter(is_this) {
+                        let sequence = u32::try_from(mark.reached).unwrap_or(u32::MAX);
                         given.run.stored = given.run.stored.max(Some(sequence));
                     }
                 }
                 RowKey::Received(id) => {
-                    if let Some(lease) = self.received.get_mut(id) {
-                        lease.run.durable = lease.run.durable.max(*mark);
+                    if let Some(lease) = self.received.get_mut(&id) {
+                        lease.run.durable = lease.run.durable.max(mark.reached);
                     }
                 }
                 RowKey::Log(..) => {}
@@ -145,9 +150,9 @@ impl LeaseManager {
         for then in then {
             self.carry_out(now, then, out);
         }
-        for (key, _) in marks {
-            if let RowKey::Received(id) = key {
-                self.post_report(now, *id, out);
+        for mark in marks {
+            if let RowKey::Received(id) = mark.key {
+                self.post_report(now, id, out);
             }
         }
     }
@@ -155,12 +160,13 @@ impl LeaseManager {
     fn carry_out(&mut self, now: Moment, then: Then, out: &mut Outbox<Output>) {
         match then {
             Then::Keep(letter) => out.push(Output::Kept(letter)),
-            Then::Announce { grant, ticket, .. } => self.announce(now, grant, ticket, out),
-            Then::PostChange {
+            Then::Announce {
                 grant,
-                sequence,
-                asker,
-            } => self.post_change(now, grant, sequence, asker, out),
+                granted_at,
+                ticket,
+                old,
+            } => self.announce(now, (grant, granted_at), ticket, old, out),
+            Then::PostChange(made) => self.post_change(now, made, out),
             Then::Delivered(ticket) => out.push(Output::GrantOpened {
                 ticket,
                 opened: Ok(true),
@@ -189,19 +195,17 @@ impl LeaseManager {
             match then {
                 // The letter comes again; the emptying is begun again when it is due.
                 Then::Keep(_) | Then::Empty(_) => {}
-                Then::Announce { grant, ticket, old } => {
+                Then::Announce {
+                    grant, ticket, old, ..
+                } => {
                     self.uninstall(grant, old);
                     not_opened(ticket, why, out);
                 }
-                Then::PostChange {
-                    grant,
-                    sequence,
-                    asker,
-                } => {
-                    if let Some(given) = self.given.get_mut(&grant) {
-                        given.take_back(sequence);
+                Then::PostChange(made) => {
+                    if let Some(given) = self.given.get_mut(&made.grant) {
+                        given.take_back(made.sequence);
                     }
-                    self.change_failed(asker, why, out);
+                    self.change_failed(made.asker, why, out);
                 }
                 // It is true whatever our disk says.
                 Then::Delivered(ticket) => out.push(Output::GrantOpened {

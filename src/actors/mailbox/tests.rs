@@ -280,19 +280,43 @@ fn a_deposit_is_acknowledged_only_when_it_is_durable() {
 }
 
 #[test]
-fn a_disk_that_fails_or_stays_silent_is_told_to_the_writer() {
+fn a_disk_that_fails_is_told_to_the_writer() {
     let mut rig = Rig::alone();
     rig.disk_works = false;
     assert_eq!(
         rig.deposit(&letter(1)),
         refused(id(1), DepositRefusal::Disk)
     );
-    rig.disk_answers = false;
-    assert_eq!(rig.deposit(&letter(2)), vec![]);
-    rig.pass(60_000);
-    assert_eq!(rig.said(), refused(id(2), DepositRefusal::Disk));
-    (rig.disk_works, rig.disk_answers) = (true, true);
+    rig.disk_works = true;
     assert_eq!(rig.deposit(&letter(1)), kept(id(1)));
+}
+
+#[test]
+fn a_silent_disk_is_asked_until_it_answers() {
+    let mut rig = Rig::alone();
+    rig.disk_answers = false;
+    assert_eq!(rig.deposit(&letter(1)), vec![]);
+    rig.pass(60_000);
+    assert_eq!(rig.said(), vec![]);
+    rig.disk_answers = true;
+    rig.pass(3_000);
+    assert_eq!(rig.said(), kept(id(1)));
+}
+
+#[test]
+fn a_write_without_an_answer_may_be_on_disk_whatever_the_repetition_says() {
+    let mut rig = Rig::alone();
+    rig.deposit(&letter(1));
+    rig.disk_answers = false;
+    rig.ack(bob().user_id(), vec![id(1)]);
+    (rig.disk_answers, rig.disk_works) = (true, false);
+    rig.pass(10_000);
+    rig.disk_works = true;
+    rig.pass(3_000);
+    // Memory has followed the disk, where the letter is gone.
+    assert_eq!(rig.fetch(), Vec::<Vec<LetterId>>::new());
+    let digest = rig.mailbox.digest;
+    assert_eq!(digest, rig.restarted().mailbox.digest);
 }
 
 #[test]

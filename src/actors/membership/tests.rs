@@ -303,19 +303,18 @@ fn an_announced_halt_says_goodbye_then_nothing_until_it_is_back() {
     give(&mut machine, at(10), heard(LOW, 7, 1));
     let halt = Input::Halted { announced: true };
     let outputs = give(&mut machine, at(20), halt.clone());
-    assert_eq!(
-        outputs,
-        [LOW, HIGH].map(|to| Output::Send {
-            to,
-            packet: Packet::Bye
-        })
-    );
+    let bye = |to| Output::Send {
+        to,
+        packet: Packet::Bye,
+    };
+    assert_eq!(outputs, [bye(LOW), bye(HIGH), Output::Silent]);
     assert_eq!(machine.deadline(), None);
     let jobs = Input::Jobs {
         queued: 1,
         running: 0,
     };
-    let ignored = [halt, heard(LOW, 7, 2), Input::ByeHeard(LOW), jobs];
+    assert_eq!(give(&mut machine, at(30), halt), [Output::Silent]);
+    let ignored = [heard(LOW, 7, 2), Input::ByeHeard(LOW), jobs];
     for input in ignored {
         assert!(give(&mut machine, at(30), input).is_empty());
     }
@@ -336,7 +335,7 @@ fn an_announced_halt_says_goodbye_then_nothing_until_it_is_back() {
 fn an_abrupt_halt_says_nothing() {
     let mut machine = started();
     let halt = Input::Halted { announced: false };
-    assert!(give(&mut machine, at(20), halt).is_empty());
+    assert_eq!(give(&mut machine, at(20), halt), [Output::Silent]);
     assert_eq!(machine.deadline(), None);
 }
 

@@ -9,7 +9,6 @@ use crate::sim::world::Seen;
 #[derive(Debug, Default)]
 pub(super) struct WorkBound {
     worked: usize,
-    failures: usize,
 }
 
 impl Check for WorkBound {
@@ -18,10 +17,8 @@ impl Check for WorkBound {
     }
 
     fn see(&mut self, _: u64, _: usize, seen: &Seen, _: &Wishes) -> Result<(), String> {
-        match seen {
-            Seen::Worked => self.worked += 1,
-            Seen::Gate(true) | Seen::Crashed => self.failures += 1,
-            _ => {}
+        if matches!(seen, Seen::Worked) {
+            self.worked += 1;
         }
         Ok(())
     }
@@ -32,12 +29,12 @@ impl Check for WorkBound {
             .iter()
             .filter(|wished| matches!(wished.kind, WishKind::Hide | WishKind::Share))
             .count();
-        // At a fifth of loss some claims cross; each failure may cost one picture twice.
-        let most = 2 * pictures + self.failures + 1;
+        // At a fifth of loss some claims cross, and some failures hit a server at work.
+        let most = pictures + pictures / 2 + 3;
         if self.worked > most {
             return Err(format!(
-                "{} pictures made for {pictures} asked, {} failures",
-                self.worked, self.failures
+                "{} pictures made for {pictures} asked",
+                self.worked
             ));
         }
         Ok(())

@@ -7,32 +7,34 @@ use crate::proto::lease::{AtZero, LogEvent};
 /// What can be drawn, by its share of a hundred.
 fn step(world: &mut World, shares: &mut u8, crashes: bool) {
     let who = world.below(2);
-    match world.below(100) {
-        0..30 => drop(world.disk(who)),
-        30..60 => drop(world.input(who)),
-        60..74 => world.any_letter(),
-        74..78 => {
-            let arrives = world.below(2) == 0;
+    match world.below(200) {
+        0..60 => drop(world.disk(who)),
+        60..120 => drop(world.input(who)),
+        120..146 => world.any_letter(),
+        146..156 => {
+            let arrives = world.below(4) > 0;
             world.picture(arrives);
         }
-        78..84 => {
-            let wait = world.below(3_000);
+        156..164 => {
+            let wait = world.below(2_000);
             world.pass(wait as u64);
         }
-        84..88 => drop(world.view()),
-        88..92 => {
+        164..174 => drop(world.view()),
+        174..188 => {
             let open: Vec<ViewId> = world.seen.difference(&world.counted).copied().collect();
-            if let Some(view) = open.last() {
-                world.show(*view);
+            if !open.is_empty() {
+                let view = open[world.below(open.len())];
+                world.show(view);
             }
         }
-        92..95 => change(world),
-        95..96 => {
+        188..191 => change(world),
+        191..193 => {
             *shares += 1;
             let key = *shares;
-            world.share(key, 3, AtZero::KeepCover);
+            world.share(key, 5, AtZero::KeepCover);
         }
-        96..97 => world.online = !world.online,
+        193..194 => world.online = !world.online,
+        194..196 => world.settle(),
         _ if crashes && world.below(3) == 0 => world.crash(who),
         _ => {}
     }
@@ -40,7 +42,7 @@ fn step(world: &mut World, shares: &mut u8, crashes: bool) {
 
 fn change(world: &mut World) {
     let views = u32::try_from(world.below(4)).expect("small");
-    let change = match world.below(8) {
+    let change = match world.below(12) {
         0 => Change::Revoke,
         1 | 2 => Change::Set(views),
         3 | 4 => Change::Sub(views),
@@ -89,16 +91,35 @@ fn check(world: &World) {
     }
 }
 
-fn run(seed: u64, steps: usize, loss: u32, crashes: bool) {
+fn run(seed: u64, steps: usize, loss: u32, crashes: bool) -> World {
     let mut world = World::new(seed);
     world.loss = loss;
     let mut shares = 1;
-    world.share(1, 3, AtZero::KeepCover);
+    world.share(1, 5, AtZero::KeepCover);
     for _ in 0..steps {
         step(&mut world, &mut shares, crashes);
     }
     world.rest();
     check(&world);
+    world
+}
+
+#[test]
+fn the_runs_below_are_full_of_looks_changes_and_new_grants() {
+    let mut sums = [0; 4];
+    for seed in 0..20 {
+        let world = run(seed, 1_500, 10, true);
+        sums[0] += world.counted.len();
+        for entry in world.log(BOB) {
+            match entry.event {
+                LogEvent::Adjusted { .. } => sums[1] += 1,
+                LogEvent::Granted { .. } => sums[2] += 1,
+                LogEvent::Spent => sums[3] += 1,
+                LogEvent::Received | LogEvent::Viewed { .. } => {}
+            }
+        }
+    }
+    assert!(sums.iter().all(|sum| *sum >= 20), "{sums:?}");
 }
 
 proptest! {
@@ -106,11 +127,11 @@ proptest! {
 
     #[test]
     fn both_sides_agree_after_repeats_and_reorder(seed in any::<u64>()) {
-        run(seed, 600, 0, false);
+        drop(run(seed, 1_000, 0, false));
     }
 
     #[test]
     fn both_sides_agree_after_loss_and_crashes(seed in any::<u64>()) {
-        run(seed, 900, 10, true);
+        drop(run(seed, 1_500, 10, true));
     }
 }

@@ -116,6 +116,7 @@ pub(super) struct World {
     letters: Vec<Letter>,
     pictures: Vec<(usize, usize, GrantId, Bytes)>,
     pub(super) online: bool,
+    pub(super) is_courier_full: bool,
     /// Out of a hundred answers inside a node, so many are lost.
     pub(super) loss: u32,
     pub(super) told: Vec<(WishId, News)>,
@@ -146,6 +147,7 @@ impl World {
             letters: Vec::new(),
             pictures: Vec::new(),
             online: true,
+            is_courier_full: false,
             loss: 0,
             told: Vec::new(),
             opened: Vec::new(),
@@ -198,6 +200,11 @@ impl World {
         match output {
             Output::Post { ticket, to, note } => {
                 assert_eq!(to, identity(other));
+                if self.is_courier_full || self.is_lost() {
+                    let how = Posted::Lost;
+                    self.answer(who, Input::Posted { ticket, how });
+                    return;
+                }
                 let mut id = LetterId([0; 16]);
                 self.rng.fill_bytes(&mut id.0);
                 let (from, to, is_open) = (who, other, true);
@@ -334,9 +341,14 @@ impl World {
         self.give(to, input);
     }
 
+    /// Any letter arrives; half of the time one that is not confirmed yet.
     pub(super) fn any_letter(&mut self) {
-        if !self.letters.is_empty() {
-            let place = self.below(self.letters.len());
+        let fresh_only = self.below(2) == 0;
+        let places: Vec<usize> = (0..self.letters.len())
+            .filter(|place| !fresh_only || self.letters[*place].is_open)
+            .collect();
+        if !places.is_empty() {
+            let place = places[self.below(places.len())];
             self.letter(place);
         }
     }

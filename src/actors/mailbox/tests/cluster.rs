@@ -31,13 +31,23 @@ struct Server {
     owed: BTreeSet<LetterId>,
 }
 
+/// Something on its way to a server.
+struct Parcel {
+    due_ms: u64,
+    to: usize,
+    /// When the receiver had started; the next start does not get it.
+    start_ms: u64,
+    input: Input,
+    /// For an answer of the disk: ids that it has let go.
+    let_go: Vec<LetterId>,
+}
+
 struct World {
     rng: ChaCha20Rng,
     weather: Weather,
     now_ms: u64,
     servers: Vec<Server>,
-    /// Due time, receiver, its start when it was sent, and what.
-    bus: Vec<(u64, usize, u64, Input)>,
+    bus: Vec<Parcel>,
     letters: Vec<Letter>,
     confirmed: BTreeMap<LetterId, BTreeSet<usize>>,
     acked: BTreeSet<LetterId>,
@@ -111,7 +121,7 @@ impl World {
 
     fn crash(&mut self, which: usize) {
         self.servers[which].mailbox = None;
-        self.bus.retain(|&(_, to, ..)| to != which);
+        self.bus.retain(|parcel| parcel.to != which);
     }
 
     fn moment(&self, which: usize) -> Moment {
@@ -122,9 +132,17 @@ impl World {
         if self.chance(self.weather.lost) {
             return;
         }
-        let due = self.now_ms + 1 + self.rng.next_u64() % 120;
-        let start = self.servers[to].started_ms;
-        self.bus.push((due, to, start, input));
+        self.post(to, 120, input, Vec::new());
+    }
+
+    fn post(&mut self, to: usize, delay_max_ms: u64, input: Input, let_go: Vec<LetterId>) {
+        self.bus.push(Parcel {
+            due_ms: self.now_ms + 1 + self.rng.next_u64() % delay_max_ms,
+            to,
+            start_ms: self.servers[to].started_ms,
+            input,
+            let_go,
+        });
     }
 
     fn give(&mut self, which: usize, input: Option<Input>) {
@@ -198,15 +216,15 @@ impl World {
         if silent {
             return;
         }
-        let answer = if fails {
-            DiskAnswer::Failed(DiskFault::Io("no".into()))
+        let (answer, let_go) = if fails {
+            let fault = DiskFault::Io("no".into());
+            (DiskAnswer::Failed(fault), Vec::new())
         } else {
             let gone = records.iter().filter(|row| row.table == Table::LetGo);
-            let gone = gone.map(|row| id_of(&row.key));
-            self.servers[which].let_go.extend(gone);
-            DiskAnswer::Written
+            let gone = gone.map(|row| id_of(&row.key)).collect();
+            (DiskAnswer::Written, gone)
         };
-        self.give(which, Some(Input::Disk { ticket, answer }));
+        self.post(which, 60, Input::Disk { ticket, answer }, let_go);
     }
 
     /// What everybody hears of everybody, as far as reports are not lost.
@@ -267,11 +285,13 @@ impl World {
         let now_ms = self.now_ms;
         let (due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.bus)
             .into_iter()
-            .partition(|&(at, ..)| at <= now_ms);
+            .partition(|parcel| parcel.due_ms <= now_ms);
         self.bus = later;
-        for (_, to, start, input) in due {
-            if self.servers[to].started_ms == start {
-                self.give(to, Some(input));
+        for parcel in due {
+            let server = &mut self.servers[parcel.to];
+            if server.started_ms == parcel.start_ms {
+                server.let_go.extend(parcel.let_go);
+                self.give(parcel.to, Some(parcel.input));
             }
         }
         for which in 0..SERVERS {
@@ -364,6 +384,17 @@ fn run(seed: u64, weather: Weather) {
     for id in &gone_somewhere {
         assert!(!world.delivered.contains_key(id), "{id:?} came back");
     }
+}
+
+/// A repetition that failed was believed, though the first order was on disk.
+#[test]
+fn a_lost_answer_of_the_disk_and_a_failed_repetition_bring_no_letter_back() {
+    let weather = Weather {
+        lost: 34,
+        disk_silent: 11,
+        disk_fails: 10,
+    };
+    run(5_056_518_968_576_273_737, weather);
 }
 
 proptest! {

@@ -23,9 +23,6 @@ const DOUBLINGS_MAX: u32 = 3;
 /// How long the disk's answer is waited for before the order is given again.
 const DISK_WAIT_MS: u64 = 3_000;
 
-/// Orders for one batch before it counts as failed.
-const DISK_TRIES: u32 = 5;
-
 /// Effects that may wait for the disk.
 pub(super) const EFFECTS_MAX: usize = 1_024;
 
@@ -230,7 +227,8 @@ impl Rounds {
 /// Effects on their way to the disk: one transaction at a time holds all that had gathered.
 ///
 /// As there is never a second one under way, memory equals the disk whenever rows are computed,
-/// and a repeated order writes the same rows.
+/// and a repeated order writes the same rows. A batch of which one order was never answered may be
+/// on disk, whatever the disk says of the repetition; it is repeated until it surely is.
 #[derive(Debug)]
 pub(super) struct Journal<E> {
     book: TicketBook,
@@ -242,7 +240,10 @@ pub(super) struct Journal<E> {
 struct Flight<E> {
     effects: Vec<E>,
     records: Vec<Record>,
-    tickets: Vec<Ticket>,
+    /// The orders given so far; their numbers follow each other.
+    tickets: Option<(Ticket, Ticket)>,
+    /// How many of them have no answer.
+    unanswered: u64,
     again_at: Moment,
 }
 
@@ -255,7 +256,7 @@ pub(super) enum Step<E> {
     Order(Ticket, DiskOrder),
     /// These are durable.
     Durable(Vec<E>),
-    /// These did not reach the disk, as far as is known.
+    /// These are surely not on disk.
     Failed(Vec<E>),
 }
 
@@ -298,39 +299,47 @@ impl<E> Journal<E> {
         self.flight = Some(Flight {
             effects,
             records,
-            tickets: Vec::new(),
+            tickets: None,
+            unanswered: 0,
             again_at: now,
         });
         self.again(now)
     }
 
-    /// Gives the order again when its answer is overdue; gives up after some tries.
+    /// Gives the order again when its answer is overdue.
     pub(super) fn again(&mut self, now: Moment) -> Step<E> {
-        let Some(mut flight) = self.flight.take_if(|flight| flight.again_at <= now) else {
+        let Some(flight) = &mut self.flight else {
             return Step::Idle;
         };
-        if flight.tickets.len() >= DISK_TRIES as usize {
-            return Step::Failed(flight.effects);
+        if flight.again_at > now {
+            return Step::Idle;
         }
         let ticket = self.book.draw();
-        let order = DiskOrder::Write(flight.records.clone());
-        flight.tickets.push(ticket);
+        let first = flight.tickets.map_or(ticket, |(first, _)| first);
+        flight.tickets = Some((first, ticket));
+        flight.unanswered += 1;
         flight.again_at = now.after(Duration::from_millis(DISK_WAIT_MS));
-        self.flight = Some(flight);
-        Step::Order(ticket, order)
+        Step::Order(ticket, DiskOrder::Write(flight.records.clone()))
     }
 
     /// Takes the disk's answer; answers to earlier orders of the same batch count alike.
     pub(super) fn answered(&mut self, ticket: Ticket, answer: &DiskAnswer) -> Step<E> {
-        let Some(flight) = self
-            .flight
-            .take_if(|flight| flight.tickets.contains(&ticket))
-        else {
+        let is_ours = |(first, last)| (first..=last).contains(&ticket);
+        let Some(flight) = &mut self.flight else {
             return Step::Idle;
         };
-        match answer {
-            DiskAnswer::Written => Step::Durable(flight.effects),
-            DiskAnswer::Failed(_) | DiskAnswer::Read(_) => Step::Failed(flight.effects),
+        if !flight.tickets.is_some_and(is_ours) {
+            return Step::Idle;
+        }
+        let is_durable = *answer == DiskAnswer::Written;
+        flight.unanswered = flight.unanswered.saturating_sub(1);
+        if !is_durable && flight.unanswered > 0 {
+            return Step::Idle;
+        }
+        match self.flight.take() {
+            Some(flight) if is_durable => Step::Durable(flight.effects),
+            Some(flight) => Step::Failed(flight.effects),
+            None => Step::Idle,
         }
     }
 
