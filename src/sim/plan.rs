@@ -149,12 +149,12 @@ fn outages(rng: &mut ChaCha20Rng, acts: &mut Vec<(u64, Act)>) {
     while at < CALM - 28 * SECOND {
         let server = rng.random_range(0..SERVERS);
         // Some outages last longer than any client waits.
-        let long = if rng.random_bool(0.2) { 18 * SECOND } else { 0 };
+        let long = if rng.random_bool(0.3) { 18 * SECOND } else { 0 };
         let long = long + rng.random_range(SECOND / 10..8 * SECOND);
         match rng.random_range(0..4) {
             0..2 => {
-                if rng.random_bool(0.7) {
-                    // A picture under way makes the crash hurt.
+                // Pictures under way make the crash hurt.
+                for who in [ALICE, BOB] {
                     let name = format!("hurt-{at}");
                     let original = noise(rng, 120_000);
                     let command = Command::Hide {
@@ -163,7 +163,7 @@ fn outages(rng: &mut ChaCha20Rng, acts: &mut Vec<(u64, Act)>) {
                         cover: None,
                     };
                     let before = rng.random_range(20_000..250_000);
-                    acts.push((at - before, Act::Wish(ALICE, command)));
+                    acts.push((at - before, Act::Wish(who, command)));
                 }
                 acts.push((at, Act::Crash(server)));
                 acts.push((at + long, Act::Start(server)));

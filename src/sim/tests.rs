@@ -70,7 +70,7 @@ fn found(verdicts: &[Verdict], check: &str) -> bool {
 #[test]
 fn an_election_without_takeover_is_found_out() {
     assert!(found(
-        &sweep(0..40, never_takes_over),
+        &sweep(0..60, never_takes_over),
         "every request answered"
     ));
 }
