@@ -1,1 +1,12 @@
-//! x
+//! Whole clusters of real processes, as people and operators meet them, and the rules of the tree.
+//!
+//! Each file is one scenario. Every test has servers, ports and folders of its own; it waits for
+//! what it expects and never measures how long that took.
+
+mod bad_input;
+mod command_line;
+mod garbage;
+mod kill_elected;
+mod restart_all;
+mod stage;
+mod tidy;

@@ -74,8 +74,8 @@ impl Tally {
             println!("seed {seed}: {check}: {violation}");
         }
         println!(
-            "  again: pentimento-chaos seeds 1 --from {seed}   (trace {})",
-            &trace[..16]
+            "  again: cargo run --bin pentimento-chaos -- seeds 1 --from {seed}   (trace {})",
+            &trace[..16],
         );
     }
 

@@ -77,6 +77,9 @@ pub enum Verb {
     },
     /// Keep your client running, so that others can reach you
     Run,
+    /// Run one node without a face, like the program pentimento-node
+    #[command(hide = true)]
+    Node(NodeArguments),
     /// Hide a file in a picture, for yourself
     Hide {
         /// The file: a picture, or any other
@@ -84,7 +87,7 @@ pub enum Verb {
         /// Your own picture to hide it in [default: the smallest default cover that fits]
         #[arg(long, value_name = "FILE")]
         cover: Option<PathBuf>,
-        /// Where the picture goes [default: FILE.hidden.png]
+        /// Where the picture goes [default: FILE with the ending hidden.png]
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
@@ -171,6 +174,26 @@ pub enum Verb {
     Sync,
 }
 
+/// What one node is told.
+#[derive(Debug, Args)]
+pub struct NodeArguments {
+    /// What the node is
+    #[arg(long, value_enum)]
+    pub role: Role,
+    /// Its configuration; commented examples are under config/
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+/// What a node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Role {
+    /// Hides pictures, knows who is online, keeps letters
+    Server,
+    /// Answers for one person
+    Client,
+}
+
 /// Where a local cluster keeps its files.
 #[derive(Clone, Debug, Args)]
 pub struct ClusterDir {
@@ -199,7 +222,7 @@ pub enum ClusterVerb {
         /// The server's number
         server: u8,
         /// For so many seconds, 1 to 20
-        #[arg(long, default_value_t = 5)]
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=20))]
         seconds: u32,
         /// Without a goodbye
         #[arg(long)]

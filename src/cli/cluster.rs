@@ -33,6 +33,18 @@ pub fn server_folder(cluster: &Path, id: u8) -> PathBuf {
     cluster.join(format!("n{id}"))
 }
 
+/// The addresses that a cluster in this folder had, if it had as many servers and their ports are
+/// still free: homes that were made for it go on to work.
+#[must_use]
+pub fn former_addresses(cluster: &Path, servers: u8) -> Option<Vec<ServerAddress>> {
+    let former = self::servers(cluster).ok()?;
+    let free = former
+        .iter()
+        .flat_map(|server| [server.clients, server.peers])
+        .all(|address| UdpSocket::bind(address).is_ok());
+    (free && former.len() == usize::from(servers)).then_some(former)
+}
+
 /// Free ports on loopback for `servers` servers. They are free when this returns; whoever takes
 /// one before the server does makes that server say so.
 ///
@@ -94,29 +106,8 @@ fn write_toml<T: serde::Serialize>(path: &Path, value: &T) -> Result<(), Failure
     fs::write(path, text).map_err(|error| failure::file(path, &error))
 }
 
-/// The program for one node, which is built and installed beside this one.
-///
-/// # Errors
-/// If it is not there.
-pub fn node_program() -> Result<PathBuf, Failure> {
-    let here = std::env::current_exe()
-        .map_err(|error| Failure::new(Reason::Other, error.to_string(), ""))?;
-    let name = format!("pentimento-node{}", std::env::consts::EXE_SUFFIX);
-    // Test programs live one folder deeper than the programs they test.
-    let places = [here.with_file_name(&name), here.join("../..").join(&name)];
-    places
-        .into_iter()
-        .find(|place| place.is_file())
-        .ok_or_else(|| {
-            Failure::new(
-                Reason::NotFound,
-                "the program pentimento-node is not beside this one",
-                "build all programs with `cargo build`",
-            )
-        })
-}
-
-/// Starts one node in the background; what it logs goes to `node.log` in its folder.
+/// Starts one node in the background, with this very program; what it logs goes to `node.log` in
+/// its folder.
 ///
 /// # Errors
 /// If the program or the log file cannot be opened.
@@ -127,15 +118,30 @@ pub fn start(role: &str, config: &Path, folder: &Path) -> Result<Child, Failure>
         .append(true)
         .open(&path)
         .map_err(|error| failure::file(&path, &error))?;
-    let program = node_program()?;
+    let program = program()?;
     Command::new(&program)
-        .args(["--role", role, "--config"])
+        .args(["node", "--role", role, "--config"])
         .arg(config)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)
         .spawn()
         .map_err(|error| failure::file(&program, &error))
+}
+
+/// The program that can run a node: this one, or the one it was built to test.
+fn program() -> Result<PathBuf, Failure> {
+    let here = std::env::current_exe()
+        .map_err(|error| Failure::new(Reason::Other, error.to_string(), ""))?;
+    // Test programs live one folder deeper than the program they test.
+    let tested = here
+        .parent()
+        .and_then(Path::parent)
+        .map(|folder| folder.join("pentimento"));
+    match tested {
+        Some(tested) if here.parent().is_some_and(|p| p.ends_with("deps")) => Ok(tested),
+        _ => Ok(here),
+    }
 }
 
 /// Sends a command to the server of a folder.

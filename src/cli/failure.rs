@@ -51,10 +51,6 @@ pub fn word(reason: Reason) -> String {
 
 /// Prints a failure in the asked form and gives its exit code.
 #[must_use]
-#[expect(
-    clippy::print_stdout,
-    reason = "this is what the program is asked to print"
-)]
 pub fn report(failure: &Failure, json: bool) -> ExitCode {
     if json {
         let value = serde_json::json!({
@@ -64,7 +60,7 @@ pub fn report(failure: &Failure, json: bool) -> ExitCode {
             "message": failure.message,
             "hint": failure.hint,
         });
-        println!("{value}");
+        super::output::print(&format!("{value}\n"));
     } else {
         eprintln!("error[{}]: {}", word(failure.reason), failure.message);
         if !failure.hint.is_empty() {

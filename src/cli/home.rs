@@ -2,6 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -145,13 +146,28 @@ pub fn write_config(home: &Path, name: &str, servers: &[ServerAddress]) -> Resul
     let config = ClientConfig {
         name: name.to_owned(),
         home: None,
-        listen: ([127, 0, 0, 1], 0).into(),
+        listen: any_port(servers),
         servers: servers.to_vec(),
     };
     let text = toml::to_string(&config)
         .map_err(|error| Failure::new(Reason::Other, error.to_string(), ""))?;
     let path = home.join(CONFIG_FILE);
     fs::write(&path, text).map_err(|error| failure::file(&path, &error))
+}
+
+/// A free port of this host: on loopback if all servers are there, else on every address.
+fn any_port(servers: &[ServerAddress]) -> SocketAddr {
+    let near = servers
+        .iter()
+        .all(|server| server.clients.ip().is_loopback());
+    let four = servers.iter().all(|server| server.clients.is_ipv4());
+    let address: IpAddr = match (near, four) {
+        (true, true) => Ipv4Addr::LOCALHOST.into(),
+        (true, false) => Ipv6Addr::LOCALHOST.into(),
+        (false, true) => Ipv4Addr::UNSPECIFIED.into(),
+        (false, false) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    (address, 0).into()
 }
 
 /// Reads the configuration of a home.

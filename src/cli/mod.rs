@@ -4,8 +4,10 @@ pub mod args;
 pub mod cluster;
 pub mod demo;
 pub mod failure;
+pub mod files;
 pub mod home;
 pub mod logs;
+pub mod node;
 pub mod operator;
 pub mod output;
 pub mod person;
@@ -23,7 +25,9 @@ use person::Person;
 #[must_use]
 pub fn run(arguments: Arguments) -> ExitCode {
     let Arguments { global, command } = arguments;
-    logs::start(global.verbose);
+    // A node has nothing else to say than its log.
+    let node = u8::from(matches!(command, Verb::Node(_)));
+    logs::start(global.verbose.saturating_add(node));
     let output = Output {
         json: global.json,
         quiet: global.quiet,
@@ -36,6 +40,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Verb::Cluster(verb) => operator::fail(output, &verb),
         Verb::Init { name, servers } => operator::init(output, &global, &name, servers.as_ref()),
         Verb::Run => operator::run(output, &global),
+        Verb::Node(arguments) => node::run(&arguments),
         person => Person::new(&global).run(person),
     };
     match ended {

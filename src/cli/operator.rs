@@ -44,7 +44,10 @@ pub fn up(output: Output, servers: u8, dir: &ClusterDir) -> Ended {
             ));
         }
     }
-    let addresses = cluster::free_addresses(servers)?;
+    let addresses = match cluster::former_addresses(&folder, servers) {
+        Some(former) => former,
+        None => cluster::free_addresses(servers)?,
+    };
     cluster::write_files(&folder, &addresses, TokenConfig::default())?;
     for server in &addresses {
         let data = cluster::server_folder(&folder, server.id);
@@ -143,16 +146,16 @@ pub fn fail(output: Output, verb: &ClusterVerb) -> Ended {
                 announced: !silent,
             };
             let known = cluster::servers(&folder)?;
-            // Any one server tells the others; a server that is down cannot be told.
-            let told = known.iter().find_map(|s| {
-                cluster::command(&cluster::server_folder(&folder, s.id), command).ok()
+            // Each is told; one that is down learns of it from the others.
+            let told = known.iter().filter(|server| {
+                cluster::command(&cluster::server_folder(&folder, server.id), command).is_ok()
             });
-            told.ok_or_else(|| {
-                failure::unreachable(
+            if told.count() == 0 {
+                return Err(failure::unreachable(
                     "no server answers",
                     "start the cluster with `pentimento up`",
-                )
-            })?;
+                ));
+            }
             output.line(format!("planned failures are {state}"), json!({ "on": on }));
             Ok(0)
         }
@@ -162,8 +165,19 @@ pub fn fail(output: Output, verb: &ClusterVerb) -> Ended {
             silent,
             cluster: dir,
         } => {
-            let data = cluster::server_folder(&cluster::folder(dir), *server);
-            let hold_ms = seconds.clamp(&1, &20) * 1_000;
+            let folder = cluster::folder(dir);
+            if !cluster::servers(&folder)?
+                .iter()
+                .any(|known| known.id == *server)
+            {
+                return Err(Failure::new(
+                    Reason::NotFound,
+                    format!("there is no server {server}"),
+                    "see `pentimento status`",
+                ));
+            }
+            let data = cluster::server_folder(&folder, *server);
+            let hold_ms = seconds * 1_000;
             match cluster::command(
                 &data,
                 ServerCommand::FailNow {
@@ -174,7 +188,7 @@ pub fn fail(output: Output, verb: &ClusterVerb) -> Ended {
                 ServerReply::Refused(why) => Err(Failure::new(
                     Reason::Denied,
                     format!("n{server} may not fail now: {why}"),
-                    "wait until all servers are up",
+                    "all servers must be up, and more than one",
                 )),
                 _ => {
                     output.line(

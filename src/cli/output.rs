@@ -1,8 +1,16 @@
 //! Prints what a command has to say, in the form that was asked for.
 
+use std::io::Write;
+
 use serde_json::{Value, json};
 
 use super::render::Said;
+
+/// Prints to standard output. Whoever closed the pipe wants no more: that is no error.
+pub fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
 
 /// How to print.
 #[derive(Clone, Copy, Debug)]
@@ -15,18 +23,14 @@ pub struct Output {
 
 impl Output {
     /// Prints the result of a command.
-    #[expect(
-        clippy::print_stdout,
-        reason = "this is what the program is asked to print"
-    )]
     pub fn say(self, said: &Said) {
         if self.json {
-            println!(
-                "{}",
+            print(&format!(
+                "{}\n",
                 json!({ "schema": 1, "ok": true, "result": said.json })
-            );
+            ));
         } else if !said.text.is_empty() {
-            println!("{}", said.text);
+            print(&format!("{}\n", said.text));
         }
     }
 

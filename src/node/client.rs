@@ -1,16 +1,17 @@
 //! A client, put together: every concern, every edge, every arrow.
 
+mod ingress;
+
 use super::shell::Arrows;
-use super::switchboard::{Accept, DiskRequest, EdgeAnswer, WorkRequest};
-use crate::actors::edges::{Desk, Ticket, WorkDone};
+use super::switchboard::{DiskRequest, EdgeAnswer, WorkRequest};
+use crate::actors::edges::{Desk, Ticket};
 use crate::actors::{
     courier, fragment_receiver, fragment_sender, lease_manager, presence, requester, sharing,
     studio,
 };
 use crate::net::codec_actor::{Incoming, Order};
 use crate::proto::cargo::Cargo;
-use crate::proto::control::{Command, Progress, Report, Wish};
-use crate::proto::ids::NodeId;
+use crate::proto::control::{Progress, Report, Wish};
 use crate::proto::letter::Note;
 use crate::proto::outcome::Posted;
 use crate::proto::packet::{Packet, Party};
@@ -96,184 +97,6 @@ fn send(to: Party, packet: Packet) -> To {
         to,
         packets: vec![packet],
     })
-}
-
-impl Accept for Mailboxes {
-    type Ingress = Ingress;
-
-    fn accept(ingress: Ingress, to: &mut Vec<To>) {
-        match ingress {
-            Ingress::Net(Incoming { from, packets }) => accept_packets(from, packets, to),
-            Ingress::Edge(EdgeAnswer::Disk(ticket, answer)) => to.extend(match ticket.desk {
-                Desk::Presence => Some(To::Presence(presence::Input::Disk { ticket, answer })),
-                Desk::Courier => Some(To::Courier(courier::Input::Disk { ticket, answer })),
-                Desk::Studio => Some(To::Studio(studio::Input::Disk { ticket, answer })),
-                Desk::Sharing => Some(To::Sharing(sharing::Input::Disk { ticket, answer })),
-                Desk::LeaseManager => Some(To::LeaseManager(lease_manager::Input::Disk {
-                    ticket,
-                    answer,
-                })),
-                Desk::Directory | Desk::Mailbox | Desk::StegoWorker => None,
-            }),
-            Ingress::Edge(EdgeAnswer::Work(ticket, done)) => to.extend(worked(ticket, done)),
-            Ingress::Wish(wish) => to.extend(wished(wish)),
-            Ingress::Leave => to.push(To::Presence(presence::Input::Leave)),
-        }
-    }
-}
-
-fn worked(ticket: Ticket, done: WorkDone) -> Option<To> {
-    Some(match ticket.desk {
-        Desk::Studio => To::Studio(studio::Input::Worked { ticket, done }),
-        Desk::Sharing => To::Sharing(sharing::Input::Worked { ticket, done }),
-        Desk::LeaseManager => To::LeaseManager(lease_manager::Input::Worked { ticket, done }),
-        _ => return None,
-    })
-}
-
-/// Which concern fulfils a command; none for those that the control edge fulfils itself.
-fn wished(Wish { id: wish, command }: Wish) -> Option<To> {
-    Some(match command {
-        Command::Status => To::Presence(presence::Input::StatusWanted(wish)),
-        Command::Peers => To::Presence(presence::Input::PeersWanted(wish)),
-        Command::Settle(wait_ms) => To::Presence(presence::Input::SettleWanted { wish, wait_ms }),
-        Command::Hide {
-            name,
-            original,
-            cover,
-        } => To::Studio(studio::Input::HideWanted {
-            wish,
-            name,
-            original,
-            cover,
-        }),
-        Command::Reveal(picture) => To::Studio(studio::Input::RevealWanted { wish, picture }),
-        Command::Inspect(picture) => To::Studio(studio::Input::InspectWanted { wish, picture }),
-        Command::Offer { name, original } => To::Sharing(sharing::Input::OfferWanted {
-            wish,
-            name,
-            original,
-        }),
-        Command::Gallery(peer) => To::Sharing(sharing::Input::GalleryWanted { wish, peer }),
-        Command::Ask {
-            peer,
-            image,
-            views,
-            remark,
-            wait_ms,
-        } => To::Sharing(sharing::Input::AskWanted {
-            wish,
-            peer,
-            image,
-            views,
-            remark,
-            wait_ms,
-        }),
-        Command::Requests => To::Sharing(sharing::Input::RequestsWanted(wish)),
-        Command::Decide { ask, views, reason } => To::Sharing(sharing::Input::DecideWanted {
-            wish,
-            ask,
-            views,
-            reason,
-        }),
-        Command::Share {
-            name,
-            original,
-            to,
-            views,
-            at_zero,
-            cover,
-        } => To::Sharing(sharing::Input::ShareWanted {
-            wish,
-            name,
-            original,
-            to,
-            views,
-            at_zero,
-            cover,
-        }),
-        Command::SetRule { peer, rule } => {
-            To::Sharing(sharing::Input::RuleWanted { wish, peer, rule })
-        }
-        Command::Rules => To::Sharing(sharing::Input::RulesWanted(wish)),
-        Command::View(lease) => To::LeaseManager(lease_manager::Input::ViewWanted { wish, lease }),
-        Command::Shown(view) => To::LeaseManager(lease_manager::Input::Shown { wish, view }),
-        Command::Leases => To::LeaseManager(lease_manager::Input::LeasesWanted(wish)),
-        Command::Adjust { lease, change } => To::LeaseManager(lease_manager::Input::AdjustWanted {
-            wish,
-            lease,
-            change,
-        }),
-        Command::Ledger(lease) => {
-            To::LeaseManager(lease_manager::Input::LedgerWanted { wish, lease })
-        }
-        Command::Stop => return None,
-    })
-}
-
-/// Fragments and acknowledgements of one burst travel together; the rest goes one by one.
-fn accept_packets(from: Party, packets: Vec<Packet>, to: &mut Vec<To>) {
-    let (mut fragments, mut acks) = (Vec::new(), Vec::new());
-    for packet in packets {
-        match (packet, from) {
-            (Packet::Fragment(fragment), _) => fragments.push(fragment),
-            (Packet::FragmentAck(ack), _) => acks.push(ack),
-            (Packet::Ping(nonce), _) => {
-                to.push(To::Presence(presence::Input::PingHeard { from, nonce }));
-            }
-            (Packet::LetterKept(letter), Party::Client(from)) => {
-                to.push(To::Courier(courier::Input::LetterKept { from, letter }));
-            }
-            (packet, Party::Server(node)) => accept_server(node, packet, to),
-            (_, Party::Client(_)) => {}
-        }
-    }
-    if !fragments.is_empty() {
-        to.push(To::FragmentReceiver(fragment_receiver::Input::Arrived {
-            from,
-            fragments,
-        }));
-    }
-    if !acks.is_empty() {
-        to.push(To::FragmentSender(fragment_sender::Input::Acked {
-            from,
-            acks,
-        }));
-    }
-}
-
-/// What a server may say to a client.
-fn accept_server(from: NodeId, packet: Packet, to: &mut Vec<To>) {
-    to.push(match packet {
-        // A server speaks for itself only.
-        Packet::Elected(elected) if elected.node == from => {
-            To::Requester(requester::Input::ElectedHeard(elected))
-        }
-        Packet::NeedBody { request, epoch } => To::Requester(requester::Input::BodyNeeded {
-            from,
-            request,
-            epoch,
-        }),
-        Packet::Refused { request, reason } => To::Requester(requester::Input::RefusedHeard {
-            from,
-            request,
-            reason,
-        }),
-        Packet::HereAnswer(answer) => To::Presence(presence::Input::HereAnswered { from, answer }),
-        Packet::MailWaiting(letters) => {
-            To::Presence(presence::Input::MailWaiting { from, letters })
-        }
-        Packet::LookupAnswer(answer) => {
-            To::Presence(presence::Input::LookupAnswered { from, answer })
-        }
-        Packet::Deposited(letter) => To::Courier(courier::Input::Deposited { from, letter }),
-        Packet::DepositRefused { letter, reason } => To::Courier(courier::Input::DepositRefused {
-            from,
-            letter,
-            reason,
-        }),
-        _ => return,
-    });
 }
 
 impl Arrows<presence::Output> for Mailboxes {
@@ -591,45 +414,11 @@ impl Arrows<fragment_receiver::Output> for Mailboxes {
                 done_bytes,
                 total_bytes,
             }),
-            Output::Received { from, cargo, body } => match received(from, cargo, body) {
+            Output::Received { from, cargo, body } => match ingress::received(from, cargo, body) {
                 Some(message) => message,
                 None => return,
             },
             Output::Started { .. } | Output::Progress { .. } => return,
         });
     }
-}
-
-/// A whole message, for whom it is; none for what this sender may not send.
-fn received(from: Party, cargo: Cargo, body: bytes::Bytes) -> Option<To> {
-    Some(match (from, cargo) {
-        (
-            Party::Server(from),
-            Cargo::Result {
-                request,
-                epoch,
-                node,
-                ..
-            },
-        ) if node == from => To::Requester(requester::Input::ResultArrived {
-            request,
-            from,
-            epoch,
-            picture: body,
-        }),
-        (Party::Server(_), Cargo::Mail { .. }) => {
-            To::Courier(courier::Input::MailArrived { letters: body })
-        }
-        (Party::Client(from), Cargo::Letter(_)) => {
-            To::Courier(courier::Input::LetterArrived { from, body })
-        }
-        (Party::Client(from), Cargo::Picture(grant)) => {
-            To::LeaseManager(lease_manager::Input::PictureArrived {
-                from,
-                grant,
-                picture: body,
-            })
-        }
-        _ => return None,
-    })
 }

@@ -1,7 +1,7 @@
 //! The simulator: whole clusters in one thread and in virtual time, the same machines through the
 //! same wiring as in production, with a network, disks and a CPU pool that follow a seed.
 //!
-//! One seed is one run, bit for bit: `pentimento-chaos seeds --from SEED --count 1` repeats it.
+//! One seed is one run, bit for bit: `pentimento-chaos seeds 1 --from SEED` repeats it.
 
 pub mod checks;
 pub mod disk;

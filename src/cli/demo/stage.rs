@@ -23,6 +23,8 @@ const STEPS: u32 = 500;
 pub(super) struct Stage {
     folder: PathBuf,
     running: BTreeMap<String, Child>,
+    /// Process ids of what runs on after a demo that is kept.
+    kept: Vec<String>,
 }
 
 impl Stage {
@@ -34,6 +36,7 @@ impl Stage {
         Ok(Self {
             folder,
             running: BTreeMap::new(),
+            kept: Vec::new(),
         })
     }
 
@@ -100,6 +103,11 @@ impl Stage {
     /// Ends all processes and deletes all files, unless they are to be kept.
     pub(super) fn clear(&mut self, keep: bool) {
         if keep {
+            self.kept = self
+                .running
+                .values()
+                .map(|child| child.id().to_string())
+                .collect();
             self.running.clear();
             return;
         }
@@ -113,14 +121,11 @@ impl Stage {
 
     /// How to go on with what was kept.
     pub(super) fn left_behind(&self) -> String {
-        let cluster = self.cluster();
         format!(
-            "kept in {}\nnext: pentimento --home {} lease ls\n\
-             end:  pentimento --home {alice} sync; pentimento stop --cluster {}",
+            "kept in {}\nnext: pentimento --home {} lease ls\nend:  kill {}",
             self.folder.display(),
             self.home("alice").display(),
-            cluster.display(),
-            alice = self.home("alice").display(),
+            self.kept.join(" "),
         )
     }
 }

@@ -1,0 +1,453 @@
+//! A cluster of real processes in a folder of its own: started, struck down, started again.
+//!
+//! Dropping a [`Stage`] ends every process it started, so a test that panics leaves none behind.
+//! Waiting is polling with a deadline of steps; no test asserts how long something took.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::net::{SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command as Program, Output, Stdio};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use pentimento::cli::session::{Session, pause};
+use pentimento::cli::{cluster, home};
+use pentimento::node::config::{ClientConfig, ServerAddress, TokenConfig};
+use pentimento::node::control::Link;
+use pentimento::proto::control::{Command, Failure, Outcome, Progress};
+use pentimento::proto::operator::ServerStatus;
+use pentimento::proto::outcome::Lease;
+use rand::RngExt;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
+
+/// The servers of every stage.
+pub(crate) const SERVERS: [u8; 3] = [1, 2, 3];
+
+const PERSON: &str = env!("CARGO_BIN_EXE_pentimento");
+const NODE: &str = env!("CARGO_BIN_EXE_pentimento-node");
+
+/// Clusters that run at a time, so that a machine with many cores is not flooded with processes.
+const STAGES_MAX: u32 = 2;
+const STEP: Duration = Duration::from_millis(50);
+/// 60 s of steps; an attempt takes its own time besides.
+const STEPS: u32 = 1_200;
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+
+/// Tries until there is something; panics with `what` when it never comes.
+#[track_caller]
+pub(crate) fn until<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..STEPS {
+        if let Some(found) = attempt() {
+            return found;
+        }
+        pause(STEP);
+    }
+    panic!("never came: {what}");
+}
+
+/// Random bytes, the same for the same seed.
+pub(crate) fn noise(seed: u64, size_bytes: usize) -> Bytes {
+    let mut bytes = vec![0; size_bytes];
+    ChaCha8Rng::seed_from_u64(seed).fill(&mut bytes[..]);
+    bytes.into()
+}
+
+/// Processes and folders of one test.
+pub(crate) struct Stage {
+    running: BTreeMap<String, Child>,
+    servers: Vec<ServerAddress>,
+    folder: tempfile::TempDir,
+    // Last, so that the next stage begins when this one is gone.
+    _place: Place,
+}
+
+impl Stage {
+    /// Folders and configurations of three servers; nothing runs.
+    pub(crate) fn set() -> Self {
+        let place = Place::take();
+        let folder = tempfile::tempdir().expect("a folder");
+        let servers = cluster::free_addresses(SERVERS[2]).expect("free ports");
+        let stage = Self {
+            running: BTreeMap::new(),
+            servers,
+            folder,
+            _place: place,
+        };
+        cluster::write_files(&stage.cluster(), &stage.servers, TokenConfig::default())
+            .expect("configurations");
+        stage
+    }
+
+    /// Three servers that are ready, and these people with their clients.
+    pub(crate) fn with(people: &[&str]) -> Self {
+        let mut stage = Self::set();
+        for id in SERVERS {
+            stage.raise(id);
+        }
+        stage.wait_ready();
+        for name in people {
+            stage.invite(name);
+            stage.enter(name);
+        }
+        for name in people {
+            stage.wait_online(name);
+        }
+        stage
+    }
+
+    /// The folder of everything.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The folder of the servers.
+    pub(crate) fn cluster(&self) -> PathBuf {
+        self.folder().join("cluster")
+    }
+
+    /// The folder of one server.
+    pub(crate) fn data(&self, id: u8) -> PathBuf {
+        cluster::server_folder(&self.cluster(), id)
+    }
+
+    /// The home of a person.
+    pub(crate) fn home(&self, name: &str) -> PathBuf {
+        self.folder().join(name)
+    }
+
+    /// Where the servers listen.
+    pub(crate) fn servers(&self) -> &[ServerAddress] {
+        &self.servers
+    }
+
+    /// Starts a server.
+    pub(crate) fn raise(&mut self, id: u8) {
+        let data = self.data(id);
+        let mut node = Program::new(NODE);
+        node.args(["--role", "server", "--config"])
+            .arg(data.join("server.toml"));
+        self.start(&server_name(id), node, &data);
+    }
+
+    /// Waits until every server sees all others and has caught up.
+    #[track_caller]
+    pub(crate) fn wait_ready(&self) {
+        for id in SERVERS {
+            until(&format!("server {id} is ready"), || {
+                let status = self.status(id)?;
+                (status.alive.len() == SERVERS.len() && status.caught_up).then_some(())
+            });
+        }
+    }
+
+    /// How a server is; none if it does not answer.
+    pub(crate) fn status(&self, id: u8) -> Option<ServerStatus> {
+        cluster::status(&self.data(id)).ok()
+    }
+
+    /// Makes a person's key and configuration. Gives the address their client will listen on.
+    pub(crate) fn invite(&self, name: &str) -> SocketAddr {
+        let home = self.home(name);
+        home::make_key(&home).expect("a key");
+        let listen = free_port();
+        let servers = self.servers.clone();
+        let config = ClientConfig {
+            name: name.to_owned(),
+            home: None,
+            listen,
+            servers,
+        };
+        let text = toml::to_string(&config).expect("a configuration");
+        fs::write(home.join(home::CONFIG_FILE), text).expect("the home can be written");
+        listen
+    }
+
+    /// Starts a person's client.
+    pub(crate) fn enter(&mut self, name: &str) {
+        let home = self.home(name);
+        let mut node = Program::new(NODE);
+        node.args(["--role", "client", "--config"])
+            .arg(home.join(home::CONFIG_FILE));
+        self.start(name, node, &home);
+        until(&format!("the client of {name} listens"), || {
+            Link::connect(&home).ok()
+        });
+    }
+
+    /// Starts a person's client by the person's own program.
+    pub(crate) fn enter_by_run(&mut self, name: &str) {
+        let home = self.home(name);
+        let mut person = Program::new(PERSON);
+        person.arg("run").arg("--home").arg(&home);
+        self.start(name, person, &home);
+        until(&format!("`run` of {name} listens"), || {
+            Link::connect(&home).ok()
+        });
+    }
+
+    /// Waits until all servers answer a person's client.
+    #[track_caller]
+    pub(crate) fn wait_online(&self, name: &str) {
+        until(&format!("{name} is online"), || {
+            match self.ask(name, Command::Status) {
+                Ok(Outcome::Status(status)) => {
+                    (status.servers_answering.len() == SERVERS.len()).then_some(())
+                }
+                _ => None,
+            }
+        });
+    }
+
+    fn start(&mut self, name: &str, mut program: Program, folder: &Path) {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(folder.join("node.log"));
+        let child = program
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log.expect("a log"))
+            .spawn()
+            .expect("the program starts");
+        let before = self.running.insert(name.to_owned(), child);
+        assert!(before.is_none(), "{name} runs already");
+    }
+
+    /// Ends a process at once (SIGKILL), without a goodbye.
+    pub(crate) fn strike(&mut self, name: &str) {
+        let mut child = self.running.remove(name).expect("it runs");
+        child
+            .kill()
+            .and_then(|()| child.wait())
+            .expect("it can be ended");
+    }
+
+    /// Ends a server at once, without a goodbye.
+    pub(crate) fn strike_server(&mut self, id: u8) {
+        self.strike(&server_name(id));
+    }
+
+    /// The names of all processes that were started and have ended by themselves.
+    pub(crate) fn fallen(&mut self) -> Vec<String> {
+        let mut fallen = Vec::new();
+        for (name, child) in &mut self.running {
+            if child.try_wait().expect("its state is known").is_some() {
+                fallen.push(name.clone());
+            }
+        }
+        fallen
+    }
+
+    /// Resident memory of a server.
+    pub(crate) fn resident_kib(&self, id: u8) -> u64 {
+        let process = self.running[&server_name(id)].id();
+        let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|rest| rest.split_whitespace().next());
+        number
+            .and_then(|text| text.parse().ok())
+            .expect("a number of kB")
+    }
+
+    /// Asks a person's client, which must run.
+    pub(crate) fn ask(&self, name: &str, command: Command) -> Result<Outcome, Failure> {
+        self.talk(name).ask(command, |_| {})
+    }
+
+    /// A conversation with a person's client, which must run.
+    pub(crate) fn talk(&self, name: &str) -> Session {
+        assert!(
+            self.running.contains_key(name),
+            "the client of {name} does not run"
+        );
+        Session::open(&self.home(name), SILENCE_MAX).expect("the client answers")
+    }
+
+    /// Hides a file for its owner.
+    pub(crate) fn hide(&self, name: &str, original: &Bytes) -> Result<Outcome, Failure> {
+        Self::hide_by(&mut self.talk(name), original, |_| {})
+    }
+
+    /// Hides a file in a conversation that is open, so that the stage can change meanwhile.
+    pub(crate) fn hide_by(
+        talk: &mut Session,
+        original: &Bytes,
+        progress: impl FnMut(Progress),
+    ) -> Result<Outcome, Failure> {
+        let command = Command::Hide {
+            name: "photo".into(),
+            original: original.clone(),
+            cover: None,
+        };
+        talk.ask(command, progress)
+    }
+
+    /// Asserts that the person's keys open the picture and give the very bytes.
+    #[track_caller]
+    pub(crate) fn assert_reveals(&self, name: &str, picture: Bytes, original: &Bytes) {
+        match self.ask(name, Command::Reveal(picture)) {
+            Ok(Outcome::Revealed { original: back, .. }) => {
+                assert!(back == *original, "other bytes came back");
+            }
+            other => panic!("not revealed: {other:.200?}"),
+        }
+    }
+
+    /// The only lease a person has.
+    pub(crate) fn only_lease(&self, name: &str) -> Option<Lease> {
+        match self.ask(name, Command::Leases) {
+            Ok(Outcome::Leases(mut leases)) if leases.len() == 1 => leases.pop(),
+            _ => None,
+        }
+    }
+
+    /// Runs the person's program to its end.
+    pub(crate) fn run(&self, name: &str, arguments: &[&str]) -> Ran {
+        let output = Program::new(PERSON)
+            .args(arguments)
+            .arg("--home")
+            .arg(self.home(name))
+            .args(["--no-input", "--timeout", "120"])
+            .env_remove("PENTIMENTO_LOG")
+            .env("XDG_STATE_HOME", self.folder())
+            .current_dir(self.folder())
+            .stdin(Stdio::null())
+            .output()
+            .expect("the program runs");
+        Ran {
+            command: arguments.join(" "),
+            output,
+        }
+    }
+
+    /// Runs `pentimento-node` with a configuration that it must refuse, to its end.
+    pub(crate) fn run_node(&self, role: &str, config: &Path) -> Ran {
+        let output = Program::new(NODE)
+            .args(["--role", role, "--config"])
+            .arg(config)
+            .stdin(Stdio::null())
+            .output()
+            .expect("the program runs");
+        Ran {
+            command: format!("pentimento-node --role {role}"),
+            output,
+        }
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        for child in self.running.values_mut() {
+            // One that has ended already is as good.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// A program that ran to its end.
+pub(crate) struct Ran {
+    command: String,
+    output: Output,
+}
+
+impl Ran {
+    /// The exit code.
+    #[track_caller]
+    pub(crate) fn code(&self) -> i32 {
+        self.output
+            .status
+            .code()
+            .expect("it was not ended from outside")
+    }
+
+    /// What it wrote to standard error.
+    pub(crate) fn complaint(&self) -> String {
+        String::from_utf8_lossy(&self.output.stderr).into_owned()
+    }
+
+    /// What it printed, which must be one JSON object with our schema.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        let text = String::from_utf8_lossy(&self.output.stdout);
+        let value: Value = serde_json::from_str(&text)
+            .unwrap_or_else(|error| panic!("{}: {error} in {text:?}", self.whole()));
+        assert_eq!(value["schema"], 1, "{}", self.whole());
+        assert!(value["ok"].is_boolean(), "{}", self.whole());
+        value
+    }
+
+    /// Asserts that it ended well with this exit code; gives its result.
+    #[track_caller]
+    pub(crate) fn result(&self, code: i32) -> Value {
+        assert_eq!(self.code(), code, "{}", self.whole());
+        let mut value = self.json();
+        assert_eq!(value["ok"], true, "{}", self.whole());
+        value["result"].take()
+    }
+
+    /// Asserts that it was refused with this exit code and reason, and that the way out is told.
+    #[track_caller]
+    pub(crate) fn refused(&self, code: i32, reason: &str) {
+        assert_eq!(self.code(), code, "{}", self.whole());
+        let value = self.json();
+        assert_eq!(value["ok"], false, "{}", self.whole());
+        assert_eq!(value["reason"], reason, "{}", self.whole());
+        for part in ["message", "hint"] {
+            let told = value[part].as_str().is_some_and(|text| !text.is_empty());
+            assert!(told, "no {part}: {}", self.whole());
+        }
+    }
+
+    /// Everything, for the message of a test that fails.
+    pub(crate) fn whole(&self) -> String {
+        let out = String::from_utf8_lossy(&self.output.stdout);
+        let code = self.output.status;
+        format!(
+            "`{}`: {code}\n{out:.2000}\n{:.2000}",
+            self.command,
+            self.complaint()
+        )
+    }
+}
+
+fn server_name(id: u8) -> String {
+    format!("n{id}")
+}
+
+fn free_port() -> SocketAddr {
+    let socket = UdpSocket::bind(("127.0.0.1", 0)).expect("a free port");
+    socket.local_addr().expect("it is bound")
+}
+
+static STAGES: Mutex<u32> = Mutex::new(0);
+static STAGE_FREE: Condvar = Condvar::new();
+
+/// The right to run one cluster.
+struct Place;
+
+impl Place {
+    fn count() -> MutexGuard<'static, u32> {
+        STAGES.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take() -> Self {
+        let taken = |count: &mut u32| *count >= STAGES_MAX;
+        let mut count = STAGE_FREE
+            .wait_while(Self::count(), taken)
+            .unwrap_or_else(PoisonError::into_inner);
+        *count += 1;
+        Self
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        *Self::count() -= 1;
+        STAGE_FREE.notify_one();
+    }
+}

@@ -1,0 +1,155 @@
+//! Pictures made and opened: hide, reveal, share.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::{Person, odd, petname};
+use crate::cli::args::AtEnd;
+use crate::cli::failure::{self, Ended, PENDING};
+use crate::cli::files::{beside, file_name, read, write};
+use crate::cli::progress::Bar;
+use crate::cli::render;
+use crate::cli::session::Session;
+use crate::proto::control::{Command, Outcome};
+use crate::proto::lease::AtZero;
+use crate::stego;
+use crate::terminal::text::size;
+
+impl Person {
+    pub(super) fn hide(
+        &self,
+        session: &mut Session,
+        file: &Path,
+        cover: Option<PathBuf>,
+        output: Option<PathBuf>,
+    ) -> Ended {
+        let original = read(file)?;
+        let before = original.len() as u64;
+        if stego::sniff(&original).is_none() {
+            self.output
+                .remark("note: this is no PNG, JPEG or WebP; it is hidden as it is");
+        }
+        let cover = cover.as_deref().map(read).transpose()?;
+        let command = Command::Hide {
+            name: file_name(file)?,
+            original,
+            cover,
+        };
+        let bar = Bar::new(self.global.quiet || self.global.json);
+        let outcome = session.ask(command, |step| bar.show(step))?;
+        drop(bar);
+        let Outcome::Hidden {
+            request,
+            picture,
+            timings,
+        } = outcome
+        else {
+            return Err(odd(&outcome));
+        };
+        let target = output.unwrap_or_else(|| beside(file, "hidden.png"));
+        write(&target, &picture)?;
+        let spent = render::timings(&timings);
+        self.output.line(
+            format!(
+                "{} ({} in {})\nrequest {request}: {}",
+                target.display(),
+                size(before),
+                size(picture.len() as u64),
+                spent.text,
+            ),
+            json!({
+                "file": target,
+                "original_bytes": before,
+                "picture_bytes": picture.len(),
+                "request": request.to_string(),
+                "timings": spent.json,
+            }),
+        );
+        Ok(0)
+    }
+
+    pub(super) fn reveal(
+        &self,
+        session: &mut Session,
+        picture: &Path,
+        output: Option<PathBuf>,
+    ) -> Ended {
+        let outcome = session.ask(Command::Reveal(read(picture)?), |_| {})?;
+        let Outcome::Revealed { name, original } = outcome else {
+            return Err(odd(&outcome));
+        };
+        // The name inside was written by whoever hid the file; only its last part counts.
+        let safe = file_name(Path::new(&name)).unwrap_or_else(|_| "revealed".into());
+        let target = output.unwrap_or_else(|| picture.with_file_name(safe));
+        if target.exists() && !self.global.yes {
+            return Err(failure::usage(
+                format!("{} is there already", target.display()),
+                "choose another place with -o, or -y to replace it",
+            ));
+        }
+        write(&target, &original)?;
+        self.output.line(
+            format!("{} ({})", target.display(), size(original.len() as u64)),
+            json!({ "file": target, "name": name, "original_bytes": original.len() }),
+        );
+        Ok(0)
+    }
+
+    pub(super) fn share(
+        &self,
+        session: &mut Session,
+        image: &str,
+        to: &str,
+        views: u32,
+        at_end: AtEnd,
+        cover: Option<PathBuf>,
+    ) -> Ended {
+        let path = Path::new(image);
+        let (name, original) = if path.exists() {
+            (file_name(path)?, Some(read(path)?))
+        } else {
+            (image.to_owned(), None)
+        };
+        let at_zero = match at_end {
+            AtEnd::Carrier => AtZero::KeepCover,
+            AtEnd::Delete => AtZero::DeleteFile,
+        };
+        let cover = cover.as_deref().map(read).transpose()?;
+        let command = Command::Share {
+            name,
+            original,
+            to: petname(to),
+            views,
+            at_zero,
+            cover,
+        };
+        let bar = Bar::new(self.global.quiet || self.global.json);
+        let outcome = session.ask(command, |step| bar.show(step))?;
+        drop(bar);
+        let Outcome::Shared {
+            grant,
+            delivered,
+            timings,
+        } = outcome
+        else {
+            return Err(odd(&outcome));
+        };
+        self.output.remark(
+            "note: looks are counted by the other person's program; a camera or a changed \
+             program is not stopped",
+        );
+        let state = if delivered { "delivered" } else { "on its way" };
+        let spent = render::timings(&timings);
+        self.output.line(
+            format!("lease {grant}: {views} looks, {state}\n{}", spent.text),
+            json!({
+                "lease": grant.hex(),
+                "views": views,
+                "delivered": delivered,
+                "timings": spent.json,
+            }),
+        );
+        Ok(if delivered { 0 } else { PENDING })
+    }
+}
