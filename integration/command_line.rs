@@ -197,7 +197,7 @@ fn a_cluster_is_raised_shown_and_stopped_by_commands() {
         &["cluster", "fail", "9"],
         &["stop"],
     ]
-    .map(operator);
+    .map(&operator);
     let up = told[0].result(0);
     assert_eq!(up.as_array().map(Vec::len), Some(3), "{up}");
     told[1].refused(2, "usage");
@@ -207,7 +207,7 @@ fn a_cluster_is_raised_shown_and_stopped_by_commands() {
             .as_array()
             .is_some_and(|all| all.iter().all(|one| one["up"] == true))
     );
-    told[3].refused(6, "unreachable");
+    told[3].refused(3, "not_found");
     assert_eq!(told[4].result(0)["stopped"], 3);
     assert_eq!(operator(&["status"]).code(), 6);
 }

@@ -33,6 +33,8 @@ fn arrives_once_after(damage: impl FnOnce(&Stage)) {
     let grant = share(&stage, &original);
     stage.strike("bob");
     deposit_one_look(&stage, grant);
+    // Without alice only the servers can tell bob.
+    stage.strike("alice");
     for id in SERVERS {
         stage.strike_server(id);
     }
@@ -47,7 +49,8 @@ fn arrives_once_after(damage: impl FnOnce(&Stage)) {
             .only_lease("bob")
             .filter(|lease| lease.terms.applied == 1)
     });
-    // Whatever is still on its way, such as a second copy, has its time now.
+    // Whatever is still on its way, such as a second copy from alice, has its time now.
+    stage.enter("alice");
     stage.wait_online("bob");
     stage.wait_online("alice");
     let settled = stage.ask("bob", Command::Settle(SETTLE_MS));

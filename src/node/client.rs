@@ -2,6 +2,7 @@
 
 mod ingress;
 
+use super::concerns::concerns;
 use super::shell::Arrows;
 use super::switchboard::{DiskRequest, EdgeAnswer, WorkRequest};
 use crate::actors::edges::{Desk, Ticket};
@@ -16,7 +17,7 @@ use crate::proto::letter::Note;
 use crate::proto::outcome::Posted;
 use crate::proto::packet::{Packet, Party};
 
-crate::concerns! {
+concerns! {
     concerns {
         /// Our presence and the peers we know.
         Presence: presence: presence::Presence, mailbox 256;

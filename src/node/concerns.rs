@@ -14,10 +14,12 @@
 /// The module supplies `fn trail(&To)`, which logs what is worth following.
 ///
 /// [`Post`]: super::shell::Post
-#[macro_export]
 macro_rules! concerns {
     (
-        concerns { $( $(#[$doc:meta])* $Name:ident: $field:ident: $module:ident::$Machine:ident, mailbox $size:literal; )* }
+        concerns { $(
+            $(#[$doc:meta])*
+            $Name:ident: $field:ident: $module:ident::$Machine:ident, mailbox $size:literal;
+        )* }
         edges { $( $(#[$edge_doc:meta])* $Edge:ident: $edge:ident: $Order:ty; )* }
     ) => {
         /// Every place in a node of this role that can receive something.
@@ -145,3 +147,5 @@ macro_rules! concerns {
         }
     };
 }
+
+pub(crate) use concerns;

@@ -1,6 +1,7 @@
 //! A server, put together: every concern, every edge, every arrow.
 
 use super::board;
+use super::concerns::concerns;
 use super::shell::Arrows;
 use super::switchboard::{Accept, DiskRequest, EdgeAnswer, WorkRequest};
 use crate::actors::edges::Desk;
@@ -13,7 +14,7 @@ use crate::proto::cargo::Cargo;
 use crate::proto::operator::ServerCommand;
 use crate::proto::packet::{Packet, Party, StateKind};
 
-crate::concerns! {
+concerns! {
     concerns {
         /// Who is alive and how busy.
         Membership: membership: membership::Membership, mailbox 256;
@@ -64,7 +65,8 @@ fn trail(to: &To) {
             tracing::debug!(request = %ask.request, %client, "asked");
         }
         To::Election(election::Input::Claimed { from, claim }) => {
-            tracing::debug!(request = %claim.ask.request, %from, epoch = claim.epoch, "claim heard");
+            let (request, epoch) = (claim.ask.request, claim.epoch);
+            tracing::debug!(%request, %from, epoch, "claim heard");
         }
         To::StegoWorker(stego_worker::Input::Won { ask, client, epoch }) => {
             tracing::info!(request = %ask.request, %client, epoch, "won");

@@ -1,6 +1,7 @@
 //! The demo: everything once, for real, on loopback. Three server processes, two client processes,
 //! one picture hidden in another, looks counted, failures survived.
 
+mod lending;
 mod stage;
 mod steps;
 

@@ -12,7 +12,7 @@ use crate::net::codec_actor::Incoming;
 use crate::node::switchboard::{Accept, EdgeAnswer};
 use crate::proto::cargo::Cargo;
 use crate::proto::control::{Command, Wish};
-use crate::proto::ids::NodeId;
+use crate::proto::ids::{NodeId, WishId};
 use crate::proto::packet::{Packet, Party};
 
 impl Accept for Mailboxes {
@@ -113,19 +113,24 @@ fn wished(Wish { id: wish, command }: Wish) -> Option<To> {
             To::Sharing(sharing::Input::RuleWanted { wish, peer, rule })
         }
         Command::Rules => To::Sharing(sharing::Input::RulesWanted(wish)),
-        Command::View(lease) => To::LeaseManager(lease_manager::Input::ViewWanted { wish, lease }),
-        Command::Shown(view) => To::LeaseManager(lease_manager::Input::Shown { wish, view }),
-        Command::Leases => To::LeaseManager(lease_manager::Input::LeasesWanted(wish)),
-        Command::Adjust { lease, change } => To::LeaseManager(lease_manager::Input::AdjustWanted {
+        command => return wished_lease(wish, command),
+    })
+}
+
+/// The same for grants that exist.
+fn wished_lease(wish: WishId, command: Command) -> Option<To> {
+    Some(To::LeaseManager(match command {
+        Command::View(lease) => lease_manager::Input::ViewWanted { wish, lease },
+        Command::Shown(view) => lease_manager::Input::Shown { wish, view },
+        Command::Leases => lease_manager::Input::LeasesWanted(wish),
+        Command::Adjust { lease, change } => lease_manager::Input::AdjustWanted {
             wish,
             lease,
             change,
-        }),
-        Command::Ledger(lease) => {
-            To::LeaseManager(lease_manager::Input::LedgerWanted { wish, lease })
-        }
-        Command::Stop => return None,
-    })
+        },
+        Command::Ledger(lease) => lease_manager::Input::LedgerWanted { wish, lease },
+        _ => return None,
+    }))
 }
 
 /// Fragments and acknowledgements of one burst travel together; the rest goes one by one.
