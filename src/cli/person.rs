@@ -227,9 +227,12 @@ impl Person {
                 "list them with `pentimento lease ls`",
             )
         })?;
-        self.output
-            .say(&render::leases(std::slice::from_ref(found)));
-        self.simple(session, Command::Ledger(Some(found.grant.hex())))
+        let outcome = session.ask(Command::Ledger(Some(found.grant.hex())), |_| {})?;
+        let Outcome::Ledger(entries) = outcome else {
+            return Err(odd(&outcome));
+        };
+        self.output.say(&render::lease_story(found, &entries));
+        Ok(0)
     }
 }
 

@@ -393,6 +393,16 @@ pub fn ledger(entries: &[(GrantId, LogEntry)]) -> Said {
     }
 }
 
+/// One grant and what happened to it.
+#[must_use]
+pub fn lease_story(lease: &Lease, entries: &[(GrantId, LogEntry)]) -> Said {
+    let (state, story) = (leases(std::slice::from_ref(lease)), ledger(entries));
+    Said {
+        text: format!("{}\n{}", state.text, story.text),
+        json: json!({ "lease": lease_json(lease), "ledger": story.json }),
+    }
+}
+
 fn event(event: &LogEvent) -> String {
     match event {
         LogEvent::Granted { views } => format!("granted {views}"),
