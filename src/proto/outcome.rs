@@ -69,7 +69,7 @@ pub enum Outcome {
     },
     /// The picture, to be shown now.
     Opened {
-        /// The look, to be named in [`Command::Shown`].
+        /// The look, to be named in [`super::control::Command::Shown`].
         view: ViewId,
         /// The grant.
         grant: GrantId,
