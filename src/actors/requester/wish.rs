@@ -138,8 +138,15 @@ impl Wish {
                 return self.upload_unless_there(node, out);
             }
             Some(owner) if epoch > owner.epoch => true,
-            // Two claims of one epoch: the later word is that of the better claim.
-            Some(owner) if epoch == owner.epoch && !owner.progressed => false,
+            // Two claims of one epoch: the later word is that of the better claim. Claims cross
+            // within moments; an upload that has begun meanwhile proves nothing, because who lost
+            // takes the fragments all the same and then drops them.
+            Some(owner)
+                if epoch == owner.epoch
+                    && (!owner.progressed || now.since(owner.since) < config.ask_again()) =>
+            {
+                false
+            }
             Some(owner) if now.since(owner.heard_at) >= silence => true,
             Some(_) => return false,
         };
