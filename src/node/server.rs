@@ -3,7 +3,7 @@
 use super::board;
 use super::concerns::concerns;
 use super::shell::Arrows;
-use super::switchboard::{Accept, DiskRequest, EdgeAnswer, WorkRequest};
+use super::switchboard::{Accept, Burst, DiskRequest, EdgeAnswer, WorkRequest};
 use crate::actors::edges::Desk;
 use crate::actors::{
     directory, election, failure_token, fragment_receiver, fragment_sender, mailbox, membership,
@@ -139,15 +139,16 @@ impl Accept for Mailboxes {
     }
 }
 
-/// Fragments and acknowledgements of one burst travel together; the rest goes one by one.
 fn accept_packets(from: Party, packets: Vec<Packet>, to: &mut Vec<To>) {
-    let (mut fragments, mut acks) = (Vec::new(), Vec::new());
-    for packet in packets {
-        match (packet, from) {
-            (Packet::Fragment(fragment), _) => fragments.push(fragment),
-            (Packet::FragmentAck(ack), _) => acks.push(ack),
-            (packet, Party::Client(client)) => accept_client(client, packet, to),
-            (packet, Party::Server(node)) => accept_server(node, packet, to),
+    let Burst {
+        fragments,
+        acks,
+        others,
+    } = Burst::sort(packets);
+    for packet in others {
+        match from {
+            Party::Client(client) => accept_client(client, packet, to),
+            Party::Server(node) => accept_server(node, packet, to),
         }
     }
     if !fragments.is_empty() {

@@ -7,6 +7,7 @@ use actix::{Actor, Context, Handler};
 use super::shell::{In, Post};
 use crate::actors::edges::{DiskAnswer, DiskOrder, Ticket, Work, WorkDone};
 use crate::net::codec_actor::{CodecActor, Order};
+use crate::proto::packet::{Fragment, FragmentAck, Packet};
 
 /// Messages from edges on other threads that may wait.
 pub const MAILBOX: usize = 4_096;
@@ -45,6 +46,33 @@ impl<P: Accept> Handler<In<P::Ingress>> for Switchboard<P> {
 
     fn handle(&mut self, In(ingress): In<P::Ingress>, _: &mut Self::Context) {
         self.0.take(ingress);
+    }
+}
+
+/// The packets of one burst, sorted: pieces of messages travel on together, the rest one by one.
+#[derive(Debug, Default)]
+pub struct Burst {
+    /// Pieces of messages, in order of arrival.
+    pub fragments: Vec<Fragment>,
+    /// Acknowledgements of pieces, in order of arrival.
+    pub acks: Vec<FragmentAck>,
+    /// All others, in order of arrival.
+    pub others: Vec<Packet>,
+}
+
+impl Burst {
+    /// Sorts packets.
+    #[must_use]
+    pub fn sort(packets: Vec<Packet>) -> Self {
+        let mut burst = Self::default();
+        for packet in packets {
+            match packet {
+                Packet::Fragment(fragment) => burst.fragments.push(fragment),
+                Packet::FragmentAck(ack) => burst.acks.push(ack),
+                other => burst.others.push(other),
+            }
+        }
+        burst
     }
 }
 

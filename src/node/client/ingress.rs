@@ -9,7 +9,7 @@ use crate::actors::{
     studio,
 };
 use crate::net::codec_actor::Incoming;
-use crate::node::switchboard::{Accept, EdgeAnswer};
+use crate::node::switchboard::{Accept, Burst, EdgeAnswer};
 use crate::proto::cargo::Cargo;
 use crate::proto::control::{Command, Wish};
 use crate::proto::ids::{NodeId, WishId};
@@ -133,13 +133,14 @@ fn wished_lease(wish: WishId, command: Command) -> Option<To> {
     }))
 }
 
-/// Fragments and acknowledgements of one burst travel together; the rest goes one by one.
 fn accept_packets(from: Party, packets: Vec<Packet>, to: &mut Vec<To>) {
-    let (mut fragments, mut acks) = (Vec::new(), Vec::new());
-    for packet in packets {
+    let Burst {
+        fragments,
+        acks,
+        others,
+    } = Burst::sort(packets);
+    for packet in others {
         match (packet, from) {
-            (Packet::Fragment(fragment), _) => fragments.push(fragment),
-            (Packet::FragmentAck(ack), _) => acks.push(ack),
             (Packet::Ping(nonce), _) => {
                 to.push(To::Presence(presence::Input::PingHeard { from, nonce }));
             }
