@@ -7,8 +7,8 @@ use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use pentimento::cli::home::{CONFIG_FILE, KEY_FILE};
 use pentimento::stego::{DecodeLimits, decode, encode_jpeg, encode_png};
+use pentimento::talk::home::{CONFIG_FILE, KEY_FILE};
 
 use super::stage::{SERVERS, Stage, noise};
 

@@ -6,7 +6,6 @@ use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
-use pentimento::cli::session::pause;
 use pentimento::proto::codec::{VERSION, encode_packet};
 use pentimento::proto::control::Outcome;
 use pentimento::proto::ids::{Digest, NodeId, RequestId, TransferId};
@@ -14,6 +13,7 @@ use pentimento::proto::limits::{ACK_BLOCKS, FRAGMENT_BYTES, MESSAGE_MAX_BYTES};
 use pentimento::proto::packet::{
     Ask, Claim, Elected, Fragment, FragmentAck, Packet, StateKind, TokenPacket, TransferStatus,
 };
+use pentimento::talk::session::pause;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

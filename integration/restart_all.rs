@@ -7,7 +7,7 @@ use std::fs;
 use bytes::Bytes;
 use pentimento::proto::control::{Command, Outcome};
 use pentimento::proto::ids::GrantId;
-use pentimento::proto::lease::{AtZero, Change, LogEvent};
+use pentimento::proto::lease::{Change, Conditions, LogEvent};
 use pentimento::proto::outcome::Posted;
 
 use super::stage::{SERVERS, Stage, noise, until};
@@ -87,7 +87,8 @@ fn share(stage: &Stage, original: &Bytes) -> GrantId {
             original: Some(original.clone()),
             to: "bob".into(),
             views: VIEWS,
-            at_zero: AtZero::KeepCover,
+            conditions: Conditions::default(),
+            keep_metadata: false,
             cover: None,
         },
     );

@@ -12,13 +12,14 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use pentimento::cli::session::{Session, pause};
-use pentimento::cli::{cluster, home};
+use pentimento::cli::cluster;
 use pentimento::node::config::{ClientConfig, ServerAddress, TokenConfig};
 use pentimento::node::control::Link;
 use pentimento::proto::control::{Command, Failure, Outcome, Progress};
 use pentimento::proto::operator::ServerStatus;
 use pentimento::proto::outcome::Lease;
+use pentimento::talk::home;
+use pentimento::talk::session::{Session, pause};
 use rand::RngExt;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;

@@ -16,7 +16,10 @@ mod source;
 #[rustfmt::skip]
 const MAY_IMPORT: &Table = &[
     ("bin",      ANYTHING),
-    ("cli",      &["node", "net", "terminal", "stego", "crypto", "proto", "time"]),
+    ("cli",      PROGRAMS),
+    ("tui",      &["talk", "node", "terminal", "stego", "proto", "time"]),
+    ("web",      &["talk", "node", "terminal", "stego", "proto", "time"]),
+    ("talk",     &["node", "crypto", "terminal", "proto", "time"]),
     ("sim",      &["net", "node", "actors", "crypto", "proto", "time"]),
     ("terminal", &["proto", "time"]),
     ("node",     &["net", "actors", "stego", "crypto", "proto", "time"]),
@@ -26,6 +29,11 @@ const MAY_IMPORT: &Table = &[
     ("proto",    &["time"]),
     ("stego",    NOTHING),
     ("time",     NOTHING),
+];
+
+/// Everything a program wires; not the concerns themselves.
+const PROGRAMS: &[&str] = &[
+    "tui", "web", "talk", "sim", "node", "net", "terminal", "stego", "crypto", "proto", "time",
 ];
 
 const ANYTHING: &[&str] = &["*"];

@@ -21,4 +21,6 @@ pub mod sim;
 
 pub mod terminal;
 
+pub mod talk;
+
 pub mod cli;

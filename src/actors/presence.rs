@@ -268,6 +268,7 @@ impl Presence {
         let config = self.voice.config();
         Outcome::Status(ClientStatus {
             user: config.identity.user_id(),
+            identity: *config.identity.public(),
             name: config.name.clone(),
             name_taken: self.voice.is_name_taken(),
             servers_answering: self.voice.answering(now),

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use super::args::ClusterDir;
 use super::failure;
-use super::home::{self, ServerList};
-use super::session::pause;
 use crate::node::config::{ServerAddress, ServerConfig, TokenConfig, WorkConfig};
 use crate::node::control::Link;
 use crate::proto::control::{Failure, Reason};
 use crate::proto::operator::{ServerCommand, ServerReply, ServerStatus};
+use crate::talk::home::{self, ServerList};
+use crate::talk::session::pause;
 
 /// Name of the list of servers in a cluster's folder.
 pub const SERVERS_FILE: &str = "cluster.toml";

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::proto::control::{Failure, Reason};
+pub use crate::talk::failures::{file, unreachable, usage};
 
 /// Accepted, but something is still to come: queued, or waiting for the owner's word.
 pub const PENDING: u8 = 5;
@@ -13,32 +14,6 @@ pub const INTERRUPTED: u8 = 130;
 
 /// The end of a command: an exit code, everything already printed.
 pub type Ended = Result<u8, Failure>;
-
-/// A failure of reading or writing `what`.
-#[must_use]
-pub fn file(what: &std::path::Path, error: &std::io::Error) -> Failure {
-    let reason = match error.kind() {
-        std::io::ErrorKind::NotFound => Reason::NotFound,
-        _ => Reason::Disk,
-    };
-    Failure::new(
-        reason,
-        format!("{}: {error}", what.display()),
-        "check the path and the rights of the file",
-    )
-}
-
-/// A failure of usage.
-#[must_use]
-pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Failure {
-    Failure::new(Reason::Usage, message, hint)
-}
-
-/// A failure of reaching a node.
-#[must_use]
-pub fn unreachable(message: impl Into<String>, hint: impl Into<String>) -> Failure {
-    Failure::new(Reason::Unreachable, message, hint)
-}
 
 /// The stable word of a reason, as in JSON.
 #[must_use]

@@ -5,7 +5,6 @@ pub mod cluster;
 pub mod demo;
 pub mod failure;
 pub mod files;
-pub mod home;
 pub mod logs;
 pub mod node;
 pub mod operator;
@@ -13,7 +12,6 @@ pub mod output;
 pub mod person;
 pub mod progress;
 pub mod render;
-pub mod session;
 
 use std::process::ExitCode;
 

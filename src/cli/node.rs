@@ -2,10 +2,10 @@
 
 use super::args::{NodeArguments, Role};
 use super::failure::Ended;
-use super::home;
-use super::session::launch_failure;
 use crate::node::config::{ClientConfig, ServerConfig};
 use crate::node::launch;
+use crate::talk::home;
+use crate::talk::session::launch_failure;
 
 /// Runs a node until it is told to stop.
 ///

@@ -6,16 +6,16 @@ use serde_json::json;
 
 use super::args::{ClusterDir, ClusterVerb, Global, Verb};
 use super::failure::{self, Ended};
-use super::home::{self, CONFIG_FILE};
 use super::output::Output;
 use super::person::Person;
-use super::session::{launch_failure, pause};
 use super::{cluster, render};
 use crate::node::config::TokenConfig;
 use crate::node::launch;
 use crate::proto::control::{Failure, Reason};
 use crate::proto::limits::{NAME_MAX_BYTES, SERVERS_MAX};
 use crate::proto::operator::{ServerCommand, ServerReply};
+use crate::talk::home::{self, CONFIG_FILE};
+use crate::talk::session::{launch_failure, pause};
 
 /// How long a stopping server may take, in steps.
 const STOP_STEPS: u32 = 200;

@@ -12,11 +12,12 @@ use super::args::{Global, LeaseVerb, RequestsVerb, RulesVerb, Verb};
 use super::failure::{self, Ended, PENDING};
 use super::files::{file_name, read};
 use super::output::Output;
-use super::session::Session;
-use super::{home, render};
+use super::render;
 use crate::proto::control::{AskRule, Command, Failure, Outcome, Reason, Rule};
 use crate::proto::lease::Change;
 use crate::proto::letter::{ImageRef, Verdict};
+use crate::talk::home;
+use crate::talk::session::Session;
 
 /// What every command of a person needs.
 pub struct Person {
@@ -78,7 +79,12 @@ impl Person {
             Verb::Offer { file, name } => {
                 let name = name.map_or_else(|| file_name(&file), Ok)?;
                 let original = read(&file)?;
-                self.simple(session, Command::Offer { name, original })
+                let offer = Command::Offer {
+                    name,
+                    original,
+                    keep_metadata: false,
+                };
+                self.simple(session, offer)
             }
             Verb::Inspect { picture } => self.simple(session, Command::Inspect(read(&picture)?)),
             Verb::Peers => self.simple(session, Command::Peers),
@@ -115,7 +121,7 @@ impl Person {
             Outcome::Leases(leases) => render::leases(&leases),
             Outcome::Ledger(entries) => render::ledger(&entries),
             Outcome::Rules(rules) => render::rules(&rules),
-            Outcome::Offered(name) => {
+            Outcome::Offered { name, .. } => {
                 self.output
                     .line(format!("offered as {name}"), json!({ "name": name }));
                 return Ok(0);

@@ -50,7 +50,14 @@ impl Bar {
                 self.bar.set_length(total_bytes.into());
                 self.bar.set_position(done_bytes.into());
             }
-            Progress::Delivering => self.bar.set_message("delivering"),
+            Progress::Delivering {
+                done_bytes,
+                total_bytes,
+            } => {
+                self.bar.set_message("delivering");
+                self.bar.set_length(total_bytes.into());
+                self.bar.set_position(done_bytes.into());
+            }
         }
     }
 }

@@ -257,6 +257,7 @@ pub fn gallery(items: &[GalleryItem], refused: bool) -> Said {
 pub fn requests(asks: &[OpenAsk]) -> Said {
     let state = |ask: &OpenAsk| match &ask.state {
         AskState::Open => "open".to_owned(),
+        AskState::Withdrawn => "withdrawn".to_owned(),
         AskState::Approved(views) => format!("approved: {views}"),
         AskState::Denied(reason) => format!("denied: {reason}"),
     };
@@ -369,7 +370,7 @@ fn lease_json(lease: &Lease) -> Value {
         "revoked": lease.terms.revoked,
         "delivered": lease.delivered,
         "state": lease_state(lease),
-        "at_end": match lease.at_zero {
+        "at_end": match lease.conditions.at_zero {
             AtZero::KeepCover => "carrier",
             AtZero::DeleteFile => "delete",
         },
@@ -413,8 +414,12 @@ fn event(event: &LogEvent) -> String {
             Change::Add(views) => format!("added {views}"),
             Change::Sub(views) => format!("took back {views}"),
             Change::Revoke => "revoked".into(),
+            Change::Refund => "gave one look back".into(),
+            Change::Until(None) => "took the end date away".into(),
+            Change::Until(Some(until)) => format!("set the end to {}", when(until.0)),
         },
         LogEvent::Spent => "spent".into(),
+        LogEvent::Expired => "expired".into(),
     }
 }
 

@@ -166,6 +166,7 @@ impl Arrows<courier::Output> for Mailboxes {
                 Note::GalleryAsk { .. }
                 | Note::Gallery { .. }
                 | Note::ImageAsk(_)
+                | Note::Withdrawn(_)
                 | Note::Decision { .. } => To::Sharing(sharing::Input::NoteArrived {
                     letter,
                     from,

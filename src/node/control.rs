@@ -219,6 +219,21 @@ impl Link {
         Ok(Self { stream })
     }
 
+    /// A second handle on the same conversation, so that one thread can read while another writes.
+    ///
+    /// # Errors
+    /// If the operating system has no more handles.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        let stream = self.stream.try_clone()?;
+        Ok(Self { stream })
+    }
+
+    /// Ends the conversation for all handles; whoever reads is told.
+    pub fn close(&self) {
+        // It may have ended from the other side already.
+        let _ = self.stream.shutdown(std::net::Shutdown::Both);
+    }
+
     /// Bounds every later wait for the node.
     ///
     /// # Errors

@@ -8,8 +8,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{NodeId, RequestId, ViewId, WishId};
-use super::lease::{AtZero, Change};
+use super::lease::{Change, Conditions};
 use super::letter::ImageRef;
+pub use super::notice::*;
 pub use super::outcome::*;
 
 /// A command with its number.
@@ -47,6 +48,8 @@ pub enum Command {
         name: String,
         /// The file.
         original: Bytes,
+        /// Whether metadata such as the place stays in the file.
+        keep_metadata: bool,
     },
     /// My own gallery, or that of a peer. Answered by [`Outcome::Gallery`].
     Gallery(Option<String>),
@@ -75,6 +78,25 @@ pub enum Command {
         /// A reason, when denied.
         reason: String,
     },
+    /// Take a question of mine back, named like in `Decide`. Answered by [`Outcome::Withdrawn`].
+    Withdraw(String),
+    /// Remember the user of a pairing code as verified. Answered by [`Outcome::Peer`].
+    AddPeer(String),
+    /// The person has compared words with a peer, or takes that back. Answered by
+    /// [`Outcome::Peer`].
+    Verify {
+        /// The peer's name.
+        peer: String,
+        /// Whether they are who they say.
+        on: bool,
+    },
+    /// Refuse letters to and from a peer, or no longer. Answered by [`Outcome::Peer`].
+    Block {
+        /// The peer's name.
+        peer: String,
+        /// Whether to refuse.
+        on: bool,
+    },
     /// Share a picture with a peer. Answered by [`Outcome::Shared`].
     Share {
         /// The image's name for both sides; an offered picture if `original` is none.
@@ -85,16 +107,26 @@ pub enum Command {
         to: String,
         /// How many looks.
         views: u32,
-        /// What becomes of the file at zero.
-        at_zero: AtZero,
+        /// What the owner sets beside the looks.
+        conditions: Conditions,
         /// The cover file, if not a default one.
         cover: Option<Bytes>,
+        /// Whether metadata such as the place stays in the file.
+        keep_metadata: bool,
     },
     /// Look at a leased picture. Answered by [`Outcome::Opened`] or a failure; when it was shown,
     /// [`Command::Shown`] must follow, else the look is not counted.
     View(String),
     /// The picture of this view was shown. Answered by [`Outcome::Counted`].
     Shown(ViewId),
+    /// The picture of this view could not be shown: nothing is counted. Answered by
+    /// [`Outcome::LetGo`].
+    LetGo(ViewId),
+    /// Tell whatever happens, from now on or after the notice of this number, as far as it is
+    /// still known. Answered by notices for as long as the program listens, and by no end.
+    Watch(Option<u64>),
+    /// Give up a wish of the same program that is still open. Answered by [`Outcome::Cancelled`].
+    Cancel(WishId),
     /// All grants, given and received. Answered by [`Outcome::Leases`].
     Leases,
     /// Change a grant that I gave. Answered by [`Outcome::Adjusted`].
@@ -157,6 +189,8 @@ pub struct Report {
 pub enum News {
     /// Work goes on.
     Progress(Progress),
+    /// Something happened; for [`Command::Watch`] only.
+    Noticed(Noticed),
     /// The wish is fulfilled.
     Done(Box<Outcome>),
     /// The wish is refused or failed.
@@ -191,8 +225,13 @@ pub enum Progress {
         /// Of so many.
         total_bytes: u32,
     },
-    /// The picture goes to the borrower.
-    Delivering,
+    /// Bytes of the picture that the borrower has acknowledged.
+    Delivering {
+        /// So many.
+        done_bytes: u32,
+        /// Of so many.
+        total_bytes: u32,
+    },
 }
 
 /// Where the time of a request went.

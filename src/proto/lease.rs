@@ -19,6 +19,38 @@ pub enum AtZero {
     DeleteFile,
 }
 
+/// What the owner sets for a grant beside its looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Conditions {
+    /// What becomes of the file at zero.
+    pub at_zero: AtZero,
+    /// No look is given from this moment on, by the borrower's clock; none for no such date.
+    pub until: Option<WallTime>,
+    /// A look closes by itself after so many milliseconds; none for no such limit.
+    pub show_ms: Option<u32>,
+}
+
+/// Why a grant gives no looks any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// All looks are used.
+    Spent,
+    /// Its date has passed.
+    Expired,
+    /// The owner took it back.
+    Revoked,
+}
+
+/// The end of a grant, kept when the picture is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Ended {
+    /// Why.
+    pub reason: EndReason,
+    /// When, by the clock of the side where it happened.
+    pub at: WallTime,
+}
+
 /// A change of a grant by its owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Adjust {
@@ -43,6 +75,10 @@ pub enum Change {
     Sub(u32),
     /// No look any more, whatever comes later except a new grant.
     Revoke,
+    /// One look more, for one that was cut short.
+    Refund,
+    /// Another end date, or none.
+    Until(Option<WallTime>),
 }
 
 /// The state of a grant.
@@ -54,6 +90,8 @@ pub struct Terms {
     pub used: u32,
     /// Whether the owner revoked it.
     pub revoked: bool,
+    /// No look is given from this moment on; none for no such date.
+    pub until: Option<WallTime>,
     /// Sequence of the last change applied; 0 for none.
     pub applied: u32,
     /// Changes that came before their predecessors, in order; at most [`HELD_MAX`].
@@ -77,16 +115,29 @@ pub enum Applied {
 }
 
 impl Terms {
-    /// Fresh terms with `views` looks, none used.
+    /// Fresh terms with `views` looks, none used, up to a date or without one.
     #[must_use]
-    pub fn new(views: u32) -> Self {
+    pub fn new(views: u32, until: Option<WallTime>) -> Self {
         Self {
             granted: views,
+            until,
             ..Self::default()
         }
     }
 
-    /// Looks left.
+    /// Whether the end date has passed.
+    #[must_use]
+    pub fn is_expired(&self, now: WallTime) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
+
+    /// Looks left now: none after the end date.
+    #[must_use]
+    pub fn left_at(&self, now: WallTime) -> u32 {
+        if self.is_expired(now) { 0 } else { self.left() }
+    }
+
+    /// Looks left, whatever the date.
     #[must_use]
     pub const fn left(&self) -> u32 {
         if self.revoked {
@@ -146,6 +197,11 @@ impl Terms {
         let granted = match adjust.change {
             Change::Set(views) => views,
             Change::Add(views) => self.granted.saturating_add(views),
+            Change::Refund => self.granted.saturating_add(1),
+            Change::Until(until) => {
+                self.until = until;
+                self.granted
+            }
             Change::Sub(views) => self.granted.saturating_sub(views),
             Change::Revoke => {
                 self.revoked = true;
@@ -192,6 +248,8 @@ pub enum LogEvent {
     },
     /// No look is left; the picture was replaced by its cover or deleted.
     Spent,
+    /// The end date came first; the picture was replaced by its cover or deleted.
+    Expired,
 }
 
 #[cfg(test)]
@@ -215,12 +273,14 @@ mod tests {
             (0..20_u32).prop_map(Change::Add),
             (0..20_u32).prop_map(Change::Sub),
             Just(Change::Revoke),
+            Just(Change::Refund),
+            prop::option::of(0..9_u64).prop_map(|at| Change::Until(at.map(WallTime))),
         ]
     }
 
     #[test]
     fn looks_run_out_at_the_grant() {
-        let mut terms = Terms::new(2);
+        let mut terms = Terms::new(2, None);
         assert_eq!(terms.spend(), Some(1));
         assert_eq!(terms.spend(), Some(2));
         assert_eq!(terms.spend(), None);
@@ -229,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_change_below_the_used_looks_stops_at_them() {
-        let mut terms = Terms::new(5);
+        let mut terms = Terms::new(5, None);
         terms.spend();
         terms.spend();
         assert_eq!(terms.adjust(adjust(1, Change::Sub(9))), Applied::Now(1));
@@ -240,7 +300,7 @@ mod tests {
 
     #[test]
     fn at_most_the_limit_waits_for_predecessors() {
-        let mut terms = Terms::new(1);
+        let mut terms = Terms::new(1, None);
         for sequence in 2..2 + HELD_MAX as u32 {
             assert_eq!(
                 terms.adjust(adjust(sequence, Change::Add(1))),
@@ -269,11 +329,11 @@ mod tests {
                 .zip(1_u32..)
                 .map(|(change, sequence)| adjust(sequence, *change))
                 .collect();
-            let mut plain = Terms::new(3);
+            let mut plain = Terms::new(3, None);
             for change in &adjusts {
                 plain.adjust(*change);
             }
-            let mut shuffled = Terms::new(3);
+            let mut shuffled = Terms::new(3, None);
             for pick in shuffle {
                 shuffled.adjust(adjusts[pick % adjusts.len()]);
             }
@@ -287,7 +347,7 @@ mod tests {
         fn used_never_exceeds_granted(
             steps in prop::collection::vec(prop::option::of(any_change()), 0..60),
         ) {
-            let mut terms = Terms::new(4);
+            let mut terms = Terms::new(4, None);
             let mut sequence = 0;
             for step in steps {
                 match step {

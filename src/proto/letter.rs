@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::identity::{PublicIdentity, Signature};
 use super::ids::{AskId, Digest, GrantId, LetterId, UserId};
-use super::lease::{Adjust, AtZero, LogEntry};
+use super::lease::{Adjust, Conditions, LogEntry};
 use crate::time::WallTime;
 
 /// A sealed note with its envelope. Signed over all other fields.
@@ -49,6 +49,8 @@ pub enum Note {
     },
     /// May I look at this picture so many times?
     ImageAsk(ImageAsk),
+    /// The asker takes a question back.
+    Withdrawn(AskId),
     /// The owner's word on a question.
     Decision {
         /// The question.
@@ -150,8 +152,8 @@ pub struct Grant {
     pub owner_name: String,
     /// Looks granted.
     pub views: u32,
-    /// What becomes of the file when no look is left.
-    pub at_zero: AtZero,
+    /// What the owner set beside the looks.
+    pub conditions: Conditions,
     /// Opens the picture.
     pub key: [u8; 32],
     /// Digest of the picture file that carries the image.

@@ -9,6 +9,7 @@ pub mod ids;
 pub mod lease;
 pub mod letter;
 pub mod limits;
+pub mod notice;
 pub mod operator;
 pub mod outcome;
 pub mod packet;

@@ -4,8 +4,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::control::{Rule, Timings};
+use super::identity::PublicIdentity;
 use super::ids::{AskId, GrantId, NodeId, RequestId, UserId, ViewId};
-use super::lease::{AtZero, LogEntry, Terms};
+use super::lease::{Conditions, Ended, LogEntry, Terms};
 use crate::time::WallTime;
 
 /// The end of a wish that was fulfilled.
@@ -38,8 +39,13 @@ pub enum Outcome {
         /// Whether a server answered; else the list is what this client remembers.
         fresh: bool,
     },
-    /// The picture is in the gallery under this name.
-    Offered(String),
+    /// The picture is in the gallery.
+    Offered {
+        /// Under this name.
+        name: String,
+        /// What was taken out of the file: kinds of metadata, in words.
+        removed: Vec<String>,
+    },
     /// A gallery.
     Gallery {
         /// The pictures.
@@ -58,12 +64,18 @@ pub enum Outcome {
     Requests(Vec<OpenAsk>),
     /// My word is given.
     Decided(AskId),
+    /// The question is taken back.
+    Withdrawn(AskId),
+    /// How a peer is known now.
+    Peer(Peer),
     /// The picture is granted.
     Shared {
         /// The grant.
         grant: GrantId,
         /// Whether the picture is on the borrower's disk already.
         delivered: bool,
+        /// What was taken out of the file: kinds of metadata, in words.
+        removed: Vec<String>,
         /// Where the time of hiding went.
         timings: Timings,
     },
@@ -79,7 +91,11 @@ pub enum Outcome {
         original: Bytes,
         /// Looks left after this one.
         left_after: u32,
+        /// The look closes by itself after so many milliseconds.
+        show_ms: Option<u32>,
     },
+    /// The look was not shown and is not counted.
+    LetGo(ViewId),
     /// The look is counted.
     Counted {
         /// Its number.
@@ -102,6 +118,8 @@ pub enum Outcome {
     Ledger(Vec<(GrantId, LogEntry)>),
     /// The rules, by peer.
     Rules(Vec<(String, Rule)>),
+    /// The wish is given up, if it was still open.
+    Cancelled,
     /// Mail is fetched; whether everything came to rest in time.
     Settled(bool),
     /// The node ends.
@@ -127,6 +145,8 @@ pub enum Posted {
 pub struct ClientStatus {
     /// Who I am.
     pub user: UserId,
+    /// My public keys.
+    pub identity: PublicIdentity,
     /// My name.
     pub name: String,
     /// Whether the servers say that the name is somebody else's.
@@ -180,6 +200,12 @@ pub struct Peer {
     pub last_seen: WallTime,
     /// Whether another key claims the name than the one we first met under it.
     pub conflict: bool,
+    /// Whether this client remembers the key; else a server said who it is, just now.
+    pub known: bool,
+    /// Whether the person has compared words with them, or scanned their code.
+    pub verified: bool,
+    /// Whether letters to and from them are refused.
+    pub blocked: bool,
 }
 
 /// A question that waits.
@@ -212,6 +238,8 @@ pub enum AskState {
     Approved(u32),
     /// Denied, with a reason.
     Denied(String),
+    /// Taken back by the asker.
+    Withdrawn,
 }
 
 /// A grant, from either side.
@@ -227,8 +255,14 @@ pub struct Lease {
     pub peer: String,
     /// Looks granted and used, as far as this side knows.
     pub terms: Terms,
-    /// What becomes of the file at zero.
-    pub at_zero: AtZero,
+    /// What the owner set beside the looks, at first.
+    pub conditions: Conditions,
+    /// When it was granted, by the owner's clock.
+    pub granted_at: WallTime,
+    /// Its end, if it gives no looks any more.
+    pub ended: Option<Ended>,
+    /// Size of the picture file in bytes.
+    pub picture_bytes: u32,
     /// Whether the picture is on the borrower's disk, as far as this side knows.
     pub delivered: bool,
     /// Name of the picture file in the `received` folder, on the borrower's side.

@@ -10,7 +10,7 @@ use rand_chacha::ChaCha20Rng;
 use super::network::Weather;
 use crate::proto::control::{Command, News, Reason};
 use crate::proto::ids::{GrantId, WishId};
-use crate::proto::lease::{AtZero, Change, LogEntry};
+use crate::proto::lease::{Change, Conditions, LogEntry};
 use crate::proto::outcome::Lease;
 
 /// Servers in the world; they have the places 0 to 2.
@@ -117,8 +117,9 @@ fn wishes(rng: &mut ChaCha20Rng, acts: &mut Vec<(u64, Act)>) {
         original: Some(noise(rng, 8_000)),
         to: "bob".into(),
         views: rng.random_range(1..4),
-        at_zero: AtZero::KeepCover,
+        conditions: Conditions::default(),
         cover: None,
+        keep_metadata: false,
     };
     acts.push((FIRST_WISH, Act::Wish(ALICE, share)));
     for _ in 0..rng.random_range(2..8) {
@@ -279,7 +280,7 @@ impl Wishes {
             return;
         };
         match news {
-            News::Progress(_) => {}
+            News::Progress(_) | News::Noticed(_) => {}
             News::Done(_) => wished.ended = Some(Ok(())),
             News::Failed(failure) => wished.ended = Some(Err(failure.reason)),
         }

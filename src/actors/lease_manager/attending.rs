@@ -20,7 +20,10 @@ impl LeaseManager {
             ours: true,
             peer: given.to.name.clone(),
             terms: given.terms(),
-            at_zero: given.grant.at_zero,
+            conditions: given.grant.conditions,
+            granted_at: given.grant.granted_at,
+            ended: None,
+            picture_bytes: given.grant.picture_bytes,
             delivered: given.delivered,
             file: None,
         });
@@ -30,7 +33,10 @@ impl LeaseManager {
             ours: false,
             peer: lease.grant.owner_name.clone(),
             terms: lease.terms.clone(),
-            at_zero: lease.grant.at_zero,
+            conditions: lease.grant.conditions,
+            granted_at: lease.grant.granted_at,
+            ended: None,
+            picture_bytes: lease.grant.picture_bytes,
             delivered: lease.has_file(),
             file: lease.has_file().then(|| lease.picture_file().name),
         });

@@ -67,7 +67,7 @@ pub(super) struct Given {
 impl Given {
     pub(super) fn new(to: Contact, grant: Grant) -> Self {
         Self {
-            base: Terms::new(grant.views),
+            base: Terms::new(grant.views, grant.conditions.until),
             most: grant.views,
             last_at: grant.granted_at,
             to,
@@ -108,7 +108,8 @@ impl Given {
         self.most = match change {
             Change::Set(views) => self.most.max(views),
             Change::Add(views) => self.most.saturating_add(views),
-            Change::Sub(_) | Change::Revoke => self.most,
+            Change::Refund => self.most.saturating_add(1),
+            Change::Sub(_) | Change::Revoke | Change::Until(_) => self.most,
         };
         self.pending.push(PendingChange {
             adjust: Adjust {
@@ -150,7 +151,8 @@ impl Given {
         match change {
             Change::Set(views) => views > VIEWS_MAX,
             Change::Add(views) => self.terms().granted.saturating_add(views) > VIEWS_MAX,
-            Change::Sub(_) | Change::Revoke => false,
+            Change::Refund => self.terms().granted.saturating_add(1) > VIEWS_MAX,
+            Change::Sub(_) | Change::Revoke | Change::Until(_) => false,
         }
     }
 
@@ -176,7 +178,7 @@ impl Given {
                     owner_sequence,
                     change,
                 } => self.confirm(owner_sequence, change, used),
-                LogEvent::Viewed { .. } | LogEvent::Spent => {}
+                LogEvent::Viewed { .. } | LogEvent::Spent | LogEvent::Expired => {}
             }
         }
         let confirmed = self
@@ -217,7 +219,10 @@ impl Given {
             // We wrote these ourselves; the borrower only repeats them.
             LogEvent::Granted { .. } => false,
             LogEvent::Viewed { ordinal, .. } => (1..=VIEWS_MAX).contains(&ordinal),
-            LogEvent::Received | LogEvent::Adjusted { .. } | LogEvent::Spent => true,
+            LogEvent::Received
+            | LogEvent::Adjusted { .. }
+            | LogEvent::Spent
+            | LogEvent::Expired => true,
         }
     }
 

@@ -379,6 +379,7 @@ impl LeaseManager {
             Note::GalleryAsk { .. }
             | Note::Gallery { .. }
             | Note::ImageAsk(_)
+            | Note::Withdrawn(_)
             | Note::Decision { .. } => out.push(Output::Kept(letter)),
         }
     }

@@ -80,7 +80,7 @@ impl Received {
             owner,
             generation: generation(&key),
             key: Some(key),
-            terms: Terms::new(grant.views),
+            terms: Terms::new(grant.views, grant.conditions.until),
             grant,
             file: FileState::Missing,
             claim: None,
@@ -218,7 +218,10 @@ impl Received {
                     self.context.truncate(1);
                     self.context.push(entry);
                 }
-                LogEvent::Received | LogEvent::Adjusted { .. } | LogEvent::Spent => {}
+                LogEvent::Received
+                | LogEvent::Adjusted { .. }
+                | LogEvent::Spent
+                | LogEvent::Expired => {}
             }
         }
         self.run.reported += count as u64;
@@ -241,7 +244,7 @@ impl Received {
 
     /// Whether the file is to be deleted at the end.
     pub(super) const fn is_deleted_at_zero(&self) -> bool {
-        matches!(self.grant.at_zero, AtZero::DeleteFile)
+        matches!(self.grant.conditions.at_zero, AtZero::DeleteFile)
     }
 }
 

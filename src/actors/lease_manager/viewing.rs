@@ -232,6 +232,7 @@ impl LeaseManager {
             name: lease.grant.name.clone(),
             original,
             left_after: lease.terms.left().saturating_sub(1),
+            show_ms: lease.grant.conditions.show_ms,
         };
         out.push(done(wish, opened));
     }

@@ -207,6 +207,9 @@ impl Registry {
                 online,
                 last_seen: known.saved.last_seen,
                 conflict: known.saved.conflict,
+                known: true,
+                verified: false,
+                blocked: false,
             };
             peers.insert(name.clone(), peer);
         }
@@ -219,6 +222,9 @@ impl Registry {
                     online: entry.address.is_some(),
                     last_seen: entry.last_seen,
                     conflict: false,
+                    known: false,
+                    verified: false,
+                    blocked: false,
                 });
             }
         }

@@ -14,6 +14,7 @@ impl Sharing {
                 wish,
                 name,
                 original,
+                ..
             } => self.offer_wanted(now, wish, name, original, out),
             Input::GalleryWanted { wish, peer } => self.gallery_wanted(now, wish, peer, out),
             Input::AskWanted {
@@ -45,14 +46,15 @@ impl Sharing {
                 original,
                 to,
                 views,
-                at_zero,
+                conditions,
                 cover,
+                ..
             } => {
                 let draft = shares::Draft {
                     name,
                     original,
                     views,
-                    at_zero,
+                    conditions,
                     cover,
                 };
                 self.share_wanted(now, wish, &to, draft, out);
@@ -127,6 +129,8 @@ impl Sharing {
             Note::Decision { ask, verdict } => {
                 self.decision_arrived(now, letter, from, ask, verdict, out);
             }
+            // Whoever took a question back gets no looks for it; the row ages out by itself.
+            Note::Withdrawn(_) => out.push(Output::Kept(letter)),
             // The lease manager's.
             Note::Grant(_) | Note::PictureAsk(_) | Note::Adjust { .. } | Note::Report { .. } => {}
         }

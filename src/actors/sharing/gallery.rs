@@ -109,7 +109,14 @@ impl Sharing {
     pub(super) fn offered(&mut self, origin: Origin, offer: Offer, out: &mut Outbox<Output>) {
         let name = offer.item.name.clone();
         self.offers.insert(name.clone(), offer);
-        done(origin, Outcome::Offered(name), out);
+        done(
+            origin,
+            Outcome::Offered {
+                name,
+                removed: Vec::new(),
+            },
+            out,
+        );
     }
 
     pub(super) fn gallery_wanted(

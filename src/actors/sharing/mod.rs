@@ -40,7 +40,7 @@ use super::machine::{Machine, Outbox, earliest};
 use crate::proto::control::{Failure, Posted, Progress, Report, Rule, Timings};
 use crate::proto::identity::PublicIdentity;
 use crate::proto::ids::{AskId, GrantId, LetterId, UserId, WishId};
-use crate::proto::lease::AtZero;
+use crate::proto::lease::Conditions;
 use crate::proto::letter::{ImageRef, Note};
 use crate::time::{Calendar, Moment, WallTime};
 
@@ -112,6 +112,8 @@ pub enum Input {
         name: String,
         /// The file.
         original: Bytes,
+        /// Whether metadata stays in the file.
+        keep_metadata: bool,
     },
     /// A person wants a gallery: their own or a peer's.
     GalleryWanted {
@@ -160,10 +162,12 @@ pub enum Input {
         to: String,
         /// How many looks.
         views: u32,
-        /// What becomes of the file at zero.
-        at_zero: AtZero,
+        /// What the owner sets beside the looks.
+        conditions: Conditions,
         /// The owner's own cover, if any.
         cover: Option<Bytes>,
+        /// Whether metadata stays in the file.
+        keep_metadata: bool,
     },
     /// A person sets or takes back a rule.
     RuleWanted {

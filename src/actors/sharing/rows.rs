@@ -109,7 +109,7 @@ impl Ask {
     /// Our word on a peer's question; none while it is open.
     pub(super) fn verdict(&self, me: UserId) -> Option<Verdict> {
         match &self.state {
-            AskState::Open => None,
+            AskState::Open | AskState::Withdrawn => None,
             AskState::Approved(views) => Some(Verdict::Approved {
                 grant: self.grant(me),
                 views: *views,

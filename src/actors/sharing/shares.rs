@@ -13,7 +13,7 @@ use crate::actors::edges::{Contact, DiskOrder, Record, Rights, Ticket};
 use crate::actors::machine::Outbox;
 use crate::proto::control::{AskState, Failure, News, Outcome, Posted, Progress, Report, Timings};
 use crate::proto::ids::{AskId, Digest, GrantId, UserId, WishId};
-use crate::proto::lease::AtZero;
+use crate::proto::lease::Conditions;
 use crate::proto::letter::Grant;
 use crate::time::Moment;
 
@@ -23,7 +23,7 @@ pub(super) struct Draft {
     pub(super) name: String,
     pub(super) original: Option<Bytes>,
     pub(super) views: u32,
-    pub(super) at_zero: AtZero,
+    pub(super) conditions: Conditions,
     pub(super) cover: Option<Bytes>,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct Share {
     name: String,
     grant: GrantId,
     views: u32,
-    at_zero: AtZero,
+    conditions: Conditions,
     cover: Option<Bytes>,
     /// The question that is answered; none for a share without one.
     pub(super) ask: Option<AskId>,
@@ -127,7 +127,7 @@ impl Sharing {
             name: draft.name,
             grant,
             views: draft.views,
-            at_zero: draft.at_zero,
+            conditions: draft.conditions,
             cover: draft.cover,
             ask: None,
             made: None,
@@ -160,7 +160,7 @@ impl Sharing {
             name: ask.image.clone(),
             grant,
             views,
-            at_zero: AtZero::default(),
+            conditions: Conditions::default(),
             cover: None,
             ask: Some(id),
             made: None,
@@ -293,7 +293,7 @@ impl Sharing {
             name: share.name.clone(),
             owner_name: self.config.name.clone(),
             views: share.views,
-            at_zero: share.at_zero,
+            conditions: share.conditions,
             key: made.key,
             picture: Digest::of(&made.picture),
             picture_bytes: u32::try_from(made.picture.len()).unwrap_or(u32::MAX),
@@ -333,7 +333,11 @@ impl Sharing {
             return failed(origin, checks::silent(), out);
         };
         let to = share.to.clone();
-        report(origin, Progress::Delivering, out);
+        let step = Progress::Delivering {
+            done_bytes: 0,
+            total_bytes: grant.picture_bytes,
+        };
+        report(origin, step, out);
         let step = Step::Share(share, ShareStep::Opening);
         let ticket = self.begin_for(now, self.long_wait(), origin, step);
         out.push(Output::OpenGrant {
@@ -383,6 +387,7 @@ impl Sharing {
         let outcome = Outcome::Shared {
             grant: given.grant,
             delivered: given.delivered,
+            removed: Vec::new(),
             timings: given.timings,
         };
         done(origin, outcome, out);

@@ -4,12 +4,25 @@ use proptest::prelude::*;
 use super::*;
 use crate::actors::edges::{DiskFault, Folder, PictureFile, Record, Table};
 use crate::proto::control::{AskRule, AskState, News, OpenAsk, Outcome, Reason};
+use crate::proto::lease::AtZero;
 use crate::proto::letter::{GalleryItem, ImageAsk, Verdict};
 use crate::proto::limits::{GALLERY_MAX_ITEMS, LETTER_MAX_BYTES, NAME_MAX_BYTES, VIEWS_MAX};
 
 const ME: u8 = 1;
 const BOB: u8 = 2;
 const CARA: u8 = 3;
+const DELETED: Conditions = Conditions {
+    at_zero: AtZero::DeleteFile,
+    until: None,
+    show_ms: None,
+};
+
+fn offered(name: &str) -> Outcome {
+    Outcome::Offered {
+        name: name.to_owned(),
+        removed: Vec::new(),
+    }
+}
 
 fn identity(user: u8) -> PublicIdentity {
     PublicIdentity {
@@ -219,6 +232,7 @@ impl Bench {
             wish,
             name: name.to_owned(),
             original: Bytes::from(format!("original of {name}")),
+            keep_metadata: false,
         });
         wish
     }
@@ -296,8 +310,9 @@ impl Bench {
             original,
             to: to.to_owned(),
             views,
-            at_zero: AtZero::DeleteFile,
+            conditions: DELETED,
             cover: None,
+            keep_metadata: false,
         });
         wish
     }
@@ -410,7 +425,7 @@ mod offers {
     fn an_offer_is_in_the_gallery_by_name_and_survives_a_restart() {
         let mut bench = Bench::new();
         let wish = bench.offer("sea");
-        assert_eq!(bench.outcome(wish), Outcome::Offered("sea".to_owned()));
+        assert_eq!(bench.outcome(wish), offered("sea"));
         bench.offer("beach");
         for _ in 0..2 {
             let items = gallery(&mut bench);
@@ -434,6 +449,7 @@ mod offers {
             wish,
             name: "sea".to_owned(),
             original: Bytes::from_static(b"new"),
+            keep_metadata: false,
         });
         let items = gallery(&mut bench);
         assert_eq!((items.len(), items[0].size_bytes), (1, 3));
@@ -449,7 +465,7 @@ mod offers {
             assert_eq!(bench.reason(wish), Reason::Usage, "{name:?}");
         }
         let wish = bench.offer(&long[1..]);
-        assert_eq!(bench.outcome(wish), Outcome::Offered(long[1..].to_owned()));
+        assert_eq!(bench.outcome(wish), offered(&long[1..]));
     }
 
     #[test]
@@ -460,11 +476,11 @@ mod offers {
         });
         bench.offer("a");
         let wish = bench.offer("b");
-        assert_eq!(bench.outcome(wish), Outcome::Offered("b".to_owned()));
+        assert_eq!(bench.outcome(wish), offered("b"));
         let wish = bench.offer("c");
         assert_eq!(bench.reason(wish), Reason::Busy);
         let wish = bench.offer("a");
-        assert_eq!(bench.outcome(wish), Outcome::Offered("a".to_owned()));
+        assert_eq!(bench.outcome(wish), offered("a"));
     }
 
     #[test]
@@ -479,6 +495,7 @@ mod offers {
             wish,
             name: "sea".to_owned(),
             original: Bytes::from_static(b"x"),
+            keep_metadata: false,
         };
         bench.sharing.handle(bench.now, input, &mut out);
         bench.pass(bench.config.step_ms);
@@ -566,6 +583,7 @@ mod offers {
                 wish,
                 name: format!("{index:064}"),
                 original: Bytes::from_static(b"x"),
+                keep_metadata: false,
             };
             bench.sharing.handle(bench.now, input, &mut out);
             let ticket = { ticket }.draw();
@@ -929,7 +947,13 @@ mod theirs {
         let id = AskId([0xab; 16]);
         let steps = bench.news(wish);
         assert_eq!(steps[0], News::Progress(Progress::Hiding));
-        assert_eq!(steps[1], News::Progress(Progress::Delivering));
+        assert_eq!(
+            steps[1],
+            News::Progress(Progress::Delivering {
+                done_bytes: 0,
+                total_bytes: 0,
+            })
+        );
         assert_eq!(steps[2], News::Done(Box::new(Outcome::Decided(id))));
         assert_eq!(verdicts(&bench), [(id, approved(3))]);
     }
@@ -1134,12 +1158,13 @@ mod shares {
         assert_eq!(rights.views, VIEWS_MAX);
         bench.make();
         let (_, _, grant) = bench.opening().expect("is ordered");
-        assert_eq!(grant.at_zero, AtZero::DeleteFile);
+        assert_eq!(grant.conditions, DELETED);
         assert_eq!(grant.owner_name, "alice");
         bench.opened(Ok(true));
         let outcome = Outcome::Shared {
             grant: grant_of(BOB, "cat"),
             delivered: true,
+            removed: Vec::new(),
             timings: Timings {
                 owners: 1,
                 ..Timings::default()
@@ -1403,6 +1428,7 @@ impl Run {
                 wish,
                 name: format!("image {name}"),
                 original: Bytes::from_static(b"original"),
+                keep_metadata: false,
             },
             Move::Gallery(own) => Input::GalleryWanted {
                 wish,
@@ -1428,8 +1454,9 @@ impl Run {
                 original: None,
                 to: name(user),
                 views: 1,
-                at_zero: AtZero::KeepCover,
+                conditions: Conditions::default(),
                 cover: None,
+                keep_metadata: false,
             },
             Move::Rule(limit) => Input::RuleWanted {
                 wish,

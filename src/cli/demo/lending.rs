@@ -17,6 +17,7 @@ impl Play<'_> {
             Command::Offer {
                 name: "beach.jpg".into(),
                 original,
+                keep_metadata: false,
             },
         )?;
         let outcome = self.ask("bob", Command::Gallery(Some("alice".into())))?;

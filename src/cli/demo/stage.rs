@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::Duration;
 
+use crate::cli::cluster;
 use crate::cli::failure;
-use crate::cli::session::{Session, pause};
-use crate::cli::{cluster, home};
 use crate::node::config::TokenConfig;
 use crate::node::control::Link;
 use crate::proto::control::{Failure, Reason};
+use crate::talk::home;
+use crate::talk::session::{Session, pause};
 
 /// Servers of the demo.
 pub(super) const SERVERS: u8 = 3;

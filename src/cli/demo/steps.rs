@@ -10,13 +10,13 @@ use tokio::time::Instant;
 use super::stage::{SERVERS, Stage};
 use super::stage_of;
 use crate::cli::output::Output;
-use crate::cli::session::{Session, pause};
 use crate::cli::{cluster, render};
 use crate::node::config::ServerConfig;
 use crate::proto::control::{Command, Failure, Outcome, Progress, Reason, Timings};
 use crate::proto::ids::GrantId;
 use crate::proto::operator::ServerCommand;
 use crate::stego;
+use crate::talk::session::{Session, pause};
 use crate::terminal::text::{millis, size};
 
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -10,10 +10,10 @@ use crate::cli::failure::{self, Ended, PENDING};
 use crate::cli::files::{beside, file_name, read, write};
 use crate::cli::progress::Bar;
 use crate::cli::render;
-use crate::cli::session::Session;
 use crate::proto::control::{Command, Outcome};
-use crate::proto::lease::AtZero;
+use crate::proto::lease::{AtZero, Conditions};
 use crate::stego;
+use crate::talk::session::Session;
 use crate::terminal::text::size;
 
 impl Person {
@@ -121,8 +121,12 @@ impl Person {
             original,
             to: petname(to),
             views,
-            at_zero,
+            conditions: Conditions {
+                at_zero,
+                ..Conditions::default()
+            },
             cover,
+            keep_metadata: false,
         };
         let bar = Bar::new(self.global.quiet || self.global.json);
         let outcome = session.ask(command, |step| bar.show(step))?;
@@ -131,6 +135,7 @@ impl Person {
             grant,
             delivered,
             timings,
+            ..
         } = outcome
         else {
             return Err(odd(&outcome));

@@ -7,9 +7,9 @@ use serde_json::json;
 use super::{Person, odd};
 use crate::cli::failure::Ended;
 use crate::cli::output;
-use crate::cli::session::Session;
 use crate::proto::control::{Command, Failure, Outcome, Reason};
 use crate::stego::{self, DecodeLimits};
+use crate::talk::session::Session;
 use crate::terminal::halfblocks;
 
 /// Columns and rows that a picture takes when the terminal does not tell its size.

@@ -66,10 +66,22 @@ fn wished(Wish { id: wish, command }: Wish) -> Option<To> {
         }),
         Command::Reveal(picture) => To::Studio(studio::Input::RevealWanted { wish, picture }),
         Command::Inspect(picture) => To::Studio(studio::Input::InspectWanted { wish, picture }),
-        Command::Offer { name, original } => To::Sharing(sharing::Input::OfferWanted {
+        command => return wished_sharing(wish, command),
+    })
+}
+
+/// The same for galleries, questions and rules.
+fn wished_sharing(wish: WishId, command: Command) -> Option<To> {
+    Some(match command {
+        Command::Offer {
+            name,
+            original,
+            keep_metadata,
+        } => To::Sharing(sharing::Input::OfferWanted {
             wish,
             name,
             original,
+            keep_metadata,
         }),
         Command::Gallery(peer) => To::Sharing(sharing::Input::GalleryWanted { wish, peer }),
         Command::Ask {
@@ -98,16 +110,18 @@ fn wished(Wish { id: wish, command }: Wish) -> Option<To> {
             original,
             to,
             views,
-            at_zero,
+            conditions,
             cover,
+            keep_metadata,
         } => To::Sharing(sharing::Input::ShareWanted {
             wish,
             name,
             original,
             to,
             views,
-            at_zero,
+            conditions,
             cover,
+            keep_metadata,
         }),
         Command::SetRule { peer, rule } => {
             To::Sharing(sharing::Input::RuleWanted { wish, peer, rule })

@@ -115,7 +115,7 @@ fn the_runs_below_are_full_of_looks_changes_and_new_grants() {
                 LogEvent::Adjusted { .. } => sums[1] += 1,
                 LogEvent::Granted { .. } => sums[2] += 1,
                 LogEvent::Spent => sums[3] += 1,
-                LogEvent::Received | LogEvent::Viewed { .. } => {}
+                LogEvent::Received | LogEvent::Viewed { .. } | LogEvent::Expired => {}
             }
         }
     }

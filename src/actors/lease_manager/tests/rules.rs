@@ -23,6 +23,7 @@ fn events(world: &World, who: usize) -> Vec<&'static str> {
         LogEvent::Viewed { .. } => "viewed",
         LogEvent::Adjusted { .. } => "adjusted",
         LogEvent::Spent => "spent",
+        LogEvent::Expired => "expired",
     };
     let mut names: Vec<_> = world
         .log(who)

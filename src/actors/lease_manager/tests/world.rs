@@ -8,7 +8,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use super::super::*;
 use crate::actors::edges::{Desk, PictureFile, Rights, Table, WorkFault};
 use crate::proto::ids::Digest;
-use crate::proto::lease::{AtZero, LogEntry, Terms};
+use crate::proto::lease::{AtZero, Conditions, LogEntry, Terms};
 
 pub(super) const IMAGE: &str = "beach.jpg";
 pub(super) const ALICE: usize = 0;
@@ -59,7 +59,10 @@ pub(super) fn grant(key: u8, views: u32, at_zero: AtZero) -> Grant {
         name: IMAGE.to_owned(),
         owner_name: "alice".to_owned(),
         views,
-        at_zero,
+        conditions: Conditions {
+            at_zero,
+            ..Conditions::default()
+        },
         key: [key; 32],
         picture: Digest::of(&picture(key)),
         picture_bytes: u32::try_from(picture(key).len()).expect("small"),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::failure;
+use super::failures;
 use crate::crypto::identity::SecretIdentity;
 use crate::node::config::{ClientConfig, ConfigError, ServerAddress};
 use crate::proto::control::{Failure, Reason};
@@ -50,7 +50,7 @@ pub fn default_cluster() -> PathBuf {
 /// # Errors
 /// If a key is there already or the folder cannot be written.
 pub fn make_key(home: &Path) -> Result<SecretIdentity, Failure> {
-    fs::create_dir_all(home).map_err(|error| failure::file(home, &error))?;
+    fs::create_dir_all(home).map_err(|error| failures::file(home, &error))?;
     let mut secret = [0; 32];
     random(&mut secret)?;
     let identity = SecretIdentity::from_secret(secret);
@@ -61,17 +61,17 @@ pub fn make_key(home: &Path) -> Result<SecretIdentity, Failure> {
         .mode(0o600)
         .open(&path);
     let mut file = opened.map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => failure::usage(
+        ErrorKind::AlreadyExists => failures::usage(
             format!("there is a key already: {}", path.display()),
             "another --home makes another identity; deleting the key makes its pictures \
              unreadable for ever",
         ),
-        _ => failure::file(&path, &error),
+        _ => failures::file(&path, &error),
     })?;
     let text: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
     file.write_all(format!("{text}\n").as_bytes())
         .and_then(|()| file.sync_all())
-        .map_err(|error| failure::file(&path, &error))?;
+        .map_err(|error| failures::file(&path, &error))?;
     Ok(identity)
 }
 
@@ -102,9 +102,9 @@ pub fn read_key(home: &Path) -> Result<SecretIdentity, Failure> {
             format!("no identity in {}", home.display()),
             "make one with `pentimento init NAME`",
         ),
-        _ => failure::file(&path, &error),
+        _ => failures::file(&path, &error),
     })?;
-    let mode = fs::metadata(&path).map_err(|error| failure::file(&path, &error))?;
+    let mode = fs::metadata(&path).map_err(|error| failures::file(&path, &error))?;
     if mode.permissions().mode() & 0o077 != 0 {
         return Err(Failure::new(
             Reason::Config,
@@ -152,7 +152,7 @@ pub fn write_config(home: &Path, name: &str, servers: &[ServerAddress]) -> Resul
     let text = toml::to_string(&config)
         .map_err(|error| Failure::new(Reason::Other, error.to_string(), ""))?;
     let path = home.join(CONFIG_FILE);
-    fs::write(&path, text).map_err(|error| failure::file(&path, &error))
+    fs::write(&path, text).map_err(|error| failures::file(&path, &error))
 }
 
 /// A free port of this host: on loopback if all servers are there, else on every address.
@@ -184,7 +184,7 @@ pub fn read_config(home: &Path) -> Result<ClientConfig, Failure> {
 /// # Errors
 /// If it cannot be read or is wrong.
 pub fn read_servers(path: &Path) -> Result<Vec<ServerAddress>, Failure> {
-    let text = fs::read_to_string(path).map_err(|error| failure::file(path, &error))?;
+    let text = fs::read_to_string(path).map_err(|error| failures::file(path, &error))?;
     let list: ServerList = toml::from_str(&text).map_err(|error| {
         Failure::new(
             Reason::Config,

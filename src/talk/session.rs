@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::failure;
+use super::failures;
 use super::home;
 use crate::node::control::Link;
 use crate::node::launch::{self, LaunchError};
@@ -46,7 +46,7 @@ impl Session {
         }
         match own.is_finished().then(|| own.join()) {
             Some(Ok(Err(error))) => Err(launch_failure(&error)),
-            _ => Err(failure::unreachable(
+            _ => Err(failures::unreachable(
                 "the client did not start",
                 "run it with -vv to see why",
             )),
@@ -84,6 +84,7 @@ impl Session {
             }
             match report.news {
                 News::Progress(step) => progress(step),
+                News::Noticed(_) => {}
                 News::Done(outcome) => return Ok(*outcome),
                 News::Failed(failure) => return Err(failure),
             }
@@ -121,14 +122,14 @@ pub fn launch_failure(error: &LaunchError) -> Failure {
 fn lost(error: &std::io::Error) -> Failure {
     match error.kind() {
         std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut => {
-            failure::unreachable("no answer in time", "a longer --timeout may help")
+            failures::unreachable("no answer in time", "a longer --timeout may help")
         }
         std::io::ErrorKind::InvalidInput => Failure::new(
             Reason::TooLarge,
             format!("the file is {error}"),
             "files up to 60 MB can be sent",
         ),
-        _ => failure::unreachable(
+        _ => failures::unreachable(
             format!("the client is gone: {error}"),
             "see its log, start it again with `pentimento run`",
         ),
