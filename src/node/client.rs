@@ -14,6 +14,7 @@ use crate::net::codec_actor::{Incoming, Order};
 use crate::proto::cargo::Cargo;
 use crate::proto::control::{Progress, Report, Wish};
 use crate::proto::letter::Note;
+use crate::proto::notice::Notice;
 use crate::proto::outcome::Posted;
 use crate::proto::packet::{Packet, Party};
 
@@ -45,6 +46,8 @@ concerns! {
         Work: work: WorkRequest;
         /// The person's programs.
         Person: person: Report;
+        /// Whoever watches.
+        Notices: notices: Notice;
     }
 }
 
@@ -310,6 +313,7 @@ impl Arrows<sharing::Output> for Mailboxes {
             }),
             sharing::Output::Work { ticket, work } => To::Work(WorkRequest { ticket, work }),
             sharing::Output::Report(report) => To::Person(report),
+            sharing::Output::Notice(notice) => To::Notices(notice),
             sharing::Output::Disk { ticket, order } => To::Disk(DiskRequest { ticket, order }),
         });
     }

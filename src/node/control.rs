@@ -3,32 +3,27 @@
 //! Frames are a length (u32, little endian) and an encoded value. A client's socket carries wishes
 //! in and reports out, many at a time; a server's carries one command and one reply at a time.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
-use actix::{Actor, Addr, Context, Handler, Message};
+use actix::Addr;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 
 use super::board::{Board, Commanded};
-use super::client::{Ingress, Mailboxes};
-use super::shell::In;
-use super::switchboard::Accept;
+use super::desk::{Caller, HungUp, PersonDesk, Wished};
 use crate::proto::codec;
-use crate::proto::control::{Command, News, Outcome, Report, Wish};
-use crate::proto::ids::WishId;
+use crate::proto::control::Report;
 use crate::proto::limits::MESSAGE_MAX_BYTES;
 
 /// Name of the socket below a node's folder.
 pub const SOCKET: &str = "control.sock";
-/// Reports that wait for a program that does not read; further ones end the connection.
+/// Reports that wait for a program that does not read. A wish or a watch with more is dropped.
 const REPORTS_MAX: usize = 1_024;
 
 /// Opens the socket in a folder, for this user only. A socket that nobody listens to any more is
@@ -92,11 +87,13 @@ async fn operate(stream: UnixStream, board: Addr<Board>) {
 
 /// Serves a client's control socket for ever.
 pub async fn serve_person(listener: UnixListener, desk: Addr<PersonDesk>) {
+    let mut callers = 0;
     while let Ok((stream, _)) = listener.accept().await {
+        callers += 1;
         let (from, to) = stream.into_split();
         let (told, reports) = mpsc::channel(REPORTS_MAX);
         actix_rt::spawn(tell(to, reports));
-        actix_rt::spawn(listen_to(from, told, desk.clone()));
+        actix_rt::spawn(listen_to(from, Caller(callers), told, desk.clone()));
     }
 }
 
@@ -108,99 +105,20 @@ async fn tell(mut to: OwnedWriteHalf, mut reports: mpsc::Receiver<Report>) {
     }
 }
 
-async fn listen_to(mut from: OwnedReadHalf, told: mpsc::Sender<Report>, desk: Addr<PersonDesk>) {
-    while let Ok(wish) = read(&mut from).await {
-        if desk
-            .send(Wished {
-                wish,
-                told: told.clone(),
-            })
-            .await
-            .is_err()
-        {
-            return;
-        }
-    }
-}
-
-/// The actor that knows which program wished what.
-pub struct PersonDesk {
-    concerns: Rc<Mailboxes>,
-    stop: Rc<Notify>,
-    open: BTreeMap<WishId, (WishId, mpsc::Sender<Report>)>,
-    last: u64,
-}
-
-impl PersonDesk {
-    /// A desk before these concerns. `stop` is told when a person ends the node.
-    #[must_use]
-    pub const fn new(concerns: Rc<Mailboxes>, stop: Rc<Notify>) -> Self {
-        Self {
-            concerns,
-            stop,
-            open: BTreeMap::new(),
-            last: 0,
-        }
-    }
-}
-
-impl Actor for PersonDesk {
-    type Context = Context<Self>;
-}
-
-/// A wish with the way back to who wished it.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct Wished {
-    wish: Wish,
+async fn listen_to(
+    mut from: OwnedReadHalf,
+    caller: Caller,
     told: mpsc::Sender<Report>,
-}
-
-impl Handler<Wished> for PersonDesk {
-    type Result = ();
-
-    fn handle(&mut self, Wished { wish, told }: Wished, _: &mut Self::Context) {
-        if matches!(wish.command, Command::Stop) {
-            let news = News::Done(Box::new(Outcome::Stopping));
-            // Who asked may have gone; the node ends all the same.
-            let _ = told.try_send(Report {
-                wish: wish.id,
-                news,
-            });
-            self.stop.notify_one();
+    desk: Addr<PersonDesk>,
+) {
+    while let Ok(wish) = read(&mut from).await {
+        let told = told.clone();
+        if desk.send(Wished { caller, wish, told }).await.is_err() {
             return;
         }
-        // Programs that went away leave their wishes behind.
-        self.open.retain(|_, (_, told)| !told.is_closed());
-        self.last += 1;
-        let id = WishId(self.last);
-        self.open.insert(id, (wish.id, told));
-        self.concerns.take(Ingress::Wish(Wish {
-            id,
-            command: wish.command,
-        }));
     }
-}
-
-impl Handler<In<Report>> for PersonDesk {
-    type Result = ();
-
-    fn handle(&mut self, In(Report { wish, news }): In<Report>, _: &mut Self::Context) {
-        let last = !matches!(news, News::Progress(_));
-        let Some((outside, told)) = self.open.get(&wish) else {
-            return;
-        };
-        if told
-            .try_send(Report {
-                wish: *outside,
-                news,
-            })
-            .is_err()
-            || last
-        {
-            self.open.remove(&wish);
-        }
-    }
+    // Nobody hears of a desk that has closed.
+    let _ = desk.send(HungUp(caller)).await;
 }
 
 /// The other end of a control socket, for programs: blocking, one value at a time.

@@ -15,9 +15,10 @@ use tokio::sync::Notify;
 use super::board::Board;
 use super::clock::Clock;
 use super::config::{ClientConfig, ServerConfig};
-use super::control::{self, PersonDesk};
+use super::control;
 use super::cover_shelf::CoverShelf;
 use super::cpu_pool::CpuPool;
+use super::desk::PersonDesk;
 use super::load_probe::LoadProbe;
 use super::switchboard::{Accept, Switchboard};
 use super::vault::{Vault, VaultActor, VaultError};
@@ -215,6 +216,7 @@ pub async fn client(config: ClientConfig, identity: SecretIdentity) -> Result<()
         disk: vault.recipient(),
         work: pool.recipient(),
         person: desk_address.clone().recipient(),
+        notices: desk_address.clone().recipient(),
     };
     let concerns = client::spawn(machines, edges, clock);
 
@@ -222,7 +224,7 @@ pub async fn client(config: ClientConfig, identity: SecretIdentity) -> Result<()
     let sink = Rc::new(move |incoming| sink.take(client::Ingress::Net(incoming)));
     let _ = switchboard.run(Switchboard(concerns.clone()));
     let _ = codec.run(CodecActor::new(vec![face], sink));
-    let _ = desk.run(PersonDesk::new(concerns.clone(), stop.clone()));
+    let _ = desk.run(PersonDesk::new(concerns.clone(), stop.clone(), clock));
     actix_rt::spawn(control::serve_person(control, desk_address));
     tracing::info!(name = config.name, "client is up");
 

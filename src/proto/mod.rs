@@ -13,3 +13,5 @@ pub mod notice;
 pub mod operator;
 pub mod outcome;
 pub mod packet;
+pub mod pairing;
+mod words;

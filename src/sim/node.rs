@@ -170,11 +170,13 @@ fn happen_client(machines: &mut client::Machines, now: Moment, what: Happening) 
         }
         None => machines.on_deadline(now, &mut edges),
     }
-    let wanted = edges.into_iter().map(|edge| match edge {
-        client::To::Net(order) => Wanted::Net(order),
-        client::To::Disk(request) => Wanted::Disk(request),
-        client::To::Work(request) => Wanted::Work(request),
-        client::To::Person(report) => Wanted::Person(report),
+    let wanted = edges.into_iter().filter_map(|edge| match edge {
+        client::To::Net(order) => Some(Wanted::Net(order)),
+        client::To::Disk(request) => Some(Wanted::Disk(request)),
+        client::To::Work(request) => Some(Wanted::Work(request)),
+        client::To::Person(report) => Some(Wanted::Person(report)),
+        // Nobody watches.
+        client::To::Notices(_) => None,
         _ => unreachable!("only edges come out of the machines"),
     });
     wanted.collect()

@@ -15,6 +15,7 @@ use crate::proto::identity::PublicIdentity;
 use crate::proto::ids::{AskId, LetterId, UserId, WishId};
 use crate::proto::letter::{ImageAsk, ImageRef, Note, Verdict};
 use crate::proto::limits::{NAME_MAX_BYTES, REMARK_MAX_BYTES};
+use crate::proto::notice::Notice;
 use crate::time::{Moment, WallTime};
 
 /// One peer may have this part of all questions open with us.
@@ -206,6 +207,15 @@ impl Sharing {
     ) {
         let Verdicted { ask, verdict } = verdicted;
         let id = ask.id;
+        out.push(Output::Notice(Notice::AskAnswered {
+            ask: id,
+            peer: ask.peer.name.clone(),
+            image: ask.image.clone(),
+            views: match verdict {
+                Verdict::Approved { views, .. } => Some(views),
+                Verdict::Denied { .. } => None,
+            },
+        }));
         self.posts.remove(&id);
         self.asks.insert(id, ask);
         if let Origin::Letter(letter) = origin {
@@ -336,7 +346,22 @@ impl Sharing {
         if ask.stage == Stage::Rule {
             self.grants.insert(ask.id, Duty::due(now));
         }
-        self.asks.insert(ask.id, ask);
+        let id = ask.id;
+        self.asks.insert(id, ask);
+        self.tell_waiting(id, out);
+    }
+
+    /// Tells whoever watches of a question that waits for our word.
+    pub(super) fn tell_waiting(&self, id: AskId, out: &mut Outbox<Output>) {
+        let waits = |ask: &&Ask| !ask.ours && ask.is_open() && ask.stage == Stage::Owner;
+        if let Some(ask) = self.asks.get(&id).filter(waits) {
+            out.push(Output::Notice(Notice::AskArrived {
+                ask: id,
+                peer: ask.peer.name.clone(),
+                image: ask.image.clone(),
+                views: ask.views,
+            }));
+        }
     }
 
     pub(super) fn requests_wanted(&self, wish: WishId, out: &mut Outbox<Output>) {

@@ -169,7 +169,10 @@ impl Sharing {
                     self.note_down(record, out);
                 }
             }
-            None => self.leave_to_owner(id, true, out),
+            None => {
+                self.leave_to_owner(id, true, out);
+                self.tell_waiting(id, out);
+            }
         }
     }
 

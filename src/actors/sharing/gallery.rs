@@ -16,6 +16,7 @@ use crate::proto::identity::PublicIdentity;
 use crate::proto::ids::WishId;
 use crate::proto::letter::{GalleryItem, ImageRef, Note};
 use crate::proto::limits::{GALLERY_MAX_ITEMS, LETTER_MAX_BYTES, PREVIEW_MAX_BYTES};
+use crate::proto::notice::Notice;
 use crate::time::Moment;
 
 /// Bytes of a gallery answer: what a letter holds without its envelope and seal.
@@ -117,6 +118,7 @@ impl Sharing {
             },
             out,
         );
+        out.push(Output::Notice(Notice::Offers));
     }
 
     pub(super) fn gallery_wanted(

@@ -337,6 +337,7 @@ impl Sharing {
                 Step::Share(share, ShareStep::Looks | ShareStep::Opening) => {
                     if let (Origin::Rule, Some(ask)) = (job.origin, share.ask) {
                         self.leave_to_owner(ask, false, out);
+                        self.tell_waiting(ask, out);
                     }
                     failed(job.origin, checks::uncertain(), out);
                 }

@@ -42,6 +42,7 @@ use crate::proto::identity::PublicIdentity;
 use crate::proto::ids::{AskId, GrantId, LetterId, UserId, WishId};
 use crate::proto::lease::Conditions;
 use crate::proto::letter::{ImageRef, Note};
+use crate::proto::notice::Notice;
 use crate::time::{Calendar, Moment, WallTime};
 
 /// Who we are and bounds.
@@ -323,6 +324,8 @@ pub enum Output {
     },
     /// Tell a person.
     Report(Report),
+    /// Tell whoever watches.
+    Notice(Notice),
     /// Ask the disk.
     Disk {
         /// Our number.
