@@ -60,6 +60,12 @@ impl Line {
         Ok(Self { shared })
     }
 
+    /// Whether the node was still there when it was last heard of.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.shared.lock_open().is_some()
+    }
+
     /// Sends a command. Every listener hears one end: if the node goes away, that it did.
     pub fn wish(&self, command: Command, mut listener: Listener) -> WishId {
         let mut sender = self.shared.lock_sender();

@@ -18,10 +18,67 @@ const START_STEP: Duration = Duration::from_millis(50);
 /// How long a node of our own waits for letters on their way before it ends.
 const SETTLE_MS: u32 = 3_000;
 
+/// A node that runs in this process, because none ran in the home.
+pub struct OwnNode {
+    home: PathBuf,
+    thread: JoinHandle<Result<(), LaunchError>>,
+}
+
+impl OwnNode {
+    /// Lets the node send what is due and ends it.
+    pub fn stop(self) {
+        let Ok(link) = Link::connect(&self.home) else {
+            // It was told by a signal already.
+            let _ = self.thread.join();
+            return;
+        };
+        let session = Session {
+            link,
+            last: 0,
+            own: Some(self),
+        };
+        // It answers when it has settled; a second more is enough.
+        let patience = Duration::from_millis(u64::from(SETTLE_MS) + 1_000);
+        let _ = session.link.set_timeout(Some(patience));
+        session.close();
+    }
+}
+
+/// Makes sure that a node runs in a home: the one that does, or one of our own, which is given.
+/// When this returns, the node listens.
+///
+/// # Errors
+/// If the home has no key or configuration, or the node does not start.
+pub fn start(home: &Path) -> Result<Option<OwnNode>, Failure> {
+    if Link::connect(home).is_ok() {
+        return Ok(None);
+    }
+    let own = OwnNode {
+        home: home.to_owned(),
+        thread: start_own(home.to_owned())?,
+    };
+    for _ in 0..START_STEPS {
+        if Link::connect(home).is_ok() {
+            return Ok(Some(own));
+        }
+        if own.thread.is_finished() {
+            break;
+        }
+        pause(START_STEP);
+    }
+    match own.thread.is_finished().then(|| own.thread.join()) {
+        Some(Ok(Err(error))) => Err(launch_failure(&error)),
+        _ => Err(failures::unreachable(
+            "the client did not start",
+            "run it with -vv to see why",
+        )),
+    }
+}
+
 /// An open conversation.
 pub struct Session {
     link: Link,
-    own: Option<JoinHandle<Result<(), LaunchError>>>,
+    own: Option<OwnNode>,
     last: u64,
 }
 
@@ -31,33 +88,12 @@ impl Session {
     /// # Errors
     /// If the home has no key or configuration, or the node does not start.
     pub fn open(home: &Path, timeout: Duration) -> Result<Self, Failure> {
-        if let Ok(link) = Link::connect(home) {
-            return Self::with(link, None, timeout);
-        }
-        let own = start_own(home.to_owned())?;
-        for _ in 0..START_STEPS {
-            if let Ok(link) = Link::connect(home) {
-                return Self::with(link, Some(own), timeout);
-            }
-            if own.is_finished() {
-                break;
-            }
-            pause(START_STEP);
-        }
-        match own.is_finished().then(|| own.join()) {
-            Some(Ok(Err(error))) => Err(launch_failure(&error)),
-            _ => Err(failures::unreachable(
-                "the client did not start",
-                "run it with -vv to see why",
-            )),
-        }
+        let own = start(home)?;
+        let link = Link::connect(home).map_err(|error| lost(&error))?;
+        Self::with(link, own, timeout)
     }
 
-    fn with(
-        link: Link,
-        own: Option<JoinHandle<Result<(), LaunchError>>>,
-        timeout: Duration,
-    ) -> Result<Self, Failure> {
+    fn with(link: Link, own: Option<OwnNode>, timeout: Duration) -> Result<Self, Failure> {
         link.set_timeout(Some(timeout))
             .map_err(|error| lost(&error))?;
         Ok(Self { link, own, last: 0 })
@@ -97,7 +133,7 @@ impl Session {
         // What cannot be sent now is on disk and goes next time.
         let _ = self.ask(Command::Settle(SETTLE_MS), |_| {});
         let _ = self.ask(Command::Stop, |_| {});
-        let _ = own.join();
+        let _ = own.thread.join();
     }
 }
 
