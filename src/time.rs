@@ -4,6 +4,7 @@
 //! only moves forward; a [`WallTime`] is the calendar, used for stamps that people read and for
 //! numbers that must be larger after a restart than before it.
 
+use core::fmt;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -55,6 +56,33 @@ impl Moment {
 )]
 pub struct WallTime(pub u64);
 
+/// As `YYYY-MM-DD hh:mm:ss` in UTC. The calendar arithmetic is the day count of Howard Hinnant's
+/// `civil_from_days`.
+impl fmt::Display for WallTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0 / 1_000;
+        let days = seconds / 86_400 + 719_468;
+        let era = days / 146_097;
+        let day_of_era = days % 146_097;
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let month_from_march = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+        let month = if month_from_march < 10 {
+            month_from_march + 3
+        } else {
+            month_from_march - 9
+        };
+        let year = year_of_era + era * 400 + u64::from(month <= 2);
+        let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}"
+        )
+    }
+}
+
 /// Turns moments into calendar stamps: the wall time at which the node's moments began.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Calendar {
@@ -66,7 +94,15 @@ impl Calendar {
     /// The wall time at `now`.
     #[must_use]
     pub const fn at(self, now: Moment) -> WallTime {
-        WallTime(self.started_at.0 + now.as_micros() / 1_000)
+        WallTime(self.started_at.0.saturating_add(now.as_micros() / 1_000))
+    }
+
+    /// The moment of a wall time: the start of the node for one before it, the last representable
+    /// moment for one too far away.
+    #[must_use]
+    pub fn moment(self, at: WallTime) -> Moment {
+        let wait_ms = at.0.saturating_sub(self.started_at.0);
+        Moment::START.after(Duration::from_millis(wait_ms))
     }
 }
 
@@ -88,5 +124,23 @@ mod tests {
             started_at: WallTime(1_000),
         };
         assert_eq!(calendar.at(Moment::from_millis(250)), WallTime(1_250));
+        assert_eq!(calendar.moment(WallTime(1_250)), Moment::from_millis(250));
+        assert_eq!(calendar.moment(WallTime(7)), Moment::START);
+        assert_eq!(
+            calendar.moment(WallTime(u64::MAX)),
+            Moment::from_micros(u64::MAX)
+        );
+    }
+
+    #[test]
+    fn days_become_dates() {
+        assert_eq!(WallTime(0).to_string(), "1970-01-01 00:00:00");
+        assert_eq!(WallTime(951_782_400_000).to_string(), "2000-02-29 00:00:00");
+        assert_eq!(
+            WallTime(1_795_219_199_000).to_string(),
+            "2026-11-20 23:59:59"
+        );
+        // Whatever a peer sends has a text.
+        assert!(WallTime(u64::MAX).to_string().ends_with(":25:51"));
     }
 }

@@ -296,6 +296,8 @@ pub enum Reason {
     QuotaSpent,
     /// The owner revoked the grant.
     Revoked,
+    /// The end date of the grant has passed.
+    Expired,
     /// The owner said no.
     Denied,
     /// The name belongs to somebody else.
@@ -326,7 +328,7 @@ impl Reason {
             Self::Other | Self::Disk | Self::TooLarge | Self::BadPicture => 1,
             Self::Usage => 2,
             Self::NotFound => 3,
-            Self::QuotaSpent | Self::Revoked | Self::Denied | Self::NameTaken => 4,
+            Self::QuotaSpent | Self::Revoked | Self::Expired | Self::Denied | Self::NameTaken => 4,
             Self::Unreachable | Self::Busy => 6,
             Self::Integrity | Self::NothingForYou => 7,
             Self::Config => 8,

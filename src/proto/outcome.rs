@@ -268,3 +268,15 @@ pub struct Lease {
     /// Name of the picture file in the `received` folder, on the borrower's side.
     pub file: Option<String>,
 }
+
+impl Lease {
+    /// Looks left: none once it has ended.
+    #[must_use]
+    pub const fn left(&self) -> u32 {
+        if self.ended.is_some() {
+            0
+        } else {
+            self.terms.left()
+        }
+    }
+}

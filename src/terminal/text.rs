@@ -1,5 +1,7 @@
 //! Words for people: sizes, times, tables.
 
+use crate::time::WallTime;
+
 /// A size with a unit, decimal as on disks.
 #[must_use]
 pub fn size(bytes: u64) -> String {
@@ -43,39 +45,15 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     lines.join("\n")
 }
 
-/// Wall time as `YYYY-MM-DD hh:mm:ss` UTC, from milliseconds since 1970. The calendar arithmetic
-/// is the day count of Howard Hinnant's `civil_from_days`.
+/// Wall time as `YYYY-MM-DD hh:mm:ss` UTC, from milliseconds since 1970.
 #[must_use]
 pub fn when(unix_ms: u64) -> String {
-    let seconds = unix_ms / 1_000;
-    let days = seconds / 86_400 + 719_468;
-    let era = days / 146_097;
-    let day_of_era = days % 146_097;
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+    WallTime(unix_ms).to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn days_become_dates() {
-        assert_eq!(when(0), "1970-01-01 00:00:00");
-        assert_eq!(when(951_782_400_000), "2000-02-29 00:00:00");
-        assert_eq!(when(1_795_219_199_000), "2026-11-20 23:59:59");
-    }
 
     #[test]
     fn columns_line_up() {

@@ -13,7 +13,8 @@ use crate::proto::control::{Failure, Lease, Outcome, Posted};
 use crate::time::Moment;
 
 impl LeaseManager {
-    pub(super) fn leases(&self) -> Vec<Lease> {
+    pub(super) fn leases(&self, now: Moment) -> Vec<Lease> {
+        let at = self.config.calendar.at(now);
         let given = self.given.values().map(|given| Lease {
             grant: given.id(),
             name: given.grant.name.clone(),
@@ -22,7 +23,7 @@ impl LeaseManager {
             terms: given.terms(),
             conditions: given.grant.conditions,
             granted_at: given.grant.granted_at,
-            ended: None,
+            ended: given.end_at(at),
             picture_bytes: given.grant.picture_bytes,
             delivered: given.delivered,
             file: None,
@@ -35,7 +36,7 @@ impl LeaseManager {
             terms: lease.terms.clone(),
             conditions: lease.grant.conditions,
             granted_at: lease.grant.granted_at,
-            ended: None,
+            ended: lease.end_at(at),
             picture_bytes: lease.grant.picture_bytes,
             delivered: lease.has_file(),
             file: lease.has_file().then(|| lease.picture_file().name),
@@ -76,7 +77,7 @@ impl LeaseManager {
         match self.jobs.take(ticket) {
             // Nobody has the letter, but what it says is on our disk: it is posted again when due.
             Some(Job::PostChange { made, .. }) if how == Posted::Lost => {
-                self.change_told(made, Posted::Queued, out);
+                self.change_told(now, made, Posted::Queued, out);
             }
             Some(Job::PostGrant(..) | Job::PostReport(..)) if how == Posted::Lost => {}
             Some(Job::PostGrant(grant, granted_at)) => {
@@ -84,7 +85,7 @@ impl LeaseManager {
             }
             Some(Job::PostChange { made, accepted }) => {
                 self.change_posted(now, made, accepted, out);
-                self.change_told(made, how, out);
+                self.change_told(now, made, how, out);
             }
             Some(Job::PostReport(grant, count)) => self.report_posted(now, grant, count, out),
             _ => {}
@@ -117,7 +118,7 @@ impl LeaseManager {
                 }
             }
             // It is on our disk, and is posted again when it is due.
-            Job::PostChange { made, .. } => self.change_told(made, Posted::Queued, out),
+            Job::PostChange { made, .. } => self.change_told(now, made, Posted::Queued, out),
             // What these were for is begun again when it is due, or let go with its claim.
             _ => {}
         }
@@ -157,6 +158,7 @@ impl LeaseManager {
     }
 
     pub(super) fn waited(&mut self, now: Moment, out: &mut Outbox<Output>) {
+        self.end_dated(now, out);
         let late = |claim: &Claim| claim.until <= now;
         let claims = self.claims.iter().filter(|(_, claim)| late(claim));
         for grant in claims.map(|(grant, _)| *grant).collect::<Vec<_>>() {

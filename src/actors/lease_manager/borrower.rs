@@ -1,11 +1,10 @@
-//! What the borrower's half does: takes grants, pictures and changes, empties, reports.
+//! What the borrower's half does: takes grants, pictures and changes, reports.
 
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use rand_chacha::rand_core::Rng;
 
-use super::super::edges::{DiskAnswer, DiskFault, DiskOrder, Work, WorkDone, WorkFault};
+use super::super::edges::DiskOrder;
 use super::jobs::{Job, RowKey, Then, is_emptying};
 use super::naming::Named;
 use super::received::{FileState, Received, is_sound};
@@ -77,6 +76,7 @@ impl LeaseManager {
         out: &mut Outbox<Output>,
     ) {
         let (id, due) = (adjust.grant, self.due_end(now));
+        let at = self.config.calendar.at(now);
         let Some(lease) = self
             .received
             .get_mut(&id)
@@ -89,7 +89,7 @@ impl LeaseManager {
             return;
         }
         let was_ended = lease.key.is_none();
-        let Some(entries) = lease.adjust(adjust, &key) else {
+        let Some(entries) = lease.adjust(adjust, &key, at) else {
             out.push(Output::Kept(letter));
             return;
         };
@@ -155,131 +155,6 @@ impl LeaseManager {
         self.store(now, keys, then, out);
     }
 
-    /// When no look is left and none is open: destroys the key, then deals with the file.
-    pub(super) fn settle(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
-        if self.claims.contains_key(&id) {
-            return;
-        }
-        let due = self.due_end(now);
-        let Some(lease) = self.received.get_mut(&id) else {
-            return;
-        };
-        if !lease.is_ending() || lease.file == FileState::Emptying {
-            return;
-        }
-        // Also when no picture was here: one may be on its way to the disk, or be left of an older
-        // grant.
-        lease.erase_key();
-        lease.file = FileState::Emptying;
-        lease.run.tries = 0;
-        lease.run.due_at = due;
-        self.store(now, vec![RowKey::Received(id)], vec![Then::Empty(id)], out);
-    }
-
-    /// Begins, or begins again, to empty the picture of a lease whose key is gone.
-    pub(super) fn empty(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
-        let attempts = self.config.attempts;
-        let Some(lease) = self.received.get(&id) else {
-            return;
-        };
-        if lease.file != FileState::Emptying || self.jobs.any(|job| is_emptying(job, id)) {
-            return;
-        }
-        let file = lease.picture_file();
-        let (order, job) = if lease.is_deleted_at_zero() || lease.run.tries >= attempts {
-            (DiskOrder::Delete(file), Job::DeleteSpent(id))
-        } else {
-            (DiskOrder::Read(file), Job::ReadSpent(id))
-        };
-        let ticket = self.jobs.add(self.step_end(now), job);
-        out.push(Output::Disk { ticket, order });
-    }
-
-    pub(super) fn spent_read(
-        &mut self,
-        now: Moment,
-        id: GrantId,
-        answer: DiskAnswer,
-        out: &mut Outbox<Output>,
-    ) {
-        let picture = match answer {
-            DiskAnswer::Read(picture) => picture,
-            DiskAnswer::Failed(DiskFault::Missing) => {
-                self.emptied(now, id, FileState::Gone, out);
-                return;
-            }
-            DiskAnswer::Failed(_) | DiskAnswer::Written => {
-                self.try_later(id, 1);
-                return;
-            }
-        };
-        let Some(lease) = self.received.get(&id) else {
-            return;
-        };
-        let cover = lease.grant.cover;
-        let mut fill_seed = [0; 32];
-        self.rng.fill_bytes(&mut fill_seed);
-        let ticket = self.jobs.add(self.step_end(now), Job::EmptySpent(id));
-        let work = Work::Empty {
-            picture,
-            cover,
-            fill_seed,
-        };
-        out.push(Output::Work { ticket, work });
-    }
-
-    pub(super) fn spent_worked(
-        &mut self,
-        now: Moment,
-        id: GrantId,
-        worked: WorkDone,
-        out: &mut Outbox<Output>,
-    ) {
-        match worked {
-            WorkDone::Emptied(picture) => {
-                let Some(lease) = self.received.get(&id) else {
-                    return;
-                };
-                let order = DiskOrder::Keep(lease.picture_file(), picture);
-                let ticket = self.jobs.add(self.step_end(now), Job::KeepEmptied(id));
-                out.push(Output::Disk { ticket, order });
-            }
-            WorkDone::Failed(WorkFault::Busy) => self.try_later(id, 0),
-            WorkDone::Failed(WorkFault::Crashed) => self.try_later(id, 1),
-            // What cannot be emptied is deleted: nothing may be left inside.
-            _ => {
-                self.try_later(id, self.config.attempts);
-                self.empty(now, id, out);
-            }
-        }
-    }
-
-    fn try_later(&mut self, id: GrantId, tries: u32) {
-        if let Some(lease) = self.received.get_mut(&id) {
-            lease.run.tries = lease.run.tries.saturating_add(tries);
-        }
-    }
-
-    /// The file is dealt with: the lease is spent.
-    pub(super) fn emptied(
-        &mut self,
-        now: Moment,
-        id: GrantId,
-        file: FileState,
-        out: &mut Outbox<Output>,
-    ) {
-        let at = self.config.calendar.at(now);
-        let Some(lease) = self.received.get_mut(&id) else {
-            return;
-        };
-        if !lease.is_ending() {
-            return;
-        }
-        lease.file = file;
-        let event = LogEvent::Spent;
-        self.record(now, id, LogEntry { at, event }, Vec::new(), out);
-    }
-
     /// Reports what is durable and not reported, one letter at a time.
     pub(super) fn post_report(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
         if self
@@ -331,15 +206,6 @@ impl LeaseManager {
         if is_wanting && !self.jobs.any(is_here) {
             let ticket = self.jobs.add(self.step_end(now), Job::LocateOwner(id));
             out.push(Output::Locate { ticket, user });
-        }
-    }
-
-    /// Goes on emptying, unless the loss of the key is still being written.
-    fn empty_if_stored(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
-        let key = RowKey::Received(id);
-        let is_writing = |job: &Job| matches!(job, Job::Write { keys, .. } if keys.contains(&key));
-        if !self.dirty.contains(&key) && !self.jobs.any(is_writing) {
-            self.empty(now, id, out);
         }
     }
 

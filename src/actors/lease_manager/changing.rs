@@ -8,7 +8,7 @@ use super::{LeaseManager, Output, done, failed, failures, naming};
 use crate::actors::machine::Outbox;
 use crate::proto::control::{Failure, Outcome, Posted};
 use crate::proto::ids::{GrantId, WishId};
-use crate::proto::lease::Change;
+use crate::proto::lease::{Change, EndReason};
 use crate::proto::letter::Note;
 use crate::proto::limits::VIEWS_MAX;
 use crate::time::Moment;
@@ -32,6 +32,10 @@ impl LeaseManager {
                 .ok_or_else(|| failures::not_found(lease))?;
             if given.terms().revoked {
                 return Err(failures::revoked_by_us(&given.grant.name, &given.to.name));
+            }
+            if change == Change::Refund && !given.is_used() {
+                let failure = failures::nothing_to_refund(&given.grant.name, &given.to.name);
+                return Err(failure);
             }
             if given.is_excessive(change) {
                 return Err(failures::too_many_views(VIEWS_MAX));
@@ -69,7 +73,12 @@ impl LeaseManager {
             return;
         }
         let change = Change::Add(views);
-        let may = |given: &Given| !given.terms().revoked && !given.is_excessive(change);
+        let at = self.config.calendar.at(now);
+        let is_over = |given: &Given| {
+            let reason = given.end_at(at).map(|ended| ended.reason);
+            matches!(reason, Some(EndReason::Revoked | EndReason::Expired))
+        };
+        let may = |given: &Given| !is_over(given) && !given.is_excessive(change);
         let made = self.given.get(&id).is_some_and(may)
             && self.change(now, id, change, asker, out).is_ok();
         if !made {
@@ -124,12 +133,12 @@ impl LeaseManager {
     pub(super) fn post_change(&mut self, now: Moment, made: MadeChange, out: &mut Outbox<Output>) {
         let Some(given) = self.given_of(made) else {
             // A newer grant begins only when every change of the older one is on its way.
-            self.change_told(made, Posted::Queued, out);
+            self.change_told(now, made, Posted::Queued, out);
             return;
         };
         let Some(pending) = given.pending_change(made.sequence) else {
             if made.sequence <= given.last_sequence() {
-                self.change_told(made, Posted::Direct, out);
+                self.change_told(now, made, Posted::Direct, out);
             } else {
                 self.change_failed(made.asker, "another change before it failed", out);
             }
@@ -181,6 +190,7 @@ impl LeaseManager {
 
     pub(super) fn change_told(
         &mut self,
+        now: Moment,
         made: MadeChange,
         posted: Posted,
         out: &mut Outbox<Output>,
@@ -188,7 +198,8 @@ impl LeaseManager {
         match made.asker {
             Asker::Wish(wish) => {
                 let grant = made.grant;
-                let left = self.given_of(made).map_or(0, |given| given.terms().left());
+                let at = self.config.calendar.at(now);
+                let left = self.given_of(made).map_or(0, |given| given.left_at(at));
                 let adjusted = Outcome::Adjusted {
                     grant,
                     left,

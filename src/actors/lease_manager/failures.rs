@@ -1,7 +1,8 @@
 //! What a person is told when a wish cannot be fulfilled, each with the way out.
 
+use super::received::Received;
 use crate::proto::control::{Failure, Reason};
-use crate::proto::lease::{HELD_MAX, Terms};
+use crate::proto::lease::{EndReason, HELD_MAX, Terms};
 
 pub(super) fn not_found(lease: &str) -> Failure {
     Failure::new(
@@ -19,21 +20,36 @@ pub(super) fn ambiguous(lease: &str, count: usize) -> Failure {
     )
 }
 
-pub(super) fn spent(name: &str, owner: &str, terms: &Terms) -> Failure {
-    let Terms { granted, used, .. } = terms;
-    Failure::new(
-        Reason::QuotaSpent,
-        format!("no views left on {name} from @{owner} ({used} of {granted} used)"),
-        format!("ask for more: pentimento request @{owner}/{name} --views 1"),
-    )
-}
-
-pub(super) fn revoked_by_owner(name: &str, owner: &str) -> Failure {
-    Failure::new(
-        Reason::Revoked,
-        format!("@{owner} revoked {name}"),
-        format!("ask anew: pentimento request @{owner}/{name} --views 1"),
-    )
+/// A received lease that gives no looks any more: why, how many were used, and since when.
+pub(super) fn ended(lease: &Received) -> Failure {
+    let (name, owner) = (&lease.grant.name, &lease.grant.owner_name);
+    let Terms { granted, used, .. } = lease.terms;
+    let since = lease
+        .ended
+        .map(|ended| ended.at.to_string())
+        .unwrap_or_default();
+    let used = format!("{used} of {granted} used");
+    let reason = lease.ended.map_or(EndReason::Spent, |ended| ended.reason);
+    let (reason, message) = match reason {
+        EndReason::Spent if since.is_empty() => (
+            Reason::QuotaSpent,
+            format!("no views left on {name} from @{owner} ({used})"),
+        ),
+        EndReason::Spent => (
+            Reason::QuotaSpent,
+            format!("no views left on {name} from @{owner} ({used}, last {since})"),
+        ),
+        EndReason::Expired => (
+            Reason::Expired,
+            format!("the time for {name} from @{owner} is over since {since} ({used})"),
+        ),
+        EndReason::Revoked => (
+            Reason::Revoked,
+            format!("@{owner} revoked {name} at {since} ({used})"),
+        ),
+    };
+    let hint = format!("pentimento request @{owner}/{name} --views 1");
+    Failure::new(reason, message, hint)
 }
 
 pub(super) fn revoked_by_us(name: &str, to: &str) -> Failure {
@@ -89,6 +105,30 @@ pub(super) fn let_go() -> Failure {
         Reason::NotFound,
         "this view is not open (it was not shown in time, or never began)",
         "view the lease again; no look was counted",
+    )
+}
+
+pub(super) fn given_up() -> Failure {
+    Failure::new(
+        Reason::Other,
+        "the view was given up before it opened",
+        "view the lease again; no look was counted",
+    )
+}
+
+pub(super) fn counted_already() -> Failure {
+    Failure::new(
+        Reason::Usage,
+        "this look was shown and is counted",
+        "its owner can give it back: pentimento lease refund LEASE",
+    )
+}
+
+pub(super) fn nothing_to_refund(name: &str, to: &str) -> Failure {
+    Failure::new(
+        Reason::Usage,
+        format!("@{to} has used no look of {name}"),
+        "to give more looks, use: pentimento lease add LEASE N",
     )
 }
 

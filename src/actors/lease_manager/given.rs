@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::edges::{Contact, Folder, PictureFile, Ticket};
 use crate::proto::ids::GrantId;
-use crate::proto::lease::{Adjust, Change, HELD_MAX, LogEntry, LogEvent, Terms};
+use crate::proto::lease::{Adjust, Change, EndReason, Ended, HELD_MAX, LogEntry, LogEvent, Terms};
 use crate::proto::letter::Grant;
 use crate::proto::limits::VIEWS_MAX;
 use crate::time::{Moment, WallTime};
@@ -37,6 +37,8 @@ pub(super) struct GivenRun {
     pub(super) waiting: Option<(Ticket, Moment)>,
     /// Next time to see what is due.
     pub(super) due_at: Moment,
+    /// Whether the end date has passed, when it was last looked at.
+    pub(super) is_late: bool,
 }
 
 /// A grant that we gave, as it is on disk.
@@ -60,6 +62,12 @@ pub(super) struct Given {
     pub(super) accepted: bool,
     /// Whether the borrower has reported that the picture is on their disk.
     pub(super) delivered: bool,
+    /// The last of the borrower's own stamps that we heard.
+    heard_at: WallTime,
+    /// When the borrower saw the end date pass, or the last look go, if that still holds.
+    ended: Option<Ended>,
+    /// When we revoked it, once the borrower has reported that.
+    revoked_at: Option<WallTime>,
     #[serde(skip)]
     pub(super) run: GivenRun,
 }
@@ -77,6 +85,9 @@ impl Given {
             announced: false,
             accepted: false,
             delivered: false,
+            heard_at: WallTime(0),
+            ended: None,
+            revoked_at: None,
             run: GivenRun::default(),
         }
     }
@@ -100,6 +111,7 @@ impl Given {
 
     /// Makes a change. None if too many wait for the borrower.
     pub(super) fn change(&mut self, change: Change, now: WallTime) -> Option<u32> {
+        self.run.is_late = false;
         if self.pending.len() >= HELD_MAX {
             return None;
         }
@@ -169,8 +181,12 @@ impl Given {
                     self.accept(is_current);
                 }
                 _ if !is_current => {}
-                LogEvent::Received => self.delivered = true,
+                LogEvent::Received => {
+                    self.hear(entry.at);
+                    self.delivered = true;
+                }
                 LogEvent::Viewed { ordinal, .. } if ordinal <= self.most => {
+                    self.hear(entry.at);
                     used = used.max(ordinal);
                     self.used = self.used.max(ordinal);
                 }
@@ -178,7 +194,9 @@ impl Given {
                     owner_sequence,
                     change,
                 } => self.confirm(owner_sequence, change, used),
-                LogEvent::Viewed { .. } | LogEvent::Spent | LogEvent::Expired => {}
+                LogEvent::Expired => self.hear_end(EndReason::Expired, entry.at),
+                LogEvent::Spent => self.hear_end(EndReason::Spent, entry.at),
+                LogEvent::Viewed { .. } => {}
             }
         }
         let confirmed = self
@@ -187,8 +205,27 @@ impl Given {
             .take_while(|pending| pending.used.is_some())
             .count();
         for pending in self.pending.drain(..confirmed) {
+            if pending.adjust.change == Change::Revoke {
+                self.revoked_at = Some(pending.adjust.at);
+            }
             self.base.used = pending.used.unwrap_or_default();
             apply(&mut self.base, pending.adjust);
+        }
+    }
+
+    /// What the borrower did at this time by their clock, after what they had told before: the
+    /// grant is alive, whatever ended it earlier.
+    fn hear(&mut self, at: WallTime) {
+        if at > self.heard_at {
+            self.heard_at = at;
+            self.ended = None;
+        }
+    }
+
+    fn hear_end(&mut self, reason: EndReason, at: WallTime) {
+        if at > self.heard_at {
+            self.heard_at = at;
+            self.ended = Some(Ended { reason, at });
         }
     }
 
@@ -207,10 +244,13 @@ impl Given {
         let found = self.pending.iter_mut().find(|pending| {
             pending.adjust.owner_sequence == sequence && pending.adjust.change == change
         });
-        if let Some(pending) = found {
-            pending.posted = true;
-            pending.used.get_or_insert(used);
+        let Some(pending) = found else { return };
+        pending.posted = true;
+        if pending.used.is_none() && matches!(change, Change::Until(_)) {
+            // Told for the first time, so it came after any end that we know of.
+            self.ended = None;
         }
+        pending.used.get_or_insert(used);
     }
 
     /// Whether an entry that the borrower reports may stand in our log.
@@ -226,9 +266,32 @@ impl Given {
         }
     }
 
+    /// Its end as far as we know: what the borrower reports, and what our own clock says.
+    pub(super) fn end_at(&self, now: WallTime) -> Option<Ended> {
+        let terms = self.terms();
+        if terms.revoked {
+            let mut made = self.pending.iter().map(|pending| pending.adjust);
+            let revoke = made.find(|adjust| adjust.change == Change::Revoke);
+            return Some(Ended {
+                reason: EndReason::Revoked,
+                at: revoke.map_or(self.revoked_at.unwrap_or(self.last_at), |made| made.at),
+            });
+        }
+        let ended = |reason, at| Some(Ended { reason, at });
+        let told = self.ended;
+        match terms.until.filter(|date| *date <= now) {
+            _ if terms.left() == 0 => {
+                let last = self.heard_at.max(self.last_at);
+                told.or_else(|| ended(EndReason::Spent, last))
+            }
+            Some(date) => ended(EndReason::Expired, date),
+            None => told.filter(|told| told.reason == EndReason::Expired),
+        }
+    }
+
     /// Whether the picture is still to be delivered.
     pub(super) fn is_to_deliver(&self) -> bool {
-        !self.delivered && self.terms().left() > 0
+        !self.delivered && !self.run.is_late && self.terms().left() > 0
     }
 
     /// The first change on disk whose letter is not with the courier.
@@ -248,8 +311,21 @@ impl Given {
     }
 
     /// Whether nothing more will come of it, so that it may give way to a new grant.
-    pub(super) fn is_finished(&self) -> bool {
-        self.pending.is_empty() && self.terms().left() == 0
+    pub(super) fn is_finished(&self, now: WallTime) -> bool {
+        self.pending.is_empty() && self.end_at(now).is_some()
+    }
+
+    /// Looks left as far as we know.
+    pub(super) fn left_at(&self, now: WallTime) -> u32 {
+        match self.end_at(now) {
+            Some(_) => 0,
+            None => self.terms().left(),
+        }
+    }
+
+    /// Whether any look was counted, as far as we know.
+    pub(super) const fn is_used(&self) -> bool {
+        self.used > 0
     }
 
     /// Whether the grant and all its changes are with the courier, so that a newer grant of the

@@ -2,8 +2,9 @@
 //!
 //! A look is claimed, shown, committed: the claim is durable before the picture opens, the look is
 //! counted when the picture was shown, and a claim that was never shown is let go. Changes come in
-//! the owner's order and are applied exactly once. At zero the key is destroyed and the file
-//! replaced by its cover (or deleted); a later change that gives looks brings the key again. Each
+//! the owner's order and are applied exactly once. At zero, or when the end date comes by the
+//! borrower's calendar, the key is destroyed and the file replaced by its cover (or deleted); a later
+//! change that gives looks, or a later date, brings the key again. Each
 //! event is logged once, on the side where it happened, and carried to the other: the owner logs
 //! the granting; the borrower logs the rest, a change when it is applied, and reports it.
 //!
@@ -14,6 +15,8 @@
 mod attending;
 mod borrower;
 mod changing;
+mod dispatch;
+mod ending;
 mod failures;
 mod given;
 mod jobs;
@@ -34,7 +37,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use self::given::Given;
-use self::jobs::{Jobs, Opening, RowKey};
+use self::jobs::{Jobs, RowKey};
 use self::log::Log;
 use self::received::Received;
 use self::viewing::Claim;
@@ -107,6 +110,13 @@ pub enum Input {
     },
     /// The picture of a view was shown.
     Shown {
+        /// The wish.
+        wish: WishId,
+        /// The view.
+        view: ViewId,
+    },
+    /// The picture of a view could not be shown.
+    LetGo {
         /// The wish.
         wish: WishId,
         /// The view.
@@ -357,32 +367,6 @@ impl LeaseManager {
     fn is_full(&self) -> bool {
         self.given.len() + self.received.len() >= self.config.leases_max
     }
-
-    fn note_arrived(
-        &mut self,
-        now: Moment,
-        letter: LetterId,
-        (from, address): (PublicIdentity, Option<SocketAddr>),
-        note: Note,
-        out: &mut Outbox<Output>,
-    ) {
-        match note {
-            Note::Grant(grant) => self.take_grant(now, letter, from, grant, out),
-            Note::Adjust { adjust, key } => self.take_change(now, letter, from, (adjust, key), out),
-            Note::Report { grant, entries } => {
-                self.report_heard(now, letter, from, (grant, &entries), out);
-            }
-            Note::PictureAsk(grant) => {
-                self.picture_asked(now, grant, from, address, out);
-                out.push(Output::Kept(letter));
-            }
-            Note::GalleryAsk { .. }
-            | Note::Gallery { .. }
-            | Note::ImageAsk(_)
-            | Note::Withdrawn(_)
-            | Note::Decision { .. } => out.push(Output::Kept(letter)),
-        }
-    }
 }
 
 impl Machine for LeaseManager {
@@ -391,59 +375,7 @@ impl Machine for LeaseManager {
     const NAME: &'static str = "lease_manager";
 
     fn handle(&mut self, now: Moment, input: Input, out: &mut Outbox<Output>) {
-        match input {
-            Input::ViewWanted { wish, lease } => self.view_wanted(now, wish, &lease, out),
-            Input::Shown { wish, view } => self.shown(now, wish, view, out),
-            Input::LeasesWanted(wish) => out.push(done(wish, Outcome::Leases(self.leases()))),
-            Input::AdjustWanted {
-                wish,
-                lease,
-                change,
-            } => self.adjust_wanted(now, wish, &lease, change, out),
-            Input::LedgerWanted { wish, lease } => out.push(match self.ledger(lease) {
-                Ok(ledger) => done(wish, ledger),
-                Err(failure) => failed(wish, failure),
-            }),
-            Input::MoreLooks {
-                ticket,
-                grant,
-                views,
-            } => self.more_looks(now, ticket, grant, views, out),
-            Input::OpenGrant {
-                ticket,
-                to,
-                grant,
-                picture,
-            } => {
-                let opening = Opening {
-                    ticket,
-                    to,
-                    grant,
-                    picture,
-                    tries: 0,
-                };
-                self.open_grant(now, opening, out);
-            }
-            Input::NoteArrived {
-                letter,
-                from,
-                address,
-                note,
-                ..
-            } => self.note_arrived(now, letter, (from, address), note, out),
-            Input::PictureArrived { grant, picture, .. } => {
-                self.picture_arrived(now, grant, picture, out);
-            }
-            Input::PictureSent(grant) | Input::PictureNotSent(grant) => {
-                self.sending_ended(now, grant);
-            }
-            Input::Located {
-                ticket, address, ..
-            } => self.located(now, ticket, address, out),
-            Input::Posted { ticket, how } => self.posted(now, ticket, how, out),
-            Input::Worked { ticket, done } => self.worked(now, ticket, done, out),
-            Input::Disk { ticket, answer } => self.disk_answered(now, ticket, answer, out),
-        }
+        self.dispatch(now, input, out);
     }
 
     fn deadline(&self) -> Option<Moment> {
@@ -461,7 +393,7 @@ impl Machine for LeaseManager {
         for lease in self.received.values() {
             next = earliest(next, lease.is_due().then_some(lease.run.due_at));
         }
-        next
+        earliest(next, self.next_date())
     }
 
     fn on_deadline(&mut self, now: Moment, out: &mut Outbox<Output>) {

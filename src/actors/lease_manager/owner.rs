@@ -43,7 +43,8 @@ impl LeaseManager {
         {
             return;
         }
-        if let Err(failure) = self.may_open(&opening, out) {
+        let at = self.config.calendar.at(now);
+        if let Err(failure) = self.may_open(&opening, at, out) {
             let opened = Err(failure);
             out.push(Output::GrantOpened { ticket, opened });
             return;
@@ -51,7 +52,12 @@ impl LeaseManager {
         self.keep_hidden(now, Box::new(opening), out);
     }
 
-    fn may_open(&mut self, opening: &Opening, out: &mut Outbox<Output>) -> Result<(), Failure> {
+    fn may_open(
+        &mut self,
+        opening: &Opening,
+        at: WallTime,
+        out: &mut Outbox<Output>,
+    ) -> Result<(), Failure> {
         let Grant {
             grant: id,
             name,
@@ -69,7 +75,7 @@ impl LeaseManager {
             return Err(failures::in_the_making(name));
         }
         if let Some(old) = self.given.get(id) {
-            if old.terms().left() > 0 || old.run.stored.is_none() {
+            if old.left_at(at) > 0 || old.run.stored.is_none() {
                 return Err(failures::shared_already(name, &to.name, &id.short()));
             }
             if !old.is_told() {
@@ -77,7 +83,7 @@ impl LeaseManager {
             }
             return Ok(());
         }
-        if self.make_room(out) {
+        if self.make_room(at, out) {
             Ok(())
         } else {
             Err(failures::table_full(self.config.leases_max))
@@ -91,14 +97,14 @@ impl LeaseManager {
     }
 
     /// Makes room for a lease: the oldest grant of ours that is finished gives way.
-    fn make_room(&mut self, out: &mut Outbox<Output>) -> bool {
+    fn make_room(&mut self, at: WallTime, out: &mut Outbox<Output>) -> bool {
         if !self.is_full() {
             return true;
         }
         let oldest = self
             .given
             .values()
-            .filter(|given| given.is_finished())
+            .filter(|given| given.is_finished(at))
             .min_by_key(|given| given.grant.granted_at)
             .map(|given| (given.id(), hidden_file(&given.grant)));
         let Some((oldest, file)) = oldest else {
@@ -346,11 +352,12 @@ impl LeaseManager {
 
     /// Does again what is due with a grant of ours.
     pub(super) fn attend_given(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
-        let due = self.due_end(now);
+        let (due, at) = (self.due_end(now), self.config.calendar.at(now));
         let Some(given) = self.given.get_mut(&id) else {
             return;
         };
         given.run.due_at = due;
+        given.run.is_late = given.terms().is_expired(at);
         let granted_at = given.grant.granted_at;
         let unposted: Vec<u32> = given.unposted().collect();
         self.post_grant(now, id, out);

@@ -6,10 +6,12 @@ use zeroize::Zeroize;
 use super::super::edges::{Folder, PictureFile};
 use crate::proto::identity::PublicIdentity;
 use crate::proto::ids::{Digest, GrantId, UserId, ViewId};
-use crate::proto::lease::{Adjust, Applied, AtZero, LogEntry, LogEvent, Terms};
+use crate::proto::lease::{
+    Adjust, Applied, AtZero, Change, EndReason, Ended, LogEntry, LogEvent, Terms,
+};
 use crate::proto::letter::Grant;
 use crate::proto::limits::{MESSAGE_MAX_BYTES, NAME_MAX_BYTES, VIEWS_MAX};
-use crate::time::Moment;
+use crate::time::{Moment, WallTime};
 
 /// Events that wait to be reported; no look begins and no change is taken beyond.
 pub(super) const UNREPORTED_MAX: usize = 256;
@@ -35,6 +37,7 @@ pub(super) struct Counted {
     pub(super) view: ViewId,
     pub(super) ordinal: u32,
     pub(super) left: u32,
+    pub(super) at: WallTime,
 }
 
 /// What a restart may forget.
@@ -60,6 +63,9 @@ pub(super) struct Received {
     /// Opens the picture; none when no look is left.
     pub(super) key: Option<[u8; 32]>,
     pub(super) terms: Terms,
+    /// Why it gives no looks, and since when; kept until a change of the owner gives looks again.
+    /// A clock that is set back does not.
+    pub(super) ended: Option<Ended>,
     pub(super) file: FileState,
     /// A look that was begun and not counted.
     pub(super) claim: Option<ViewId>,
@@ -82,6 +88,7 @@ impl Received {
             key: Some(key),
             terms: Terms::new(grant.views, grant.conditions.until),
             grant,
+            ended: None,
             file: FileState::Missing,
             claim: None,
             counted: None,
@@ -124,7 +131,12 @@ impl Received {
 
     /// Applies a change, and those that waited for it. Returns what took effect, in order; none if
     /// the change belongs to another grant of this name.
-    pub(super) fn adjust(&mut self, adjust: Adjust, key: &[u8; 32]) -> Option<Vec<LogEntry>> {
+    pub(super) fn adjust(
+        &mut self,
+        adjust: Adjust,
+        key: &[u8; 32],
+        now: WallTime,
+    ) -> Option<Vec<LogEntry>> {
         if generation(key) != self.generation {
             return None;
         }
@@ -136,15 +148,94 @@ impl Received {
         candidates.truncate(usize::try_from(count).unwrap_or(usize::MAX));
         let entries: Vec<LogEntry> = candidates.iter().map(adjusted).collect();
         self.unreported.extend_from_slice(&entries);
-        if self.terms.left() > 0 && !matches!(self.file, FileState::Here | FileState::Missing) {
+        self.judge(&candidates, now);
+        if self.left() > 0 && !matches!(self.file, FileState::Here | FileState::Missing) {
             self.key = Some(*key);
             self.file = FileState::Missing;
         }
         Some(entries)
     }
 
+    /// Whether these changes ended the lease, or began it anew. Only another date brings an expired
+    /// one back.
+    fn judge(&mut self, changes: &[Adjust], now: WallTime) {
+        let revoked = changes.iter().find(|made| made.change == Change::Revoke);
+        let is_moved = |made: &Adjust| matches!(made.change, Change::Until(_));
+        let stays_expired = self.is_expired() && !changes.iter().any(is_moved);
+        if let Some(revoke) = revoked {
+            return self.end(EndReason::Revoked, revoke.at);
+        }
+        if self.terms.revoked || stays_expired {
+            return;
+        }
+        if self.terms.left() > 0 {
+            self.ended = None;
+            self.note_date(now);
+        } else if self.ended.is_none() || self.is_expired() {
+            self.end(EndReason::Spent, now);
+        }
+    }
+
+    fn end(&mut self, reason: EndReason, at: WallTime) {
+        self.ended = Some(Ended { reason, at });
+    }
+
+    /// Ends the lease if its date has passed. Whether it did just now.
+    pub(super) fn note_date(&mut self, now: WallTime) -> bool {
+        let has_passed = self.ended.is_none() && self.terms.left() > 0;
+        let date = self.terms.until.filter(|date| has_passed && *date <= now);
+        if let Some(date) = date {
+            self.end(EndReason::Expired, date);
+        }
+        date.is_some()
+    }
+
+    /// Notes why it ends, if nothing else ended it before: all looks are used.
+    pub(super) fn note_spent(&mut self, now: WallTime) {
+        if self.ended.is_none() {
+            let last = self.counted.map(|counted| counted.at);
+            self.end(EndReason::Spent, last.unwrap_or(now));
+        }
+    }
+
+    /// Its end, also if nothing was done about it yet.
+    pub(super) fn end_at(&self, now: WallTime) -> Option<Ended> {
+        let is_over = self.terms.left() > 0 && self.terms.is_expired(now);
+        let expired = self.terms.until.filter(|_| is_over);
+        self.ended.or(expired.map(|at| Ended {
+            reason: EndReason::Expired,
+            at,
+        }))
+    }
+
+    /// The date that may end it.
+    pub(super) fn next_date(&self) -> Option<WallTime> {
+        let is_live = self.ended.is_none() && self.terms.left() > 0;
+        self.terms.until.filter(|_| is_live)
+    }
+
+    /// Whether its date has ended it.
+    pub(super) const fn is_expired(&self) -> bool {
+        matches!(
+            self.ended,
+            Some(Ended {
+                reason: EndReason::Expired,
+                ..
+            })
+        )
+    }
+
+    /// Looks that may still be taken.
+    pub(super) const fn left(&self) -> u32 {
+        if self.is_expired() {
+            0
+        } else {
+            self.terms.left()
+        }
+    }
+
     /// Counts a look that was shown. A change that left none after it was begun cannot unshow it.
-    pub(super) fn count(&mut self, view: ViewId) -> Counted {
+    pub(super) fn count(&mut self, view: ViewId, at: WallTime) -> Counted {
         let ordinal = self.terms.spend().unwrap_or_else(|| {
             self.terms.used = self.terms.used.saturating_add(1);
             self.terms.granted = self.terms.granted.max(self.terms.used);
@@ -153,7 +244,8 @@ impl Received {
         let counted = Counted {
             view,
             ordinal,
-            left: self.terms.left(),
+            left: self.left(),
+            at,
         };
         self.claim = None;
         self.counted = Some(counted);
@@ -168,13 +260,13 @@ impl Received {
 
     /// Whether the picture is waited for.
     pub(super) fn is_wanting(&self) -> bool {
-        self.file == FileState::Missing && self.terms.left() > 0
+        self.file == FileState::Missing && self.left() > 0
     }
 
     /// Whether no look is left and the picture still opens, or its file is not dealt with.
     pub(super) const fn is_ending(&self) -> bool {
         match self.file {
-            FileState::Missing | FileState::Here => self.terms.left() == 0,
+            FileState::Missing | FileState::Here => self.left() == 0,
             FileState::Emptying => true,
             FileState::Emptied | FileState::Gone => false,
         }

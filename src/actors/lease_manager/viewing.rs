@@ -47,7 +47,12 @@ impl LeaseManager {
         out: &mut Outbox<Output>,
     ) {
         let found = naming::find(lease, self.received.values().map(named));
-        match found.and_then(|id| self.may_view(id).map(|()| id)) {
+        let found = found.and_then(|id| {
+            // Its date may have come this very moment.
+            self.settle(now, id, out);
+            self.may_view(id).map(|()| id)
+        });
+        match found {
             Ok(id) => self.claim(now, id, wish, out),
             Err(failure) => out.push(failed(wish, failure)),
         }
@@ -58,13 +63,10 @@ impl LeaseManager {
             .received
             .get(&id)
             .ok_or_else(|| failures::not_found(&id.short()))?;
+        if lease.ended.is_some() || lease.left() == 0 {
+            return Err(failures::ended(lease));
+        }
         let (name, owner) = (&lease.grant.name, &lease.grant.owner_name);
-        if lease.terms.revoked {
-            return Err(failures::revoked_by_owner(name, owner));
-        }
-        if lease.terms.left() == 0 {
-            return Err(failures::spent(name, owner, &lease.terms));
-        }
         if lease.file != FileState::Here {
             return Err(failures::not_here(name, owner));
         }
@@ -208,12 +210,12 @@ impl LeaseManager {
         original: Bytes,
         out: &mut Outbox<Output>,
     ) {
-        // A change may have come since the claim.
-        if self
-            .received
-            .get(&id)
-            .is_some_and(|lease| lease.terms.left() == 0)
-        {
+        // A change or the end date may have come since the claim.
+        let at = self.config.calendar.at(now);
+        if self.received.get_mut(&id).is_some_and(|lease| {
+            lease.note_date(at);
+            lease.left() == 0
+        }) {
             let failure = self.may_view(id).err().unwrap_or_else(failures::too_slow);
             self.fail_view(now, id, failure, out);
             return;
@@ -231,7 +233,7 @@ impl LeaseManager {
             grant: id,
             name: lease.grant.name.clone(),
             original,
-            left_after: lease.terms.left().saturating_sub(1),
+            left_after: lease.left().saturating_sub(1),
             show_ms: lease.grant.conditions.show_ms,
         };
         out.push(done(wish, opened));
@@ -287,7 +289,7 @@ impl LeaseManager {
         });
         let known = last.or_else(|| {
             let (id, ordinal) = self.log.ordinal_of(view)?;
-            Some((id, ordinal, self.received.get(&id)?.terms.left()))
+            Some((id, ordinal, self.received.get(&id)?.left()))
         });
         let Some((id, ordinal, left)) = known else {
             out.push(failed(wish, failures::let_go()));
@@ -314,7 +316,7 @@ impl LeaseManager {
         let Some(lease) = self.received.get_mut(&id) else {
             return;
         };
-        let counted = lease.count(view);
+        let counted = lease.count(view, at);
         let (ordinal, left) = (counted.ordinal, counted.left);
         let event = LogEvent::Viewed { view, ordinal };
         let then = Then::Counted {
@@ -324,5 +326,28 @@ impl LeaseManager {
         };
         self.record(now, id, LogEntry { at, event }, vec![then], out);
         self.settle(now, id, out);
+    }
+
+    /// A look that nobody saw: its claim is released at once. Repeated, or for a look that was let
+    /// go already, it does nothing; one that was counted stays counted.
+    pub(super) fn let_go(
+        &mut self,
+        now: Moment,
+        wish: WishId,
+        view: ViewId,
+        out: &mut Outbox<Output>,
+    ) {
+        let claimed = self.claims.iter().find(|(_, claim)| claim.view == view);
+        if let Some(id) = claimed.map(|(id, _)| *id) {
+            self.fail_view(now, id, failures::given_up(), out);
+        } else if self.is_counted(view) {
+            return out.push(failed(wish, failures::counted_already()));
+        }
+        out.push(done(wish, Outcome::LetGo(view)));
+    }
+
+    fn is_counted(&self, view: ViewId) -> bool {
+        let last = |lease: &Received| lease.counted.is_some_and(|counted| counted.view == view);
+        self.received.values().any(last) || self.log.ordinal_of(view).is_some()
     }
 }

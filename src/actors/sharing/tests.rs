@@ -951,7 +951,7 @@ mod theirs {
             steps[1],
             News::Progress(Progress::Delivering {
                 done_bytes: 0,
-                total_bytes: 0,
+                total_bytes: 7,
             })
         );
         assert_eq!(steps[2], News::Done(Box::new(Outcome::Decided(id))));

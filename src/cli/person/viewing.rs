@@ -33,7 +33,8 @@ impl Person {
         };
         let shown = self.global.json || self.show(&name, &original);
         if !shown {
-            // Nothing was seen, so nothing is counted: the claim is let go.
+            // Nothing was seen, so nothing is counted.
+            session.ask(Command::LetGo(view), |_| {})?;
             return Err(Failure::new(
                 Reason::BadPicture,
                 format!("{name} is no picture, there is nothing to look at"),

@@ -136,6 +136,7 @@ fn wished_lease(wish: WishId, command: Command) -> Option<To> {
     Some(To::LeaseManager(match command {
         Command::View(lease) => lease_manager::Input::ViewWanted { wish, lease },
         Command::Shown(view) => lease_manager::Input::Shown { wish, view },
+        Command::LetGo(view) => lease_manager::Input::LetGo { wish, view },
         Command::Leases => lease_manager::Input::LeasesWanted(wish),
         Command::Adjust { lease, change } => lease_manager::Input::AdjustWanted {
             wish,

@@ -24,13 +24,18 @@ fn step(world: &mut World, shares: &mut u8, crashes: bool) {
             let open: Vec<ViewId> = world.seen.difference(&world.counted).copied().collect();
             if !open.is_empty() {
                 let view = open[world.below(open.len())];
-                world.show(view);
+                if world.below(4) > 0 {
+                    world.show(view);
+                } else {
+                    world.let_go(view);
+                }
             }
         }
         188..191 => change(world),
         191..193 => {
             *shares += 1;
             let key = *shares;
+            world.until = any_date(world);
             world.share(key, 5, AtZero::KeepCover);
         }
         193..194 => world.online = !world.online,
@@ -40,12 +45,26 @@ fn step(world: &mut World, shares: &mut u8, crashes: bool) {
     }
 }
 
+/// None, or one that comes before the end of the run, or has passed.
+fn any_date(world: &mut World) -> Option<WallTime> {
+    match world.below(4) {
+        0 | 1 => None,
+        2 => Some(world.date_in(0)),
+        _ => {
+            let wait = world.below(20_000);
+            Some(world.date_in(wait as u64))
+        }
+    }
+}
+
 fn change(world: &mut World) {
     let views = u32::try_from(world.below(4)).expect("small");
-    let change = match world.below(12) {
+    let change = match world.below(20) {
         0 => Change::Revoke,
         1 | 2 => Change::Set(views),
         3 | 4 => Change::Sub(views),
+        5 | 6 => Change::Refund,
+        7..13 => Change::Until(any_date(world)),
         _ => Change::Add(views),
     };
     world.adjust(change);
@@ -81,14 +100,44 @@ fn check(world: &World) {
         return;
     }
     let lease = &world.nodes[BOB].machine.received[&grant_id()];
-    assert_eq!(lease.key.is_some(), received.left() > 0);
+    let left = lease.left();
+    assert_eq!(
+        left,
+        if lease.is_expired() {
+            0
+        } else {
+            received.left()
+        }
+    );
+    assert_eq!(lease.key.is_some(), left > 0);
+    let ended = world.ended(BOB);
+    assert_eq!(ended.is_some(), left == 0);
+    assert_eq!(world.ended(ALICE).is_some(), ended.is_some());
+    check_expiries(world);
     let file = world.received_file().map(|file| &file[..]);
-    if received.left() > 0 {
+    if left > 0 {
         let digest = file.map(crate::proto::ids::Digest::of);
         assert_eq!(digest, Some(lease.grant.picture));
     } else {
         assert!(file.is_none_or(|file| file == EMPTIED));
     }
+}
+
+/// A date is logged once at the most, and only one that was set.
+fn check_expiries(world: &World) {
+    let (mut dates, mut expiries) = (0, 0);
+    for entry in world.log(BOB) {
+        match entry.event {
+            LogEvent::Granted { .. }
+            | LogEvent::Adjusted {
+                change: Change::Until(Some(_)),
+                ..
+            } => dates += 1,
+            LogEvent::Expired => expiries += 1,
+            _ => {}
+        }
+    }
+    assert!(expiries <= dates, "{expiries} ends at {dates} dates");
 }
 
 fn run(seed: u64, steps: usize, loss: u32, crashes: bool) -> World {
@@ -106,8 +155,8 @@ fn run(seed: u64, steps: usize, loss: u32, crashes: bool) -> World {
 
 #[test]
 fn the_runs_below_are_full_of_looks_changes_and_new_grants() {
-    let mut sums = [0; 4];
-    for seed in 0..20 {
+    let mut sums = [0; 5];
+    for seed in 0..30 {
         let world = run(seed, 1_500, 10, true);
         sums[0] += world.counted.len();
         for entry in world.log(BOB) {
@@ -115,7 +164,8 @@ fn the_runs_below_are_full_of_looks_changes_and_new_grants() {
                 LogEvent::Adjusted { .. } => sums[1] += 1,
                 LogEvent::Granted { .. } => sums[2] += 1,
                 LogEvent::Spent => sums[3] += 1,
-                LogEvent::Received | LogEvent::Viewed { .. } | LogEvent::Expired => {}
+                LogEvent::Expired => sums[4] += 1,
+                LogEvent::Received | LogEvent::Viewed { .. } => {}
             }
         }
     }

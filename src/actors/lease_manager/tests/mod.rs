@@ -1,3 +1,4 @@
+mod dates;
 mod faults;
 mod rules;
 mod world;

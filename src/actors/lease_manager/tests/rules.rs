@@ -5,18 +5,18 @@ use crate::proto::control::Reason;
 
 use crate::proto::lease::{AtZero, HELD_MAX, LogEvent};
 
-fn shared(views: u32) -> World {
+pub(super) fn shared(views: u32) -> World {
     let mut world = World::new(1);
     world.share(1, views, AtZero::KeepCover);
     world.settle();
     world
 }
 
-fn counted(ordinal: u32, left: u32) -> Outcome {
+pub(super) fn counted(ordinal: u32, left: u32) -> Outcome {
     Outcome::Counted { ordinal, left }
 }
 
-fn events(world: &World, who: usize) -> Vec<&'static str> {
+pub(super) fn events(world: &World, who: usize) -> Vec<&'static str> {
     let name = |event| match event {
         LogEvent::Granted { .. } => "granted",
         LogEvent::Received => "received",
@@ -34,6 +34,13 @@ fn events(world: &World, who: usize) -> Vec<&'static str> {
     names
 }
 
+/// Rows on the borrower's disk that hold this key.
+pub(super) fn keys_on_disk(world: &World, key: u8) -> usize {
+    let rows = world.nodes[BOB].rows.values();
+    rows.map(|row| row.windows(32).filter(|part| *part == [key; 32]).count())
+        .sum()
+}
+
 #[test]
 fn a_grant_is_delivered_looked_at_and_used_up() {
     let mut world = shared(2);
@@ -48,7 +55,11 @@ fn a_grant_is_delivered_looked_at_and_used_up() {
     assert_eq!(failure.reason, Reason::QuotaSpent);
     assert_eq!(
         failure.message,
-        "no views left on beach.jpg from @alice (2 of 2 used)"
+        "no views left on beach.jpg from @alice (2 of 2 used, last 1970-01-01 00:16:40)"
+    );
+    assert_eq!(
+        failure.hint,
+        "pentimento request @alice/beach.jpg --views 1"
     );
     for who in [ALICE, BOB] {
         let expected = ["granted", "received", "spent", "viewed", "viewed"];
@@ -64,15 +75,10 @@ fn the_key_is_gone_from_memory_and_disk_at_zero() {
     let mut world = World::new(1);
     world.share(50, 1, AtZero::KeepCover);
     world.settle();
-    let holds_key = |world: &World| {
-        let rows = world.nodes[BOB].rows.values();
-        rows.map(|row| row.windows(32).filter(|part| *part == [50; 32]).count())
-            .sum::<usize>()
-    };
-    assert_eq!(holds_key(&world), 1);
+    assert_eq!(keys_on_disk(&world, 50), 1);
     world.look();
     world.rest();
-    assert_eq!(holds_key(&world), 0);
+    assert_eq!(keys_on_disk(&world, 50), 0);
     assert!(world.nodes[BOB].machine.received[&grant_id()].key.is_none());
 }
 
@@ -533,6 +539,6 @@ fn rows_that_are_none_are_passed_over() {
         (vec![b'b'; 17], Bytes::from_static(b"")),
     ];
     let machine = LeaseManager::new(config(BOB), [0; 32], junk.clone(), junk);
-    assert!(machine.leases().is_empty());
+    assert!(machine.leases(Moment::START).is_empty());
     assert_eq!(machine.deadline(), None);
 }

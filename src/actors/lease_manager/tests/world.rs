@@ -8,7 +8,8 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use super::super::*;
 use crate::actors::edges::{Desk, PictureFile, Rights, Table, WorkFault};
 use crate::proto::ids::Digest;
-use crate::proto::lease::{AtZero, Conditions, LogEntry, Terms};
+use crate::proto::lease::{AtZero, Conditions, Ended, LogEntry, Terms};
+use crate::proto::outcome::Lease;
 
 pub(super) const IMAGE: &str = "beach.jpg";
 pub(super) const ALICE: usize = 0;
@@ -130,6 +131,10 @@ pub(super) struct World {
     pub(super) seen: BTreeSet<ViewId>,
     pub(super) counted: BTreeSet<ViewId>,
     pub(super) shows: BTreeMap<WishId, ViewId>,
+    /// The end date of grants that are shared from now on.
+    pub(super) until: Option<WallTime>,
+    /// By so much the clock of a node that starts again is behind.
+    pub(super) behind_ms: u64,
 }
 
 impl World {
@@ -159,7 +164,14 @@ impl World {
             seen: BTreeSet::new(),
             counted: BTreeSet::new(),
             shows: BTreeMap::new(),
+            until: None,
+            behind_ms: 0,
         }
+    }
+
+    /// So many milliseconds from now, by the calendar.
+    pub(super) fn date_in(&self, wait_ms: u64) -> WallTime {
+        WallTime(1_000_000 + self.now.as_micros() / 1_000 + wait_ms)
     }
 
     pub(super) fn below(&mut self, bound: usize) -> usize {
@@ -191,8 +203,8 @@ impl World {
         for output in out.take() {
             self.obey(who, output);
         }
-        for node in &self.nodes {
-            for lease in node.machine.leases() {
+        for who in [ALICE, BOB] {
+            for lease in self.leases(who) {
                 assert!(lease.terms.used <= lease.terms.granted, "{:?}", lease.terms);
             }
         }
@@ -264,6 +276,9 @@ impl World {
         if let News::Done(outcome) = &report.news {
             match **outcome {
                 Outcome::Opened { view, .. } => {
+                    let until = self.terms(BOB).until;
+                    let is_over = until.is_some_and(|date| date <= self.date_in(0));
+                    assert!(!is_over || self.behind_ms > 0, "no look after the end");
                     assert!(self.seen.insert(view), "a view opens once");
                 }
                 Outcome::Counted { .. } => {
@@ -402,6 +417,7 @@ impl World {
         };
         let mut config = config(who);
         config.calendar.started_at.0 += now.as_micros() / 1_000;
+        config.calendar.started_at.0 -= self.behind_ms;
         let seed = [node.boots; 32];
         node.machine = LeaseManager::new(config, seed, rows(Table::Leases), rows(Table::Log));
     }
@@ -457,7 +473,8 @@ impl World {
         }
         self.settle();
         for node in &self.nodes {
-            assert_eq!(node.machine.deadline(), None, "nothing is left to do");
+            let (next, date) = (node.machine.deadline(), node.machine.next_date());
+            assert_eq!(next, date, "nothing is left to do");
         }
         assert!(self.letters.iter().all(|letter| !letter.is_open));
     }
@@ -465,6 +482,8 @@ impl World {
     pub(super) fn share(&mut self, key: u8, views: u32, at_zero: AtZero) {
         let number = u64::from(key);
         let desk = Desk::Sharing;
+        let mut grant = grant(key, views, at_zero);
+        grant.conditions.until = self.until;
         let to = Contact {
             name: "bob".to_owned(),
             identity: identity(BOB),
@@ -474,7 +493,7 @@ impl World {
             Input::OpenGrant {
                 ticket: Ticket { desk, number },
                 to,
-                grant: grant(key, views, at_zero),
+                grant,
                 picture: picture(key),
             },
         );
@@ -505,6 +524,12 @@ impl World {
         let wish = self.wish();
         self.shows.insert(wish, view);
         self.give(BOB, Input::Shown { wish, view });
+        wish
+    }
+
+    pub(super) fn let_go(&mut self, view: ViewId) -> WishId {
+        let wish = self.wish();
+        self.give(BOB, Input::LetGo { wish, view });
         wish
     }
 
@@ -546,11 +571,19 @@ impl World {
     }
 
     pub(super) fn terms(&self, who: usize) -> Terms {
-        let leases = self.nodes[who].machine.leases();
+        let leases = self.leases(who);
         leases
             .first()
             .map(|lease| lease.terms.clone())
             .unwrap_or_default()
+    }
+
+    pub(super) fn leases(&self, who: usize) -> Vec<Lease> {
+        self.nodes[who].machine.leases(self.local(who))
+    }
+
+    pub(super) fn ended(&self, who: usize) -> Option<Ended> {
+        self.leases(who).first().and_then(|lease| lease.ended)
     }
 
     pub(super) fn log(&self, who: usize) -> Vec<LogEntry> {

@@ -1,0 +1,100 @@
+//! Which input goes where.
+
+use std::net::SocketAddr;
+
+use super::jobs::Opening;
+use super::{Input, LeaseManager, Output, done, failed};
+use crate::actors::machine::Outbox;
+use crate::proto::control::Outcome;
+use crate::proto::identity::PublicIdentity;
+use crate::proto::ids::LetterId;
+use crate::proto::letter::Note;
+use crate::time::Moment;
+
+impl LeaseManager {
+    pub(super) fn dispatch(&mut self, now: Moment, input: Input, out: &mut Outbox<Output>) {
+        match input {
+            Input::ViewWanted { wish, lease } => self.view_wanted(now, wish, &lease, out),
+            Input::Shown { wish, view } => self.shown(now, wish, view, out),
+            Input::LetGo { wish, view } => self.let_go(now, wish, view, out),
+            Input::LeasesWanted(wish) => {
+                let leases = self.leases(now);
+                out.push(done(wish, Outcome::Leases(leases)));
+            }
+            Input::AdjustWanted {
+                wish,
+                lease,
+                change,
+            } => self.adjust_wanted(now, wish, &lease, change, out),
+            Input::LedgerWanted { wish, lease } => out.push(match self.ledger(lease) {
+                Ok(ledger) => done(wish, ledger),
+                Err(failure) => failed(wish, failure),
+            }),
+            Input::MoreLooks {
+                ticket,
+                grant,
+                views,
+            } => self.more_looks(now, ticket, grant, views, out),
+            Input::OpenGrant {
+                ticket,
+                to,
+                grant,
+                picture,
+            } => {
+                let opening = Opening {
+                    ticket,
+                    to,
+                    grant,
+                    picture,
+                    tries: 0,
+                };
+                self.open_grant(now, opening, out);
+            }
+            Input::NoteArrived {
+                letter,
+                from,
+                address,
+                note,
+                ..
+            } => self.note_arrived(now, letter, (from, address), note, out),
+            Input::PictureArrived { grant, picture, .. } => {
+                self.picture_arrived(now, grant, picture, out);
+            }
+            Input::PictureSent(grant) | Input::PictureNotSent(grant) => {
+                self.sending_ended(now, grant);
+            }
+            Input::Located {
+                ticket, address, ..
+            } => self.located(now, ticket, address, out),
+            Input::Posted { ticket, how } => self.posted(now, ticket, how, out),
+            Input::Worked { ticket, done } => self.worked(now, ticket, done, out),
+            Input::Disk { ticket, answer } => self.disk_answered(now, ticket, answer, out),
+        }
+    }
+
+    fn note_arrived(
+        &mut self,
+        now: Moment,
+        letter: LetterId,
+        (from, address): (PublicIdentity, Option<SocketAddr>),
+        note: Note,
+        out: &mut Outbox<Output>,
+    ) {
+        match note {
+            Note::Grant(grant) => self.take_grant(now, letter, from, grant, out),
+            Note::Adjust { adjust, key } => self.take_change(now, letter, from, (adjust, key), out),
+            Note::Report { grant, entries } => {
+                self.report_heard(now, letter, from, (grant, &entries), out);
+            }
+            Note::PictureAsk(grant) => {
+                self.picture_asked(now, grant, from, address, out);
+                out.push(Output::Kept(letter));
+            }
+            Note::GalleryAsk { .. }
+            | Note::Gallery { .. }
+            | Note::ImageAsk(_)
+            | Note::Withdrawn(_)
+            | Note::Decision { .. } => out.push(Output::Kept(letter)),
+        }
+    }
+}
