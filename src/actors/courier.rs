@@ -4,7 +4,8 @@
 //! reader who does not confirm counts as offline, the servers are told, and the letter is
 //! deposited until a majority of them has it on disk. Letters that arrive are verified, opened and
 //! handed on once; they are confirmed only after their effect is durable, so neither side's crash
-//! loses one. Never decides what a note means.
+//! loses one. Notes to and from people whom the person refuses go nowhere, except those that keep
+//! the books of grants. Never decides what a note means.
 //!
 //! Invariants: a lasting letter leaves only after it is on disk, and its row goes only after the
 //! reader or a majority of the servers has it; letters to one reader are first tried in the order
@@ -12,6 +13,7 @@
 //! another writer's id. Time-outs decide what is tried again; a failed transfer only saves a wait
 //! that is running anyway, so it changes nothing here.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -118,6 +120,8 @@ pub enum Input {
         /// What.
         note: Note,
     },
+    /// Whom the person refuses, from now on.
+    Blocked(BTreeSet<UserId>),
     /// A letter arrived directly.
     LetterArrived {
         /// From which address.
@@ -258,6 +262,8 @@ pub struct Courier {
     tickets: TicketBook,
     dispatch: Dispatch,
     arrivals: Arrivals,
+    /// Whom the person refuses.
+    blocked: BTreeSet<UserId>,
     /// Rows that were found damaged or over a bound: deleted at the first call.
     chores: Vec<Record>,
 }
@@ -266,11 +272,17 @@ pub struct Courier {
 struct Call<'a> {
     now: Moment,
     config: &'a Config,
+    blocked: &'a BTreeSet<UserId>,
     tickets: &'a mut TicketBook,
     out: &'a mut Outbox<Output>,
 }
 
 impl Call<'_> {
+    /// Whether a note to or from this user must not pass.
+    fn is_refused(&self, user: UserId, note: &Note) -> bool {
+        !note.keeps_books() && self.blocked.contains(&user)
+    }
+
     fn send(&mut self, to: Party, packet: Packet) {
         self.out.push(Output::Send { to, packet });
     }
@@ -298,6 +310,7 @@ impl Courier {
             tickets: TicketBook::new(Desk::Courier),
             dispatch,
             arrivals,
+            blocked: BTreeSet::new(),
             chores,
         }
     }
@@ -311,6 +324,7 @@ impl Courier {
         let mut call = Call {
             now,
             config: &self.config,
+            blocked: &self.blocked,
             tickets: &mut self.tickets,
             out,
         };
@@ -330,6 +344,10 @@ impl Machine for Courier {
     const NAME: &'static str = "courier";
 
     fn handle(&mut self, now: Moment, input: Input, out: &mut Outbox<Output>) {
+        if let Input::Blocked(users) = input {
+            self.blocked = users;
+            return;
+        }
         self.step(now, out, |dispatch, arrivals, call| match input {
             Input::Post { ticket, to, note } => dispatch.post(ticket, &to, &note, call),
             Input::LetterArrived { from, body } => arrivals.letter(from, &body, call),
@@ -347,7 +365,7 @@ impl Machine for Courier {
                 user,
                 address,
             } => dispatch.located(ticket, user, address, call),
-            Input::TransferFailed { .. } => {}
+            Input::Blocked(_) | Input::TransferFailed { .. } => {}
             Input::Disk { ticket, answer } => {
                 let written = matches!(answer, DiskAnswer::Written);
                 if !dispatch.disk(ticket, written, call) {

@@ -3,17 +3,21 @@
 //! Tells all servers again and again that we are here, under which name; asks them who somebody is
 //! and where; remembers the answers, so that known peers can be reached when no server answers. The
 //! first key met under a name is kept for it: another key under the same name is a conflict, never
-//! a silent change. Never carries a letter. Invariants: every question is answered exactly once,
+//! a silent change. Remembers what the person says of peers: verified, blocked. Never carries a
+//! letter. Invariants: every question is answered exactly once,
 //! by its deadline at the latest; what is remembered is bounded; errands are numbered upwards.
 
+mod failures;
 mod listing;
 mod lookups;
 mod mail;
 mod registry;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod voice;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -23,12 +27,13 @@ use rand_chacha::rand_core::SeedableRng;
 use self::listing::Listing;
 use self::lookups::Lookups;
 use self::mail::Mail;
-use self::registry::Registry;
+use self::registry::{Mark, Registry};
+use self::trust::Trust;
 use self::voice::Voice;
 use super::edges::{Contact, DiskAnswer, DiskOrder, Row, Ticket};
 use super::machine::{Machine, Outbox, earliest};
 use crate::crypto::identity::SecretIdentity;
-use crate::proto::control::{ClientStatus, Failure, News, Outcome, Reason, Report};
+use crate::proto::control::{ClientStatus, Failure, News, Outcome, Report};
 use crate::proto::ids::{LetterId, NodeId, UserId, WishId};
 use crate::proto::limits::NAME_MAX_BYTES;
 use crate::proto::packet::{ErrandKind, HereAnswer, LookupAnswer, Packet, Party};
@@ -53,6 +58,8 @@ pub struct Config {
     pub server_silent_ms: u64,
     /// Peers remembered at the most.
     pub contacts_max: usize,
+    /// How long the disk is waited for when a person marks a peer, in milliseconds.
+    pub disk_ms: u64,
     /// To number errands across restarts.
     pub calendar: Calendar,
 }
@@ -81,6 +88,8 @@ impl Config {
             server_silent_ms: 5_000,
             // A few hundred bytes each.
             contacts_max: 4_096,
+            // Many writes of a slow disk.
+            disk_ms: 5_000,
             calendar,
         }
     }
@@ -112,6 +121,31 @@ pub enum Input {
         wish: WishId,
         /// How long to wait for that at the most, in milliseconds.
         wait_ms: u32,
+    },
+    /// A person was given a pairing code.
+    AddWanted {
+        /// The wish.
+        wish: WishId,
+        /// The code.
+        code: String,
+    },
+    /// A person compared words with a peer, or takes that back.
+    VerifyWanted {
+        /// The wish.
+        wish: WishId,
+        /// The peer's name.
+        peer: String,
+        /// Whether the words agreed.
+        on: bool,
+    },
+    /// A person refuses a peer, or no longer.
+    BlockWanted {
+        /// The wish.
+        wish: WishId,
+        /// The peer's name.
+        peer: String,
+        /// Whether to refuse.
+        on: bool,
     },
     /// A concern wants the user of this name.
     Find {
@@ -200,6 +234,9 @@ pub enum Output {
         /// Where; none when offline.
         address: Option<SocketAddr>,
     },
+    /// Whom the person refuses; told at the start, at each change, and again for as long as it
+    /// matters.
+    Blocked(BTreeSet<UserId>),
     /// Tell a person.
     Report(Report),
     /// Ask the disk.
@@ -219,10 +256,13 @@ pub struct Presence {
     lookups: Lookups,
     listing: Listing,
     mail: Mail,
+    trust: Trust,
     random: ChaCha20Rng,
     queue: u32,
     here_at: Moment,
     left: bool,
+    /// Whether anybody is, or was since the start, refused.
+    has_blocked: bool,
 }
 
 impl Presence {
@@ -231,11 +271,14 @@ impl Presence {
     #[must_use]
     pub fn new(config: Config, seed: [u8; 32], contacts: Vec<Row>) -> Self {
         let me = config.identity.user_id();
+        let registry = Registry::from_rows(me, config.contacts_max, contacts);
         Self {
-            registry: Registry::from_rows(me, config.contacts_max, contacts),
+            has_blocked: !registry.blocked().is_empty(),
+            registry,
             lookups: Lookups::default(),
             listing: Listing::default(),
             mail: Mail::default(),
+            trust: Trust::default(),
             random: ChaCha20Rng::from_seed(seed),
             queue: 0,
             here_at: Moment::START,
@@ -247,6 +290,10 @@ impl Presence {
     fn here(&mut self, now: Moment, out: &mut Outbox<Output>) {
         if self.left {
             return;
+        }
+        if self.has_blocked {
+            // Messages inside a node may be lost.
+            out.push(Output::Blocked(self.registry.blocked()));
         }
         let config = self.voice.config();
         self.here_at = now.after(config.here_every());
@@ -279,9 +326,9 @@ impl Presence {
 
     fn find(&mut self, now: Moment, ticket: Ticket, name: String, out: &mut Outbox<Output>) {
         let who = if !is_name(&name) {
-            Err(no_such_user(&name))
+            Err(failures::no_such_user(&name))
         } else if name == self.voice.config().name && !self.voice.is_name_taken() {
-            Err(yourself(&name))
+            Err(failures::yourself(&name))
         } else {
             let random = &mut self.random;
             match self
@@ -318,6 +365,7 @@ impl Presence {
         } else {
             self.lookups
                 .answered(&self.voice, &mut self.registry, now, from, answer, out);
+            self.keys_told(now, out);
         }
         self.registry.save(out);
     }
@@ -362,6 +410,15 @@ impl Machine for Presence {
             }
             Input::StatusWanted(wish) => report(wish, self.status(now), out),
             Input::SettleWanted { wish, wait_ms } => self.settle(now, wish, wait_ms, out),
+            Input::AddWanted { wish, code } => {
+                self.with_trust(now, out, |trust, parts| trust.add(wish, &code, parts));
+            }
+            Input::VerifyWanted { wish, peer, on } => {
+                self.mark(now, (wish, &peer), Mark::Verified(on), out);
+            }
+            Input::BlockWanted { wish, peer, on } => {
+                self.mark(now, (wish, &peer), Mark::Blocked(on), out);
+            }
             Input::Find { ticket, name } => self.find(now, ticket, name, out),
             Input::Locate { ticket, user } => {
                 let random = &mut self.random;
@@ -382,7 +439,10 @@ impl Machine for Presence {
                 to: from,
                 packet: Packet::Pong(nonce),
             }),
-            Input::Disk { ticket, answer } => self.registry.written(ticket, &answer),
+            Input::Disk { ticket, answer } => {
+                self.registry.written(ticket, &answer);
+                self.trust.written(ticket, &answer, &mut self.registry, out);
+            }
             Input::Leave => self.leave(out),
             input @ (Input::HereAnswered { .. }
             | Input::MailWaiting { .. }
@@ -393,6 +453,7 @@ impl Machine for Presence {
     fn deadline(&self) -> Option<Moment> {
         let here = (!self.left).then_some(self.here_at);
         let asked = earliest(self.lookups.deadline(), self.listing.deadline());
+        let asked = earliest(asked, self.trust.deadline());
         let mail = self.mail.deadline(&self.voice, self.queue);
         earliest(earliest(here, asked), mail)
     }
@@ -402,6 +463,8 @@ impl Machine for Presence {
             self.here(now, out);
         }
         self.lookups.tick(&self.voice, &self.registry, now, out);
+        self.keys_told(now, out);
+        self.trust.tick(now, out);
         self.listing
             .tick(&self.voice, &self.registry, now, &mut self.random, out);
         self.mail.tick(&mut self.voice, self.queue, now, out);
@@ -419,35 +482,7 @@ fn report(wish: WishId, outcome: Outcome, out: &mut Outbox<Output>) {
     out.push(Output::Report(Report { wish, news }));
 }
 
-fn report_busy(wish: WishId, out: &mut Outbox<Output>) {
-    let news = News::Failed(too_many_questions());
+fn refuse(wish: WishId, failure: Failure, out: &mut Outbox<Output>) {
+    let news = News::Failed(failure);
     out.push(Output::Report(Report { wish, news }));
-}
-
-fn too_many_questions() -> Failure {
-    Failure::new(
-        Reason::Busy,
-        "too many questions wait for an answer of the servers",
-        "try again in a moment",
-    )
-}
-
-fn no_such_user(name: &str) -> Failure {
-    Failure::new(
-        Reason::NotFound,
-        // What a person typed may be anything; in a message it has to stay one short line.
-        format!(
-            "no user named {:?}",
-            name.chars().take(NAME_MAX_BYTES).collect::<String>()
-        ),
-        "check the spelling; `pentimento peers` lists who is known",
-    )
-}
-
-fn yourself(name: &str) -> Failure {
-    Failure::new(
-        Reason::Usage,
-        format!("{name} is your own name"),
-        "name another user; `pentimento peers` lists who is known",
-    )
 }

@@ -105,7 +105,11 @@ fn send(to: Party, packet: Packet) -> To {
 
 impl Arrows<presence::Output> for Mailboxes {
     fn route(order: presence::Output, to: &mut Vec<To>) {
+        if let presence::Output::Blocked(users) = &order {
+            to.push(To::Sharing(sharing::Input::Blocked(users.clone())));
+        }
         to.push(match order {
+            presence::Output::Blocked(users) => To::Courier(courier::Input::Blocked(users)),
             presence::Output::Send { to: party, packet } => send(party, packet),
             presence::Output::Found { ticket, who } => {
                 To::Sharing(sharing::Input::Found { ticket, who })

@@ -79,6 +79,14 @@ pub enum Note {
 }
 
 impl Note {
+    /// Whether the note keeps the books of a grant that exists. Such notes pass also between people
+    /// of whom one refuses the other: nobody escapes a revocation by refusing it, and no look is
+    /// lost to the owner's log.
+    #[must_use]
+    pub const fn keeps_books(&self) -> bool {
+        matches!(self, Self::Adjust { .. } | Self::Report { .. })
+    }
+
     /// Whether the note is worth keeping for a reader who is away. The others are asked again.
     #[must_use]
     pub const fn is_lasting(&self) -> bool {

@@ -61,6 +61,11 @@ impl Dispatch {
         if self.letters.values().any(|one| one.ticket == Some(ticket)) {
             return;
         }
+        if call.is_refused(to.user_id(), note) {
+            let failure = refused();
+            call.out.push(Output::NotPosted { ticket, failure });
+            return;
+        }
         if self.letters.len() >= call.config.outbox_max {
             let failure = full(call.config.outbox_max);
             call.out.push(Output::NotPosted { ticket, failure });
@@ -337,6 +342,14 @@ impl Dispatch {
             Stage::Forgetting { .. } => drop(self.letters.remove(&number)),
         }
     }
+}
+
+fn refused() -> Failure {
+    Failure::new(
+        Reason::Denied,
+        "you blocked this peer",
+        "`pentimento peers unblock` takes that back",
+    )
 }
 
 fn full(outbox_max: usize) -> Failure {

@@ -131,6 +131,11 @@ impl Arrivals {
             return;
         }
         match letters::open(&call.config.identity, &letter) {
+            // Confirmed without an effect: its writer is to try no more.
+            Ok(note) if call.is_refused(letter.from.user_id(), &note) => match address {
+                Some(address) => self.confirm(address, id, call),
+                None => acks.push(id),
+            },
             Ok(note) => self.first(&letter, address, note, acks, call),
             Err(OpenError::Signature | OpenError::Sealed) if address.is_none() => acks.push(id),
             Err(_) => {}

@@ -1,3 +1,5 @@
+mod refused;
+
 use super::*;
 use crate::actors::edges::{DiskFault, Table};
 use crate::crypto::letters;

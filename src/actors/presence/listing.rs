@@ -8,7 +8,7 @@ use rand_chacha::rand_core::Rng;
 use super::super::machine::Outbox;
 use super::registry::Registry;
 use super::voice::Voice;
-use super::{Output, is_name, report, report_busy};
+use super::{Output, failures, is_name, refuse, report};
 use crate::proto::control::Outcome;
 use crate::proto::ids::{NodeId, WishId};
 use crate::proto::limits::LOOKUP_PAGE_ENTRIES;
@@ -54,7 +54,7 @@ impl Listing {
                 return;
             }
             if round.wishes.len() >= WISHES_MAX {
-                return report_busy(wish, out);
+                return refuse(wish, failures::too_many_questions(), out);
             }
             return round.wishes.push(wish);
         }

@@ -8,12 +8,13 @@ use rand_chacha::rand_core::Rng;
 
 use super::super::edges::{Contact, Ticket};
 use super::super::machine::Outbox;
+use super::Output;
+use super::failures::{no_such_user, nobody_answered, too_many_questions, yourself};
 use super::registry::Registry;
 use super::voice::Voice;
-use super::{Output, no_such_user, too_many_questions, yourself};
-use crate::proto::control::{Failure, Reason};
+use crate::proto::control::Failure;
 use crate::proto::ids::{NodeId, UserId};
-use crate::proto::packet::{Lookup, LookupAnswer, LookupKind, Packet, Party};
+use crate::proto::packet::{DirectoryEntry, Lookup, LookupAnswer, LookupKind, Packet, Party};
 use crate::time::Moment;
 
 /// Questions that wait at the most.
@@ -26,6 +27,23 @@ const SENDINGS: u32 = 3;
 enum Wanted {
     Name(String),
     User(UserId),
+    /// The keys behind a user id, for ourselves.
+    Keys(UserId),
+}
+
+/// The end of a question of our own for keys.
+#[derive(Debug)]
+pub(super) struct KeysTold {
+    pub(super) ticket: Ticket,
+    pub(super) entry: Option<DirectoryEntry>,
+    /// Whether any server answered.
+    pub(super) heard: bool,
+}
+
+/// The end of a question.
+enum End {
+    Told(Output),
+    Keys(KeysTold),
 }
 
 #[derive(Debug)]
@@ -41,7 +59,7 @@ impl Question {
     fn packet(&self, nonce: u64) -> Packet {
         let wanted = match &self.wanted {
             Wanted::Name(name) => LookupKind::Name(name.clone()),
-            Wanted::User(user) => LookupKind::User(*user),
+            Wanted::User(user) | Wanted::Keys(user) => LookupKind::User(*user),
         };
         Packet::Lookup(Lookup { nonce, wanted })
     }
@@ -54,26 +72,32 @@ impl Question {
     }
 
     /// The answer without a helpful word of a server.
-    fn fallback(&self, registry: &Registry) -> Output {
+    fn fallback(&self, registry: &Registry) -> End {
         let ticket = self.ticket;
         let unheard = self.answered.is_empty();
         match &self.wanted {
             Wanted::Name(name) => {
-                let who = registry.contact(name).ok_or_else(|| {
+                let known = registry.contact(name).ok_or_else(|| {
                     if unheard {
                         nobody_answered(name)
                     } else {
                         no_such_user(name)
                     }
                 });
-                Output::Found { ticket, who }
+                let who = known.and_then(|contact| registry.admit(contact));
+                End::Told(Output::Found { ticket, who })
             }
-            Wanted::User(user) => Output::Located {
+            Wanted::User(user) => End::Told(Output::Located {
                 ticket,
                 user: *user,
                 // If a server says that the user is away, the old address leads nowhere.
                 address: registry.last_address(*user).filter(|_| unheard),
-            },
+            }),
+            Wanted::Keys(_) => End::Keys(KeysTold {
+                ticket,
+                entry: None,
+                heard: !unheard,
+            }),
         }
     }
 }
@@ -82,6 +106,7 @@ impl Question {
 #[derive(Debug, Default)]
 pub(super) struct Lookups {
     questions: BTreeMap<u64, Question>,
+    keys: Vec<KeysTold>,
 }
 
 impl Lookups {
@@ -119,6 +144,36 @@ impl Lookups {
                 user,
                 address,
             });
+        }
+    }
+
+    /// Asks for the keys behind a user id; fails only for want of room. The end is in
+    /// [`Lookups::take_keys`].
+    pub(super) fn keys(
+        &mut self,
+        voice: &Voice,
+        now: Moment,
+        ticket: Ticket,
+        user: UserId,
+        random: &mut ChaCha20Rng,
+        out: &mut Outbox<Output>,
+    ) -> Result<(), Failure> {
+        if self.ask(voice, now, ticket, Wanted::Keys(user), random, out) {
+            Ok(())
+        } else {
+            Err(too_many_questions())
+        }
+    }
+
+    /// Questions for keys that have ended since the last call.
+    pub(super) fn take_keys(&mut self) -> Vec<KeysTold> {
+        std::mem::take(&mut self.keys)
+    }
+
+    fn tell(&mut self, end: End, out: &mut Outbox<Output>) {
+        match end {
+            End::Told(output) => out.push(output),
+            End::Keys(told) => self.keys.push(told),
         }
     }
 
@@ -180,7 +235,7 @@ impl Lookups {
                         } else {
                             registry.told(entry)
                         };
-                        found(ticket, who)
+                        found(ticket, who.and_then(|contact| registry.admit(contact)))
                     })
             }
             Wanted::User(user) => answer
@@ -193,6 +248,17 @@ impl Lookups {
                     entry.address
                 })
                 .map(|address| located(ticket, *user, address)),
+            Wanted::Keys(user) => answer
+                .entries
+                .iter()
+                .find(|entry| entry.identity.user_id() == *user)
+                .map(|entry| {
+                    End::Keys(KeysTold {
+                        ticket,
+                        entry: Some(entry.clone()),
+                        heard: true,
+                    })
+                }),
         };
         let end = end.or_else(|| {
             question
@@ -201,7 +267,7 @@ impl Lookups {
         });
         if let Some(end) = end {
             self.questions.remove(&answer.nonce);
-            out.push(end);
+            self.tell(end, out);
         }
     }
 
@@ -221,9 +287,10 @@ impl Lookups {
         out: &mut Outbox<Output>,
     ) {
         let step = voice.config().lookup_wait() / SENDINGS;
+        let mut ends = Vec::new();
         self.questions.retain(|&nonce, question| {
             if now >= question.ends_at {
-                out.push(question.fallback(registry));
+                ends.push(question.fallback(registry));
                 return false;
             }
             if now >= question.send_at {
@@ -238,25 +305,20 @@ impl Lookups {
             }
             true
         });
+        for end in ends {
+            self.tell(end, out);
+        }
     }
 }
 
-const fn found(ticket: Ticket, who: Result<Contact, Failure>) -> Output {
-    Output::Found { ticket, who }
+const fn found(ticket: Ticket, who: Result<Contact, Failure>) -> End {
+    End::Told(Output::Found { ticket, who })
 }
 
-const fn located(ticket: Ticket, user: UserId, address: SocketAddr) -> Output {
-    Output::Located {
+const fn located(ticket: Ticket, user: UserId, address: SocketAddr) -> End {
+    End::Told(Output::Located {
         ticket,
         user,
         address: Some(address),
-    }
-}
-
-fn nobody_answered(name: &str) -> Failure {
-    Failure::new(
-        Reason::Unreachable,
-        format!("no server answered, and {name} is not known here"),
-        "check that the servers run; peers that are known here can be reached without them",
-    )
+    })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::machine::{Outbox, earliest};
 use super::voice::Voice;
-use super::{Output, report, report_busy};
+use super::{Output, failures, refuse, report};
 use crate::proto::control::Outcome;
 use crate::proto::ids::{LetterId, NodeId, WishId};
 use crate::proto::limits::ERRAND_ACKS;
@@ -117,7 +117,7 @@ impl Mail {
             return;
         }
         if self.settles.len() >= SETTLES_MAX {
-            return report_busy(wish, out);
+            return refuse(wish, failures::too_many_questions(), out);
         }
         self.settles.push(Settle {
             wish,

@@ -1,6 +1,6 @@
 //! The peers we know, by name; the first key met under a name stays.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -10,9 +10,9 @@ use super::super::edges::{
     Contact, Desk, DiskAnswer, DiskOrder, Record, Row, Table, Ticket, TicketBook,
 };
 use super::super::machine::Outbox;
-use super::{Output, is_name};
+use super::{Output, failures, is_name};
 use crate::proto::codec;
-use crate::proto::control::{Failure, Peer, Reason};
+use crate::proto::control::{Failure, Peer};
 use crate::proto::identity::PublicIdentity;
 use crate::proto::ids::UserId;
 use crate::proto::packet::DirectoryEntry;
@@ -28,6 +28,29 @@ const SIGHT_GRAIN_MS: u64 = 60_000;
 /// Writes whose answers are awaited; the answer to an older one counts as lost.
 const WRITES_MAX: usize = 64;
 
+/// What the person says of a peer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Marks {
+    verified: bool,
+    blocked: bool,
+}
+
+/// One mark, as it shall be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    Verified(bool),
+    Blocked(bool),
+}
+
+impl Marks {
+    const fn set(&mut self, mark: Mark) {
+        match mark {
+            Mark::Verified(on) => self.verified = on,
+            Mark::Blocked(on) => self.blocked = on,
+        }
+    }
+}
+
 /// What is on disk of a peer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Saved {
@@ -35,6 +58,33 @@ struct Saved {
     address: Option<SocketAddr>,
     last_seen: WallTime,
     conflict: bool,
+    marks: Marks,
+}
+
+/// The same as programs wrote it that knew no marks.
+#[derive(Serialize, Deserialize)]
+struct Unmarked {
+    contact: Contact,
+    address: Option<SocketAddr>,
+    last_seen: WallTime,
+    conflict: bool,
+}
+
+impl Saved {
+    /// A row of either form: the newer one is longer, so no row reads as both.
+    fn read(value: &[u8]) -> Option<Self> {
+        let newer = codec::decode::<Self>(value, ROW_MAX_BYTES);
+        newer.ok().or_else(|| {
+            let older = codec::decode::<Unmarked>(value, ROW_MAX_BYTES).ok()?;
+            Some(Self {
+                contact: older.contact,
+                address: older.address,
+                last_seen: older.last_seen,
+                conflict: older.conflict,
+                marks: Marks::default(),
+            })
+        })
+    }
 }
 
 #[derive(Debug)]
@@ -52,6 +102,7 @@ impl Known {
     fn is_worth_writing(&self) -> bool {
         self.durable.as_ref().is_none_or(|durable| {
             durable.conflict != self.saved.conflict
+                || durable.marks != self.saved.marks
                 || durable.address != self.saved.address
                 || durable.last_seen.0.saturating_add(SIGHT_GRAIN_MS) <= self.saved.last_seen.0
         })
@@ -59,6 +110,19 @@ impl Known {
 
     fn sighted(&mut self, at: WallTime) {
         self.saved.last_seen = self.saved.last_seen.max(at);
+    }
+
+    fn peer(&self, online: bool) -> Peer {
+        Peer {
+            name: self.saved.contact.name.clone(),
+            user: self.user,
+            online,
+            last_seen: self.saved.last_seen,
+            conflict: self.saved.conflict,
+            known: true,
+            verified: self.saved.marks.verified,
+            blocked: self.saved.marks.blocked,
+        }
     }
 }
 
@@ -79,7 +143,7 @@ impl Registry {
     pub(super) fn from_rows(me: UserId, contacts_max: usize, rows: Vec<Row>) -> Self {
         let mut by_name = BTreeMap::new();
         for (key, value) in rows {
-            let Ok(saved) = codec::decode::<Saved>(&value, ROW_MAX_BYTES) else {
+            let Some(saved) = Saved::read(&value) else {
                 continue;
             };
             let user = saved.contact.identity.user_id();
@@ -151,7 +215,7 @@ impl Registry {
             self.touched.push(name.clone());
             if known.user != user {
                 known.saved.conflict = true;
-                return Err(key_changed(name));
+                return Err(failures::key_changed(name));
             }
             known.sighted(at);
         } else if self.by_name.len() < self.contacts_max {
@@ -161,6 +225,7 @@ impl Registry {
                 address: None,
                 last_seen: at,
                 conflict: false,
+                marks: Marks::default(),
             };
             let known = Known {
                 saved,
@@ -201,17 +266,7 @@ impl Registry {
                     entry.identity == known.saved.contact.identity && entry.address.is_some()
                 })
             });
-            let peer = Peer {
-                name: name.clone(),
-                user: known.user,
-                online,
-                last_seen: known.saved.last_seen,
-                conflict: known.saved.conflict,
-                known: true,
-                verified: false,
-                blocked: false,
-            };
-            peers.insert(name.clone(), peer);
+            peers.insert(name.clone(), known.peer(online));
         }
         // Those for whom there was no room are still shown.
         for (name, entry) in listed.into_iter().flatten() {
@@ -231,18 +286,102 @@ impl Registry {
         peers.into_values().collect()
     }
 
-    /// Writes down whoever was sighted and is not on disk as they are now.
-    pub(super) fn save(&mut self, out: &mut Outbox<Output>) {
+    // ---- what the person says of peers ----
+
+    /// The user of a name.
+    pub(super) fn user(&self, name: &str) -> Option<UserId> {
+        self.by_name.get(name).map(|known| known.user)
+    }
+
+    /// A peer as they stand.
+    pub(super) fn peer(&self, name: &str) -> Option<Peer> {
+        self.by_name.get(name).map(|known| known.peer(known.online))
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.by_name.len() < self.contacts_max
+    }
+
+    /// Somebody has shown that the name is somebody else's as well.
+    pub(super) fn contest(&mut self, name: &str) {
+        if let Some(known) = self.by_name.get_mut(name) {
+            known.saved.conflict = true;
+            self.touched.push(name.to_owned());
+        }
+    }
+
+    /// Remembers a user under a name that the person was given, and where they are.
+    pub(super) fn pair(&mut self, name: &str, entry: &DirectoryEntry) -> Result<(), Failure> {
+        let contact = Contact {
+            name: name.to_owned(),
+            identity: entry.identity,
+        };
+        self.pin(&contact, entry.last_seen)?;
+        let known = self.by_name.get_mut(name).ok_or_else(failures::full)?;
+        known.online = entry.address.is_some();
+        known.saved.address = entry.address.or(known.saved.address);
+        Ok(())
+    }
+
+    /// Marks a user, under every name that we know them by.
+    pub(super) fn mark(&mut self, user: UserId, mark: Mark) {
+        for (name, known) in self.by_name.iter_mut().filter(|(_, k)| k.user == user) {
+            known.saved.marks.set(mark);
+            self.touched.push(name.clone());
+        }
+    }
+
+    /// Takes a mark back that the disk did not take: it is again what the disk has.
+    pub(super) fn unmark(&mut self, user: UserId, mark: Mark) {
+        for known in self.by_name.values_mut().filter(|k| k.user == user) {
+            let kept = known.durable.as_ref().map(|d| d.marks).unwrap_or_default();
+            known.saved.marks.set(match mark {
+                Mark::Verified(_) => Mark::Verified(kept.verified),
+                Mark::Blocked(_) => Mark::Blocked(kept.blocked),
+            });
+        }
+    }
+
+    /// Whom the person refuses.
+    pub(super) fn blocked(&self) -> BTreeSet<UserId> {
+        let known = self.by_name.values();
+        let blocked = known.filter(|known| known.saved.marks.blocked);
+        blocked.map(|known| known.user).collect()
+    }
+
+    /// The contact, unless the person refuses this user.
+    pub(super) fn admit(&self, contact: Contact) -> Result<Contact, Failure> {
+        let user = contact.identity.user_id();
+        let mut known = self.by_name.values();
+        if known.any(|known| known.user == user && known.saved.marks.blocked) {
+            Err(failures::blocked(&contact.name))
+        } else {
+            Ok(contact)
+        }
+    }
+
+    // ---- the disk ----
+
+    /// Whether a write on its way says something else of a peer.
+    fn is_overtaken(&self, saved: &Saved) -> bool {
+        let rows = self.writes.iter().flat_map(|(_, rows)| rows);
+        let mut same = rows.filter(|row| row.contact.name == saved.contact.name);
+        same.any(|row| row.marks != saved.marks)
+    }
+
+    /// Writes down whoever was touched and is not on disk as they are now. The order's number;
+    /// none if the disk has it all.
+    pub(super) fn save(&mut self, out: &mut Outbox<Output>) -> Option<Ticket> {
         self.touched.sort_unstable();
         self.touched.dedup();
         let worth: Vec<Saved> = std::mem::take(&mut self.touched)
             .iter()
             .filter_map(|name| self.by_name.get(name))
-            .filter(|known| known.is_worth_writing())
+            .filter(|known| known.is_worth_writing() || self.is_overtaken(&known.saved))
             .map(|known| known.saved.clone())
             .collect();
         if worth.is_empty() {
-            return;
+            return None;
         }
         let records = worth
             .iter()
@@ -261,6 +400,12 @@ impl Registry {
             ticket,
             order: DiskOrder::Write(records),
         });
+        Some(ticket)
+    }
+
+    /// A number for an order of another kind.
+    pub(super) const fn draw(&mut self) -> Ticket {
+        self.tickets.draw()
     }
 
     /// The disk answered. What it did not take is written again on the next sight.
@@ -276,16 +421,45 @@ impl Registry {
         }
         for saved in rows {
             if let Some(known) = self.by_name.get_mut(&saved.contact.name) {
+                if known.saved.marks != saved.marks {
+                    self.touched.push(saved.contact.name.clone());
+                }
                 known.durable = Some(saved);
             }
         }
     }
 }
 
-fn key_changed(name: &str) -> Failure {
-    Failure::new(
-        Reason::NameTaken,
-        format!("{name} shows another key than the one first met under this name"),
-        format!("ask {name} in another way whether the key changed; nothing was sent"),
-    )
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::identity::SecretIdentity;
+
+    #[test]
+    fn a_row_without_marks_is_read_as_unmarked() {
+        let contact = Contact {
+            name: "bob".to_owned(),
+            identity: *SecretIdentity::from_secret([2; 32]).public(),
+        };
+        let address = Some(SocketAddr::from(([10, 0, 0, 1], 7)));
+        let old = codec::encode(&Unmarked {
+            contact: contact.clone(),
+            address,
+            last_seen: WallTime(9),
+            conflict: true,
+        });
+        let read = Saved::read(&old).expect("reads");
+        assert_eq!((&read.contact, read.address), (&contact, address));
+        assert_eq!((read.last_seen, read.conflict), (WallTime(9), true));
+        assert_eq!(read.marks, Marks::default());
+        let new = Saved {
+            marks: Marks {
+                verified: true,
+                blocked: false,
+            },
+            ..read
+        };
+        assert_eq!(Saved::read(&codec::encode(&new)), Some(new));
+        assert_eq!(Saved::read(&old[1..]), None);
+    }
 }

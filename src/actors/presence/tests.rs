@@ -1,3 +1,5 @@
+mod trust;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
@@ -6,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::actors::edges::{Desk, DiskFault};
 use crate::crypto::identity::verify_errand;
-use crate::proto::control::Peer;
+use crate::proto::control::{Peer, Reason};
 use crate::proto::limits::ERRAND_ACKS;
 use crate::proto::packet::{DirectoryEntry, Errand, Lookup, LookupKind, NameAnswer};
 use crate::time::WallTime;

@@ -52,7 +52,16 @@ impl Sharing {
         if self.is_in_hand(id) {
             return Err(checks::taken("the answer"));
         }
+        if views.is_some() && self.is_refused(id) {
+            return Err(checks::blocked());
+        }
         Ok(id)
+    }
+
+    /// Whether the person refuses whoever asked.
+    pub(super) fn is_refused(&self, id: AskId) -> bool {
+        let asker = self.asks.get(&id).map(|ask| ask.peer.identity.user_id());
+        asker.is_some_and(|user| self.blocked.contains(&user))
     }
 
     /// The open question of a peer's whose name begins so.

@@ -83,6 +83,14 @@ pub(super) fn busy() -> Failure {
     )
 }
 
+pub(super) fn blocked() -> Failure {
+    Failure::new(
+        Reason::Denied,
+        "you blocked this peer",
+        "`pentimento peers unblock` takes that back",
+    )
+}
+
 /// Something else is under way with the same thing.
 pub(super) fn taken(what: &str) -> Failure {
     Failure::new(

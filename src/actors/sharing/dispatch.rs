@@ -73,6 +73,7 @@ impl Sharing {
                 posted_at,
                 note,
             } => self.note_arrived(now, letter, from, posted_at, note, out),
+            Input::Blocked(users) => self.blocked = users,
             Input::Found { ticket, who } => self.found(now, ticket, who, out),
             Input::MoreLooksAnswered { ticket, added } => {
                 self.looks_answered(now, ticket, added, out);

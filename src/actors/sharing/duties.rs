@@ -133,6 +133,10 @@ impl Sharing {
             return;
         };
         let views = ask.views;
+        if self.is_refused(id) {
+            // Whatever a rule says of somebody whom the person refuses, the person says it.
+            return self.leave_to_owner(id, true, out);
+        }
         let is_taken = self.is_in_hand(id)
             || self.is_being_granted(ask.grant(self.config.me))
             || !self.has_place_for_rule();

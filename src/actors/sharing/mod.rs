@@ -23,7 +23,7 @@ mod shares;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use rand_chacha::ChaCha20Rng;
@@ -181,6 +181,8 @@ pub enum Input {
     },
     /// A person wants the rules.
     RulesWanted(WishId),
+    /// Whom the person refuses, from now on.
+    Blocked(BTreeSet<UserId>),
     /// A note for this concern: a gallery question or answer, a question for looks, a decision.
     NoteArrived {
         /// The letter, to be confirmed when its effect is durable.
@@ -356,6 +358,8 @@ pub struct Sharing {
     posts: BTreeMap<AskId, Duty>,
     /// Questions that a rule grants, as long as they are not granted.
     grants: BTreeMap<AskId, Duty>,
+    /// Whom the person refuses: they are given nothing.
+    blocked: BTreeSet<UserId>,
     /// Counts questions in the order of their arrival.
     last_order: u64,
 }
@@ -382,6 +386,7 @@ impl Sharing {
             waits: BTreeMap::new(),
             posts: BTreeMap::new(),
             grants: BTreeMap::new(),
+            blocked: BTreeSet::new(),
             last_order: 0,
         };
         for kept in asks.iter().filter_map(rows::ask_or_total) {

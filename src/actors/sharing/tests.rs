@@ -1,3 +1,5 @@
+mod notices;
+
 use bytes::Bytes;
 use proptest::prelude::*;
 

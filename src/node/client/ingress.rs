@@ -53,6 +53,13 @@ fn wished(Wish { id: wish, command }: Wish) -> Option<To> {
     Some(match command {
         Command::Status => To::Presence(presence::Input::StatusWanted(wish)),
         Command::Peers => To::Presence(presence::Input::PeersWanted(wish)),
+        Command::AddPeer(code) => To::Presence(presence::Input::AddWanted { wish, code }),
+        Command::Verify { peer, on } => {
+            To::Presence(presence::Input::VerifyWanted { wish, peer, on })
+        }
+        Command::Block { peer, on } => {
+            To::Presence(presence::Input::BlockWanted { wish, peer, on })
+        }
         Command::Settle(wait_ms) => To::Presence(presence::Input::SettleWanted { wish, wait_ms }),
         Command::Hide {
             name,
