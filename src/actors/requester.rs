@@ -2,7 +2,8 @@
 //!
 //! Asks all servers at once, takes the first that claims, uploads, and asks again with the same id
 //! when nothing moves; accepts exactly one result. Small bodies go to all servers with the ask.
-//! Never looks into a body. Invariants: a wish ends with exactly one `Hidden` or `Failed`; whatever
+//! Never looks into a body. Invariants: a wish ends with exactly one `Hidden` or `Failed`, or
+//! without a word if it is cancelled; whatever
 //! waits has a deadline; what servers say of unknown requests changes nothing.
 
 mod failures;
@@ -82,6 +83,8 @@ pub enum Input {
         /// An encoded hide job.
         body: Bytes,
     },
+    /// That picture is not wanted any more. What servers make of it nevertheless is thrown away.
+    Cancel(Ticket),
     /// A server took a request.
     ElectedHeard(Elected),
     /// A server that took a request has no body.
@@ -249,6 +252,17 @@ impl Requester {
         self.wishes.insert(request, wish);
     }
 
+    /// Forgets a wish. Its uploads end; servers that have it already are asked nothing more, and
+    /// drop it when they hear nothing of it.
+    fn cancel(&mut self, ticket: Ticket, out: &mut Outbox<Output>) {
+        for (_, mut wish) in self
+            .wishes
+            .extract_if(.., |_, wish| wish.ticket() == ticket)
+        {
+            wish.cancel_all(out);
+        }
+    }
+
     /// Lets a wish take a turn; if it ends, it is forgotten and its end is told.
     fn turn(
         &mut self,
@@ -288,6 +302,7 @@ impl Machine for Requester {
     fn handle(&mut self, now: Moment, input: Input, out: &mut Outbox<Output>) {
         match input {
             Input::Hide { ticket, body } => self.hide(now, ticket, body, out),
+            Input::Cancel(ticket) => self.cancel(ticket, out),
             Input::ElectedHeard(word) => {
                 self.heard(word.node, word.request, out, |wish, config, out| {
                     wish.elected(config, now, word.node, word.epoch, out);

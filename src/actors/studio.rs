@@ -94,6 +94,10 @@ pub enum Input {
         /// Their own cover, if any.
         cover: Option<Bytes>,
     },
+    /// A person gives up a wish, perhaps one of another concern.
+    CancelWanted(WishId),
+    /// A concern does not want its picture any more.
+    CancelMake(Ticket),
     /// A person wants to see what is inside a picture.
     RevealWanted {
         /// The wish.
@@ -166,6 +170,8 @@ pub enum Output {
         /// An encoded hide job.
         body: Bytes,
     },
+    /// The cloud need not.
+    CancelHide(Ticket),
     /// A picture that a concern wanted goes on.
     Making {
         /// Whose order.
@@ -270,6 +276,22 @@ impl Studio {
         ticket
     }
 
+    /// Ends a job whose picture is not wanted any more. A picture whose key is being written is as
+    /// good as made, and ends by itself.
+    fn give_up(&mut self, asker: Asker, out: &mut Outbox<Output>) {
+        let wanted = |job: &Job| job.asker == asker && !matches!(job.step, Step::Keep(..));
+        let Some((&ticket, job)) = self.jobs.iter().find(|(_, job)| wanted(job)) else {
+            return;
+        };
+        if matches!(job.step, Step::Hide(_)) {
+            out.push(Output::CancelHide(ticket));
+        }
+        self.jobs.remove(&ticket);
+        if matches!(asker, Asker::Person(_)) {
+            asker.fail(failures::cancelled(), out);
+        }
+    }
+
     fn fails_at(&self, now: Moment, steps: u64) -> Moment {
         let wait_ms = self.config.step_ms.saturating_mul(steps);
         now.after(core::time::Duration::from_millis(wait_ms))
@@ -320,6 +342,8 @@ impl Machine for Studio {
             Input::RevealWanted { wish, picture } => {
                 self.look(now, wish, Step::Reveal, picture, out);
             }
+            Input::CancelWanted(wish) => self.give_up(Asker::Person(wish), out),
+            Input::CancelMake(ticket) => self.give_up(Asker::Concern(ticket), out),
             Input::InspectWanted { wish, picture } => {
                 self.look(now, wish, Step::Inspect, picture, out);
             }

@@ -249,6 +249,7 @@ impl Arrows<studio::Output> for Mailboxes {
             studio::Output::Hide { ticket, body } => {
                 To::Requester(requester::Input::Hide { ticket, body })
             }
+            studio::Output::CancelHide(ticket) => To::Requester(requester::Input::Cancel(ticket)),
             studio::Output::Making { ticket, progress } => {
                 To::Sharing(sharing::Input::Making { ticket, progress })
             }
@@ -304,6 +305,7 @@ impl Arrows<sharing::Output> for Mailboxes {
                 original,
                 cover,
             }),
+            sharing::Output::CancelMake(ticket) => To::Studio(studio::Input::CancelMake(ticket)),
             sharing::Output::OpenGrant {
                 ticket,
                 to,

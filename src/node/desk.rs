@@ -22,6 +22,21 @@ use crate::proto::ids::WishId;
 use crate::proto::notice::Notice;
 use crate::time::WallTime;
 
+/// Whether a wish of this kind can be given up: one that waits for others, or makes a picture.
+const fn can_be_given_up(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Hide { .. }
+            | Command::Reveal(_)
+            | Command::Inspect(_)
+            | Command::Offer { .. }
+            | Command::Gallery(_)
+            | Command::Ask { .. }
+            | Command::Decide { .. }
+            | Command::Share { .. }
+    )
+}
+
 /// Programs that may watch at a time.
 const WATCHERS_MAX: usize = 64;
 
@@ -53,6 +68,16 @@ struct Line {
     /// The program's own number of the wish.
     outside: WishId,
     told: mpsc::Sender<Report>,
+    can_be_given_up: bool,
+}
+
+/// What comes of a wish to give up another.
+#[derive(Debug, PartialEq, Eq)]
+enum GivenUp {
+    /// It is answered.
+    Told,
+    /// The concerns have to look after it: the number of the wish, and of the one to give up.
+    Asked(WishId, WishId),
 }
 
 impl Line {
@@ -68,6 +93,8 @@ impl Line {
 struct Book {
     /// By the number inside the node.
     open: BTreeMap<WishId, Line>,
+    /// Wishes to give up another, and which.
+    giving_up: BTreeMap<WishId, WishId>,
     watchers: Vec<Line>,
     notices: Notices,
     last: u64,
@@ -77,6 +104,7 @@ impl Book {
     const fn new(started_at: WallTime) -> Self {
         Self {
             open: BTreeMap::new(),
+            giving_up: BTreeMap::new(),
             watchers: Vec::new(),
             notices: Notices::new(started_at),
             last: 0,
@@ -87,6 +115,8 @@ impl Book {
     fn admit(&mut self, line: Line) -> WishId {
         // Programs that went away leave their wishes behind.
         self.open.retain(|_, line| !line.told.is_closed());
+        let open = &self.open;
+        self.giving_up.retain(|wish, _| open.contains_key(wish));
         self.last += 1;
         let id = WishId(self.last);
         self.open.insert(id, line);
@@ -99,8 +129,44 @@ impl Book {
             return;
         };
         if !line.tell(news) || last {
-            self.open.remove(&wish);
+            self.close(wish);
         }
+    }
+
+    /// Forgets a wish. Whoever wanted it given up is told that it is over.
+    fn close(&mut self, wish: WishId) {
+        self.open.remove(&wish);
+        self.giving_up.remove(&wish);
+        let waiting: Vec<WishId> = self
+            .giving_up
+            .extract_if(.., |_, target| *target == wish)
+            .map(|(waiting, _)| waiting)
+            .collect();
+        for waiting in waiting {
+            if let Some(line) = self.open.remove(&waiting) {
+                line.tell(News::Done(Box::new(Outcome::Cancelled)));
+            }
+        }
+    }
+
+    /// A program gives up one of its wishes. That ends the wish, and then this one.
+    fn give_up(&mut self, line: Line, target: WishId) -> GivenUp {
+        let is_it = |other: &Line| other.caller == line.caller && other.outside == target;
+        if let Some(place) = self.watchers.iter().position(is_it) {
+            self.watchers.remove(place).tell(News::Failed(given_up()));
+        }
+        let found = self.open.iter().find(|(_, other)| is_it(other));
+        match found.map(|(inside, other)| (*inside, other.can_be_given_up)) {
+            Some((inside, true)) => {
+                let wish = self.admit(line);
+                self.giving_up.insert(wish, inside);
+                return GivenUp::Asked(wish, inside);
+            }
+            Some((_, false)) => line.tell(News::Failed(goes_on())),
+            // It is over already.
+            None => line.tell(News::Done(Box::new(Outcome::Cancelled))),
+        };
+        GivenUp::Told
     }
 
     fn watch(&mut self, line: Line, after: Option<u64>) {
@@ -125,8 +191,22 @@ impl Book {
 
     fn hung_up(&mut self, caller: Caller) {
         self.open.retain(|_, line| line.caller != caller);
+        let open = &self.open;
+        self.giving_up.retain(|wish, _| open.contains_key(wish));
         self.watchers.retain(|line| line.caller != caller);
     }
+}
+
+fn given_up() -> Failure {
+    Failure::new(Reason::Cancelled, "given up", "")
+}
+
+fn goes_on() -> Failure {
+    Failure::new(
+        Reason::Usage,
+        "that wish cannot be given up",
+        "it ends by itself in a moment",
+    )
 }
 
 fn too_many_watch() -> Failure {
@@ -171,6 +251,7 @@ impl Handler<Wished> for PersonDesk {
             caller,
             outside: wish.id,
             told,
+            can_be_given_up: can_be_given_up(&wish.command),
         };
         match wish.command {
             Command::Stop => {
@@ -179,6 +260,12 @@ impl Handler<Wished> for PersonDesk {
                 self.stop.notify_one();
             }
             Command::Watch(after) => self.book.watch(line, after),
+            Command::Cancel(target) => {
+                if let GivenUp::Asked(id, target) = self.book.give_up(line, target) {
+                    let command = Command::Cancel(target);
+                    self.concerns.take(Ingress::Wish(Wish { id, command }));
+                }
+            }
             command => {
                 let id = self.book.admit(line);
                 self.concerns.take(Ingress::Wish(Wish { id, command }));
@@ -231,6 +318,7 @@ mod tests {
             caller,
             outside,
             told,
+            can_be_given_up: true,
         };
         (line, heard)
     }
@@ -296,6 +384,66 @@ mod tests {
         book.hung_up(DAN);
         book.notice(WallTime(2), Notice::Offers);
         assert_eq!(numbers(&mut dan), [1_001, 1_002]);
+    }
+
+    #[test]
+    fn a_wish_is_given_up_by_its_own_program_only_and_both_end() {
+        let mut book = book();
+        let (one, mut eve) = line(EVE, 1, 4);
+        let inside = book.admit(one);
+        let (strange, mut dan) = line(DAN, 2, 4);
+        assert_eq!(book.give_up(strange, WishId(1)), GivenUp::Told);
+        let over = News::Done(Box::new(Outcome::Cancelled));
+        assert_eq!(dan.try_recv().map(|r| r.news), Ok(over.clone()), "not his");
+        let (again, mut cancel) = line(EVE, 2, 4);
+        let asked = book.give_up(again, WishId(1));
+        let GivenUp::Asked(number, target) = asked else {
+            panic!("{asked:?}");
+        };
+        assert_eq!(target, inside);
+        assert_ne!(number, inside);
+        assert!(cancel.try_recv().is_err(), "not over yet");
+        let news = News::Failed(given_up());
+        book.report(Report { wish: inside, news });
+        assert_eq!(eve.try_recv().map(|r| r.wish), Ok(WishId(1)));
+        let told = cancel.try_recv().expect("the end");
+        assert_eq!((told.wish, told.news), (WishId(2), over));
+        assert!(book.open.is_empty() && book.giving_up.is_empty());
+    }
+
+    #[test]
+    fn a_wish_that_it_is_too_late_to_give_up_goes_on() {
+        let mut book = book();
+        let (one, mut eve) = line(EVE, 1, 4);
+        let inside = book.admit(one);
+        let (two, mut cancel) = line(EVE, 2, 4);
+        let GivenUp::Asked(number, _) = book.give_up(two, WishId(1)) else {
+            panic!("it is open");
+        };
+        let news = News::Failed(goes_on());
+        book.report(Report { wish: number, news });
+        assert!(matches!(
+            cancel.try_recv().map(|r| r.news),
+            Ok(News::Failed(_))
+        ));
+        assert!(eve.try_recv().is_err(), "it goes on");
+        book.report(end(inside));
+        assert!(eve.try_recv().is_ok());
+        assert!(cancel.try_recv().is_err(), "one end");
+    }
+
+    #[test]
+    fn a_watch_ends_when_it_is_given_up() {
+        let mut book = book();
+        let (one, mut eve) = line(EVE, 1, 4);
+        book.watch(one, None);
+        let (two, mut cancel) = line(EVE, 2, 4);
+        assert_eq!(book.give_up(two, WishId(1)), GivenUp::Told);
+        let ended = eve.try_recv().map(|report| report.news);
+        assert!(matches!(ended, Ok(News::Failed(f)) if f.reason == Reason::Cancelled));
+        assert!(cancel.try_recv().is_ok());
+        book.notice(WallTime(2), Notice::Offers);
+        assert!(eve.try_recv().is_err());
     }
 
     #[test]

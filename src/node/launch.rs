@@ -265,7 +265,7 @@ async fn told_to_stop(stop: &Notify) {
 #[must_use]
 pub const fn hint(error: &LaunchError) -> &'static str {
     match error {
-        LaunchError::Vault(VaultError::InUse(_)) => {
+        LaunchError::Vault(VaultError::InUse { .. }) => {
             "a node runs on this folder already; stop it or use another folder"
         }
         LaunchError::Vault(VaultError::Folder { .. }) => "choose a folder that you may write",

@@ -21,6 +21,8 @@ use crate::actors::edges::{
 use crate::proto::limits::MESSAGE_MAX_BYTES;
 
 const DATABASE: &str = "state.redb";
+/// Tells who has the database open. The lock of the database decides; this only names its holder.
+const HOLDER: &str = "pid";
 
 /// Why a home cannot be opened.
 #[derive(Debug, Error)]
@@ -34,8 +36,13 @@ pub enum VaultError {
         source: io::Error,
     },
     /// Another process has the database open.
-    #[error("another process uses {0}")]
-    InUse(PathBuf),
+    #[error("{} uses {path} already", process(*pid))]
+    InUse {
+        /// The file.
+        path: PathBuf,
+        /// That process, if it said so.
+        pid: Option<u32>,
+    },
     /// The database is damaged or from another program.
     #[error("cannot open the database {path}: {reason}")]
     Database {
@@ -44,6 +51,13 @@ pub enum VaultError {
         /// What the database said.
         reason: String,
     },
+}
+
+fn process(pid: Option<u32>) -> String {
+    pid.map_or_else(
+        || "another process".to_owned(),
+        |pid| format!("process {pid}"),
+    )
 }
 
 /// An open home.
@@ -70,12 +84,18 @@ impl Vault {
         }
         let path = home.join(DATABASE);
         let database = Database::create(&path).map_err(|error| match error {
-            redb::DatabaseError::DatabaseAlreadyOpen => VaultError::InUse(path.clone()),
+            redb::DatabaseError::DatabaseAlreadyOpen => VaultError::InUse {
+                path: path.clone(),
+                pid: holder(home),
+            },
             other => VaultError::Database {
                 path: path.clone(),
                 reason: other.to_string(),
             },
         })?;
+        let name = home.join(HOLDER);
+        fs::write(&name, format!("{}\n", std::process::id()))
+            .map_err(|source| VaultError::Folder { path: name, source })?;
         Ok(Self {
             home: home.to_owned(),
             database,
@@ -190,6 +210,12 @@ impl Vault {
             _ => sync_folder(&path).map_err(fault),
         }
     }
+}
+
+/// Who wrote that they have the home open.
+fn holder(home: &Path) -> Option<u32> {
+    let text = fs::read_to_string(home.join(HOLDER)).ok()?;
+    text.trim().parse().ok()
 }
 
 fn sync_folder(file: &Path) -> io::Result<()> {
@@ -313,11 +339,19 @@ mod tests {
     #[test]
     fn a_home_has_one_process() {
         let home = tempfile::tempdir().expect("folder");
-        let _vault = Vault::open(home.path()).expect("opens");
-        assert!(matches!(
-            Vault::open(home.path()),
-            Err(VaultError::InUse(_))
-        ));
+        let vault = Vault::open(home.path()).expect("opens");
+        let refused = || Vault::open(home.path()).err().expect("refuses");
+        let own = std::process::id();
+        assert!(matches!(refused(), VaultError::InUse { pid: Some(pid), .. } if pid == own));
+        assert!(
+            refused()
+                .to_string()
+                .starts_with(&format!("process {own} uses "))
+        );
+        fs::write(home.path().join(HOLDER), "nonsense").expect("writes");
+        assert!(matches!(refused(), VaultError::InUse { pid: None, .. }));
+        drop(vault);
+        Vault::open(home.path()).expect("opens again");
     }
 
     #[test]

@@ -318,6 +318,8 @@ pub enum Reason {
     Disk,
     /// The configuration is wrong.
     Config,
+    /// The person gave it up.
+    Cancelled,
 }
 
 impl Reason {
@@ -332,6 +334,7 @@ impl Reason {
             Self::Unreachable | Self::Busy => 6,
             Self::Integrity | Self::NothingForYou => 7,
             Self::Config => 8,
+            Self::Cancelled => 130,
         }
     }
 }

@@ -675,3 +675,27 @@ proptest! {
         prop_assert_eq!(begun, ended);
     }
 }
+
+#[test]
+fn a_cancelled_wish_ends_its_upload_and_says_nothing_more() {
+    let mut bench = Bench::new();
+    bench.hide(Bytes::from(vec![1; SMALL_BODY_BYTES + 1]));
+    bench.elected(N2, 0);
+    let orders = bench.give(Input::Cancel(TICKET));
+    let cancelled = Output::CancelUpload {
+        to: N2,
+        request: FIRST,
+    };
+    assert_eq!(orders, [cancelled]);
+    assert_eq!(bench.machine.deadline(), None);
+    assert_eq!(bench.elected(N2, 1), []);
+    let picture = Bytes::from_static(b"png");
+    let late = Input::ResultArrived {
+        request: FIRST,
+        from: N2,
+        epoch: 0,
+        picture,
+    };
+    assert_eq!(bench.give(late), []);
+    assert_eq!(bench.give(Input::Cancel(TICKET)), []);
+}

@@ -48,7 +48,7 @@ impl Sharing {
             checks::views(views)?;
         }
         checks::remark(reason)?;
-        let id = self.question(prefix)?;
+        let id = self.question(prefix, false)?;
         if self.is_in_hand(id) {
             return Err(checks::taken("the answer"));
         }
@@ -64,13 +64,14 @@ impl Sharing {
         asker.is_some_and(|user| self.blocked.contains(&user))
     }
 
-    /// The open question of a peer's whose name begins so.
-    fn question(&self, prefix: &str) -> Result<AskId, Failure> {
+    /// The open question, ours or a peer's, whose name begins so.
+    pub(super) fn question(&self, prefix: &str, ours: bool) -> Result<AskId, Failure> {
         let prefix = prefix.to_ascii_lowercase();
         let named: Vec<&Ask> = self
             .asks
             .values()
-            .filter(|ask| !ask.ours && !prefix.is_empty() && ask.id.hex().starts_with(&prefix))
+            .filter(|ask| ask.ours == ours && !prefix.is_empty())
+            .filter(|ask| ask.id.hex().starts_with(&prefix))
             .collect();
         let mut open = named.iter().filter(|ask| ask.is_open());
         let hint = "`requests` lists the questions";
@@ -83,6 +84,9 @@ impl Sharing {
             ),
             (None, _) if named.is_empty() => {
                 Failure::new(Reason::NotFound, "there is no such question", hint)
+            }
+            (None, _) if named.iter().all(|ask| ask.state == AskState::Withdrawn) => {
+                Failure::new(Reason::Usage, "that question was taken back", hint)
             }
             (None, _) => Failure::new(Reason::Usage, "that question is answered already", hint),
         };

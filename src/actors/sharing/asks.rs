@@ -175,7 +175,9 @@ impl Sharing {
         let waiting = self
             .asks
             .get(&id)
-            .filter(|ask| ask.ours && ask.is_open() && ask.peer.identity == from);
+            .filter(|ask| ask.ours && ask.peer.identity == from)
+            // The owner's word holds also if it crossed our withdrawal.
+            .filter(|ask| ask.is_open() || ask.state == AskState::Withdrawn);
         let Some(ask) = waiting else {
             out.push(Output::Kept(letter));
             return;
@@ -365,7 +367,8 @@ impl Sharing {
     }
 
     pub(super) fn requests_wanted(&self, wish: WishId, out: &mut Outbox<Output>) {
-        let mut asks: Vec<&Ask> = self.asks.values().collect();
+        let known = self.asks.values();
+        let mut asks: Vec<&Ask> = known.filter(|ask| !ask.is_early()).collect();
         asks.sort_by_key(|ask| ask.order);
         let shown: Vec<OpenAsk> = asks.into_iter().map(Ask::shown).collect();
         done(Origin::Wish(wish), Outcome::Requests(shown), out);
@@ -373,8 +376,12 @@ impl Sharing {
 
     /// Makes room for one more question. Returns the removals of old ones, or none if all are
     /// open.
-    fn make_room(&mut self) -> Option<Vec<Record>> {
-        let is_coming = |step: &Step| matches!(step, Step::AskRow(..) | Step::ArrivalRow(_));
+    pub(super) fn make_room(&mut self) -> Option<Vec<Record>> {
+        let is_coming = |step: &Step| match step {
+            Step::AskRow(..) | Step::ArrivalRow(_) => true,
+            Step::WithdrawnRow(ask) => ask.is_early(),
+            _ => false,
+        };
         let coming = self.jobs.values().filter(|job| is_coming(&job.step));
         let mut excess =
             (self.asks.len() + coming.count() + 1).saturating_sub(self.config.asks_max);

@@ -83,6 +83,18 @@ pub(super) fn busy() -> Failure {
     )
 }
 
+pub(super) fn cancelled() -> Failure {
+    Failure::new(Reason::Cancelled, "given up", "")
+}
+
+pub(super) fn given_already() -> Failure {
+    Failure::new(
+        Reason::Usage,
+        "the looks are given already",
+        "take them back with `pentimento lease revoke`",
+    )
+}
+
 pub(super) fn blocked() -> Failure {
     Failure::new(
         Reason::Denied,

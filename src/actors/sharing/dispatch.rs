@@ -40,6 +40,8 @@ impl Sharing {
                 views,
                 reason,
             } => self.decide_wanted(now, wish, &ask, views, &reason, out),
+            Input::WithdrawWanted { wish, ask } => self.withdraw_wanted(now, wish, &ask, out),
+            Input::CancelWanted { wish, target } => self.cancel_wanted(now, wish, target, out),
             Input::ShareWanted {
                 wish,
                 name,
@@ -130,8 +132,9 @@ impl Sharing {
             Note::Decision { ask, verdict } => {
                 self.decision_arrived(now, letter, from, ask, verdict, out);
             }
-            // Whoever took a question back gets no looks for it; the row ages out by itself.
-            Note::Withdrawn(_) => out.push(Output::Kept(letter)),
+            Note::Withdrawn(ask) => {
+                self.withdrawal_arrived(now, letter, from, posted_at, ask, out);
+            }
             // The lease manager's.
             Note::Grant(_) | Note::PictureAsk(_) | Note::Adjust { .. } | Note::Report { .. } => {}
         }

@@ -9,7 +9,7 @@ use super::shares::Share;
 use super::{Output, Sharing, checks};
 use crate::actors::edges::{DiskOrder, Record, Ticket};
 use crate::actors::machine::Outbox;
-use crate::proto::control::{Posted, Reason};
+use crate::proto::control::{AskState, Posted, Reason};
 use crate::proto::ids::AskId;
 use crate::proto::letter::{ImageAsk, Note};
 use crate::time::Moment;
@@ -69,6 +69,7 @@ impl Sharing {
         };
         let note = match ask.verdict(self.config.me) {
             Some(verdict) => Note::Decision { ask: id, verdict },
+            None if ask.state == AskState::Withdrawn => Note::Withdrawn(id),
             None => Note::ImageAsk(ImageAsk {
                 ask: id,
                 from_name: self.config.name.clone(),

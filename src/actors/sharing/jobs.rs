@@ -54,6 +54,8 @@ pub(super) enum Step {
     DecisionRow(Box<Verdicted>),
     /// Our word on a peer's question is written.
     AnswerRow(Box<Ask>),
+    /// That a question is taken back is written.
+    WithdrawnRow(Box<Ask>),
     /// Whose rule?
     RuleFind(Option<Rule>),
     /// A rule is written, or its removal.
@@ -95,6 +97,7 @@ impl Step {
             | Self::ArrivalRow(_)
             | Self::DecisionRow(_)
             | Self::AnswerRow(_)
+            | Self::WithdrawnRow(_)
             | Self::RuleRow(_)
             | Self::Share(..)
             | Self::ShareRow(_) => Awaited::Disk,
@@ -104,7 +107,10 @@ impl Step {
     /// The question that is dealt with.
     pub(super) fn ask(&self) -> Option<AskId> {
         match self {
-            Self::AskRow(ask, _) | Self::ArrivalRow(ask) | Self::AnswerRow(ask) => Some(ask.id),
+            Self::AskRow(ask, _)
+            | Self::ArrivalRow(ask)
+            | Self::AnswerRow(ask)
+            | Self::WithdrawnRow(ask) => Some(ask.id),
             Self::DecisionRow(verdicted) => Some(verdicted.ask.id),
             Self::Share(share, _) => share.ask,
             _ => None,
@@ -291,6 +297,7 @@ impl Sharing {
             Step::ArrivalRow(ask) => self.arrival_written(now, origin, *ask, out),
             Step::DecisionRow(verdicted) => self.decision_written(origin, *verdicted, out),
             Step::AnswerRow(ask) => self.answer_written(now, origin, *ask, out),
+            Step::WithdrawnRow(ask) => self.withdrawal_written(now, origin, *ask, out),
             Step::RuleRow(changes) => self.rule_written(origin, changes, out),
             Step::Share(share, ShareStep::MarkLooks) => self.order_looks(now, origin, share, out),
             Step::Share(share, ShareStep::MarkOpen) => self.open(now, origin, share, out),
@@ -313,6 +320,7 @@ impl Sharing {
                 self.shift_total(ask.grant(self.config.me), ask.reserved, 0);
             }
             Step::AnswerRow(ask) => return self.answer_lost(now, job.origin, *ask, failure, out),
+            Step::WithdrawnRow(ask) => self.withdrawal_lost(job.origin, &ask),
             Step::ShareRow(given) => return Self::shared(job.origin, &given, out),
             Step::Share(share, _) if job.origin == Origin::Rule => {
                 self.rule_stopped(now, &share, failure.reason, out);

@@ -22,6 +22,7 @@ mod rules;
 mod shares;
 #[cfg(test)]
 mod tests;
+mod withdrawals;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -150,6 +151,20 @@ pub enum Input {
         views: Option<u32>,
         /// A reason, when denied.
         reason: String,
+    },
+    /// A person takes a question of theirs back.
+    WithdrawWanted {
+        /// The wish.
+        wish: WishId,
+        /// First digits of the question's name.
+        ask: String,
+    },
+    /// A person gives up a wish, perhaps one of another concern.
+    CancelWanted {
+        /// The wish to give up.
+        wish: WishId,
+        /// The wish that is given up.
+        target: WishId,
     },
     /// A person shares a picture.
     ShareWanted {
@@ -306,6 +321,8 @@ pub enum Output {
         /// The owner's own cover, if any.
         cover: Option<Bytes>,
     },
+    /// That picture is not wanted any more.
+    CancelMake(Ticket),
     /// Open this grant: keep it, tell the borrower, deliver the picture.
     OpenGrant {
         /// Our number.

@@ -86,8 +86,8 @@ pub(super) struct Ask {
     pub(super) stage: Stage,
     /// Looks of the total that a rule has set aside for this question.
     pub(super) reserved: u32,
-    /// Whether the courier has the note that this question owes: ours the question itself, a
-    /// peer's the decision.
+    /// Whether the courier has the note that this question owes: ours the question itself or that
+    /// it is taken back, a peer's the decision.
     pub(super) posted: bool,
 }
 
@@ -98,7 +98,16 @@ impl Ask {
 
     /// Whether a note has to go out.
     pub(super) fn owes_note(&self) -> bool {
-        !self.posted && self.ours == self.is_open()
+        let owed = match self.state {
+            AskState::Open | AskState::Withdrawn => self.ours,
+            AskState::Approved(_) | AskState::Denied(_) => !self.ours,
+        };
+        owed && !self.posted
+    }
+
+    /// Whether all we know of a peer's question is that it is taken back.
+    pub(super) fn is_early(&self) -> bool {
+        self.state == AskState::Withdrawn && self.image.is_empty()
     }
 
     /// The grant that this question of a peer's is about.

@@ -1,4 +1,5 @@
 mod notices;
+mod withdrawals;
 
 use bytes::Bytes;
 use proptest::prelude::*;

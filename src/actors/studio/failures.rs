@@ -126,3 +126,8 @@ pub(super) fn of_work(fault: &WorkFault) -> Failure {
     };
     Failure::new(fault.reason(), message, hint)
 }
+
+/// The person does not want it any more.
+pub(super) fn cancelled() -> Failure {
+    Failure::new(Reason::Cancelled, "given up", "")
+}

@@ -560,3 +560,78 @@ fn a_full_keyring_drops_keys_of_grants_but_never_one_of_ours() {
     assert_eq!(rig.keys_tried(), [newer, ours]);
     assert_eq!(rig.studio.deadline(), None);
 }
+
+mod given_up {
+    use super::*;
+
+    /// What follows from an input.
+    fn give(studio: &mut Studio, input: Input) -> Vec<Output> {
+        let mut out = Outbox::new();
+        studio.handle(Moment::START, input, &mut out);
+        out.take()
+    }
+
+    /// A studio whose picture is with the cloud, and the number of that order.
+    fn hiding(input: Input) -> (Studio, Ticket) {
+        let mut studio = Studio::new(config(), [7; 32], vec![]);
+        let work = give(&mut studio, input);
+        let [Output::Work { ticket, .. }] = work[..] else {
+            panic!("{work:?}");
+        };
+        let done = WorkDone::Sealed {
+            body: original(),
+            cover: None,
+        };
+        let orders = give(&mut studio, Input::Worked { ticket, done });
+        let [Output::Hide { ticket, .. }] = orders[..] else {
+            panic!("{orders:?}");
+        };
+        (studio, ticket)
+    }
+
+    fn late(ticket: Ticket) -> Input {
+        Input::Hidden {
+            ticket,
+            request: request(),
+            picture: picture(),
+            timings: Timings::default(),
+        }
+    }
+
+    #[test]
+    fn a_wish_of_a_person_ends_and_the_cloud_is_told() {
+        let (mut studio, ticket) = hiding(hide(7));
+        let stranger = give(&mut studio, Input::CancelWanted(WishId(8)));
+        assert_eq!(stranger, [], "another wish goes on");
+        let orders = give(&mut studio, Input::CancelWanted(WISH));
+        assert_eq!(orders[0], Output::CancelHide(ticket));
+        let Output::Report(Report {
+            wish: WISH,
+            news: News::Failed(failure),
+        }) = &orders[1]
+        else {
+            panic!("{orders:?}");
+        };
+        assert_eq!(failure.reason, Reason::Cancelled);
+        assert_eq!(give(&mut studio, late(ticket)), [], "too late");
+        assert_eq!(give(&mut studio, Input::CancelWanted(WISH)), []);
+        assert_eq!(studio.deadline(), None);
+    }
+
+    #[test]
+    fn an_order_of_a_concern_ends_without_a_word() {
+        let (mut studio, ticket) = hiding(make());
+        let orders = give(&mut studio, Input::CancelMake(order()));
+        assert_eq!(orders, [Output::CancelHide(ticket)]);
+        assert_eq!(give(&mut studio, late(ticket)), []);
+    }
+
+    #[test]
+    fn a_file_that_is_being_sealed_can_be_given_up_too() {
+        let mut studio = Studio::new(config(), [7; 32], vec![]);
+        give(&mut studio, hide(7));
+        let orders = give(&mut studio, Input::CancelWanted(WISH));
+        assert!(matches!(orders[..], [Output::Report(_)]), "{orders:?}");
+        assert_eq!(studio.deadline(), None);
+    }
+}

@@ -33,6 +33,14 @@ impl Accept for Mailboxes {
                 Desk::Directory | Desk::Mailbox | Desk::StegoWorker => None,
             }),
             Ingress::Edge(EdgeAnswer::Work(ticket, done)) => to.extend(worked(ticket, done)),
+            Ingress::Wish(Wish {
+                id: wish,
+                command: Command::Cancel(target),
+            }) => {
+                // Only one of them has it.
+                to.push(To::Sharing(sharing::Input::CancelWanted { wish, target }));
+                to.push(To::Studio(studio::Input::CancelWanted(target)));
+            }
             Ingress::Wish(wish) => to.extend(wished(wish)),
             Ingress::Leave => to.push(To::Presence(presence::Input::Leave)),
         }
@@ -105,6 +113,7 @@ fn wished_sharing(wish: WishId, command: Command) -> Option<To> {
             remark,
             wait_ms,
         }),
+        Command::Withdraw(ask) => To::Sharing(sharing::Input::WithdrawWanted { wish, ask }),
         Command::Requests => To::Sharing(sharing::Input::RequestsWanted(wish)),
         Command::Decide { ask, views, reason } => To::Sharing(sharing::Input::DecideWanted {
             wish,
