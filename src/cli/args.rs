@@ -104,8 +104,27 @@ pub enum Verb {
         /// The picture
         picture: PathBuf,
     },
-    /// List the people you know or can find
-    Peers,
+    /// Show who you are: name, words to compare, code to give to others
+    Id {
+        /// Show the code as a picture to scan
+        #[arg(long)]
+        qr: bool,
+    },
+    /// People: list them, add them by code, compare words, refuse them
+    Peers {
+        /// What to do [default: ls]
+        #[command(subcommand)]
+        verb: Option<PeersVerb>,
+    },
+    /// Print what happens, a line each, until Ctrl-C
+    Watch {
+        /// Begin with what the client still remembers
+        #[arg(long)]
+        all: bool,
+    },
+    /// Letters on their way
+    #[command(subcommand)]
+    Mailbox(MailboxVerb),
     /// Offer a picture in your gallery
     Offer {
         /// The file
@@ -242,6 +261,47 @@ pub enum AtEnd {
     Delete,
 }
 
+/// People.
+#[derive(Debug, Subcommand)]
+pub enum PeersVerb {
+    /// List the people you know or can find
+    Ls,
+    /// Remember the person of a code as verified
+    Add {
+        /// Their code, as `pentimento id` shows it to them [default: asked for]
+        code: Vec<String>,
+    },
+    /// Mark a person as verified after comparing words
+    Verify {
+        /// The person, as @name
+        peer: String,
+    },
+    /// Take that back
+    Unverify {
+        /// The person, as @name
+        peer: String,
+    },
+    /// Refuse letters to and from a person
+    Block {
+        /// The person, as @name
+        peer: String,
+    },
+    /// Take that back
+    Unblock {
+        /// The person, as @name
+        peer: String,
+    },
+}
+
+/// Letters on their way.
+#[derive(Debug, Subcommand)]
+pub enum MailboxVerb {
+    /// Count letters that are not delivered or with the servers yet
+    Ls,
+    /// Fetch waiting letters and send what is due, like `sync`
+    Flush,
+}
+
 /// Questions for looks.
 #[derive(Debug, Subcommand)]
 pub enum RequestsVerb {
@@ -254,6 +314,11 @@ pub enum RequestsVerb {
         /// Grant so many instead of what was asked
         #[arg(long)]
         views: Option<u32>,
+    },
+    /// Take a question of yours back
+    Withdraw {
+        /// First digits of the question's id
+        id: String,
     },
     /// Grant none
     Deny {

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use args::{Arguments, Verb};
 use output::Output;
-use person::Person;
+use person::{Person, people, watch};
 
 /// Does what the command line says.
 #[must_use]
@@ -39,6 +39,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Verb::Init { name, servers } => operator::init(output, &global, &name, servers.as_ref()),
         Verb::Run => operator::run(output, &global),
         Verb::Node(arguments) => node::run(&arguments),
+        Verb::Id { qr } => people::show_id(output, &person::home_of(&global), qr),
+        Verb::Watch { all } => watch::watch(output, &person::home_of(&global), all),
         person => Person::new(&global).run(person),
     };
     match ended {

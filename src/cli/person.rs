@@ -1,14 +1,16 @@
 //! The commands of a person: each opens a conversation with the client node and prints its end.
 
+pub mod people;
 mod pictures;
 mod viewing;
+pub mod watch;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::args::{Global, LeaseVerb, RequestsVerb, RulesVerb, Verb};
+use super::args::{Global, LeaseVerb, MailboxVerb, RequestsVerb, RulesVerb, Verb};
 use super::failure::{self, Ended, PENDING};
 use super::files::{file_name, read};
 use super::output::Output;
@@ -16,6 +18,7 @@ use super::render;
 use crate::proto::control::{AskRule, Command, Failure, Outcome, Reason, Rule};
 use crate::proto::lease::Change;
 use crate::proto::letter::{ImageRef, Verdict};
+use crate::proto::outcome::OpenAsk;
 use crate::talk::home;
 use crate::talk::session::Session;
 
@@ -26,11 +29,17 @@ pub struct Person {
     global: Global,
 }
 
+/// The home that is meant.
+#[must_use]
+pub fn home_of(global: &Global) -> PathBuf {
+    global.home.clone().unwrap_or_else(home::default_home)
+}
+
 impl Person {
     /// The person of this home.
     #[must_use]
     pub fn new(global: &Global) -> Self {
-        let home = global.home.clone().unwrap_or_else(home::default_home);
+        let home = home_of(global);
         let output = Output {
             json: global.json,
             quiet: global.quiet,
@@ -87,14 +96,13 @@ impl Person {
                 self.simple(session, offer)
             }
             Verb::Inspect { picture } => self.simple(session, Command::Inspect(read(&picture)?)),
-            Verb::Peers => self.simple(session, Command::Peers),
+            Verb::Peers { verb } => self.peers(session, verb),
+            Verb::Mailbox(MailboxVerb::Ls) => self.mailbox(session),
+            Verb::Mailbox(MailboxVerb::Flush) => self.simple(session, Command::Settle(5_000)),
             Verb::Ls { peer } => {
                 self.simple(session, Command::Gallery(peer.map(|peer| petname(&peer))))
             }
-            Verb::Requests(verb) => {
-                let command = requests_command(session, verb)?;
-                self.simple(session, command)
-            }
+            Verb::Requests(verb) => self.requests(session, verb),
             Verb::Lease(verb) => self.lease(session, verb),
             Verb::Ledger { lease } => self.simple(session, Command::Ledger(lease)),
             Verb::Rules(verb) => self.simple(session, rules_command(verb)),
@@ -105,6 +113,8 @@ impl Person {
             | Verb::Stop(_)
             | Verb::Cluster(_)
             | Verb::Init { .. }
+            | Verb::Id { .. }
+            | Verb::Watch { .. }
             | Verb::Run
             | Verb::Node(_) => Err(failure::usage("not a command of a person", "")),
         }
@@ -129,6 +139,11 @@ impl Person {
             Outcome::Decided(ask) => {
                 self.output
                     .line(format!("answered {ask}"), json!({ "ask": ask.hex() }));
+                return Ok(0);
+            }
+            Outcome::Withdrawn(ask) => {
+                self.output
+                    .line(format!("took {ask} back"), json!({ "ask": ask.hex() }));
                 return Ok(0);
             }
             Outcome::Settled(settled) => {
@@ -160,12 +175,13 @@ impl Person {
                 "write @peer/name or @peer/number",
             )
         })?;
+        let owner = petname(peer);
         let image = image
             .parse()
             .map_or_else(|_| ImageRef::Name(image.to_owned()), ImageRef::Index);
         let wait_ms = wait.saturating_mul(1_000);
         let command = Command::Ask {
-            peer: petname(peer),
+            peer: owner.clone(),
             image,
             views,
             remark,
@@ -175,6 +191,7 @@ impl Person {
         let Outcome::Asked { ask, verdict } = outcome else {
             return Err(odd(&outcome));
         };
+        self.remind_to_verify(session, &owner);
         if let Some(Verdict::Denied { reason }) = &verdict {
             return Err(Failure::new(
                 Reason::Denied,
@@ -187,6 +204,33 @@ impl Person {
         said.text = format!("request {ask}: {}", said.text);
         self.output.say(&said);
         Ok(if verdict.is_some() { 0 } else { PENDING })
+    }
+
+    fn requests(&self, session: &mut Session, verb: RequestsVerb) -> Ended {
+        let RequestsVerb::Approve { id, .. } = &verb else {
+            let command = requests_command(session, verb)?;
+            return self.simple(session, command);
+        };
+        let asker = asked(session, id)?.map(|ask| ask.peer);
+        let command = requests_command(session, verb)?;
+        let ended = self.simple(session, command)?;
+        if let Some(asker) = asker {
+            self.remind_to_verify(session, &asker);
+        }
+        Ok(ended)
+    }
+
+    fn mailbox(&self, session: &mut Session) -> Ended {
+        let outcome = session.ask(Command::Status, |_| {})?;
+        let Outcome::Status(status) = outcome else {
+            return Err(odd(&outcome));
+        };
+        let letters = status.letters_queued;
+        self.output.line(
+            format!("letters on their way: {letters}"),
+            json!({ "letters_queued": letters }),
+        );
+        Ok(0)
     }
 
     fn lease(&self, session: &mut Session, verb: LeaseVerb) -> Ended {
@@ -248,7 +292,8 @@ fn requests_command(session: &mut Session, verb: RequestsVerb) -> Result<Command
         RequestsVerb::Approve { id, views } => {
             let views = Some(match views {
                 Some(views) => views,
-                None => asked_views(session, &id)?,
+                // An unknown question is left to the client to refuse.
+                None => asked(session, &id)?.map_or(1, |ask| ask.views),
             });
             Command::Decide {
                 ask: id,
@@ -256,6 +301,7 @@ fn requests_command(session: &mut Session, verb: RequestsVerb) -> Result<Command
                 reason: String::new(),
             }
         }
+        RequestsVerb::Withdraw { id } => Command::Withdraw(id),
         RequestsVerb::Deny { id, reason } => Command::Decide {
             ask: id,
             views: None,
@@ -264,16 +310,14 @@ fn requests_command(session: &mut Session, verb: RequestsVerb) -> Result<Command
     })
 }
 
-/// How many looks a question asks for. An unknown question is left to the client to refuse.
-fn asked_views(session: &mut Session, id: &str) -> Result<u32, Failure> {
+/// The question of a peer's whose name begins so.
+fn asked(session: &mut Session, id: &str) -> Result<Option<OpenAsk>, Failure> {
     let outcome = session.ask(Command::Requests, |_| {})?;
     let Outcome::Requests(asks) = outcome else {
         return Err(odd(&outcome));
     };
-    let asked = asks
-        .iter()
-        .find(|ask| !ask.ours && ask.ask.hex().starts_with(id));
-    Ok(asked.map_or(1, |ask| ask.views))
+    let mut asks = asks.into_iter();
+    Ok(asks.find(|ask| !ask.ours && ask.ask.hex().starts_with(id)))
 }
 
 fn rules_command(verb: RulesVerb) -> Command {

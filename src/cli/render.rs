@@ -1,14 +1,18 @@
 //! Outcomes as text for people and as JSON for programs. Both are plain values; who prints them is
 //! in `output`.
 
+mod people;
+
 use serde_json::{Value, json};
+
+pub use people::{notice, own_id, peer, peers};
 
 use crate::proto::control::{AskRule, Rule, Timings};
 use crate::proto::ids::GrantId;
 use crate::proto::lease::{AtZero, Change, LogEntry, LogEvent};
 use crate::proto::letter::{GalleryItem, Verdict};
 use crate::proto::operator::ServerStatus;
-use crate::proto::outcome::{AskState, ClientStatus, Inspection, Lease, OpenAsk, Peer, Posted};
+use crate::proto::outcome::{AskState, ClientStatus, Inspection, Lease, OpenAsk, Posted};
 use crate::terminal::text::{millis, size, table, when};
 
 /// What a command has to say, in both forms.
@@ -170,47 +174,6 @@ pub fn inspection(told: &Inspection) -> Said {
                 "views": inside.views,
             })),
         }),
-    }
-}
-
-/// Known people.
-#[must_use]
-pub fn peers(peers: &[Peer], fresh: bool) -> Said {
-    let rows: Vec<Vec<String>> = peers
-        .iter()
-        .map(|peer| {
-            let state = if peer.online { "online" } else { "offline" };
-            let note = if peer.conflict {
-                "another key claims this name!"
-            } else {
-                ""
-            };
-            let name = format!("@{}", peer.name);
-            vec![
-                name,
-                peer.user.short(),
-                state.into(),
-                when(peer.last_seen.0),
-                note.into(),
-            ]
-        })
-        .collect();
-    let mut text = table(&["name", "id", "state", "last seen", ""], &rows);
-    if !fresh {
-        text.push_str("\nno server answers: this is what your client remembers");
-    }
-    let json = peers.iter().map(|peer| {
-        json!({
-            "name": peer.name,
-            "user": peer.user.hex(),
-            "online": peer.online,
-            "last_seen_ms": peer.last_seen.0,
-            "conflict": peer.conflict,
-        })
-    });
-    Said {
-        text,
-        json: json!({ "fresh": fresh, "peers": json.collect::<Vec<_>>() }),
     }
 }
 

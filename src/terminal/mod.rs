@@ -1,4 +1,5 @@
 //! Text and pictures for a terminal: words in, words out. No I/O.
 
 pub mod halfblocks;
+pub mod qr;
 pub mod text;

@@ -144,6 +144,7 @@ impl Person {
             "note: looks are counted by the other person's program; a camera or a changed \
              program is not stopped",
         );
+        self.remind_to_verify(session, to);
         let state = if delivered { "delivered" } else { "on its way" };
         let spent = render::timings(&timings);
         self.output.line(
