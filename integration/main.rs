@@ -7,6 +7,7 @@ mod bad_input;
 mod command_line;
 mod garbage;
 mod kill_elected;
+mod operate;
 mod restart_all;
 mod stage;
 mod tidy;

@@ -36,6 +36,7 @@ use over::{End, Over};
 #[cfg(any(test, feature = "planted-faults"))]
 pub use planted::PlantedFault;
 use seats::Seats;
+pub use seats::outlook;
 
 /// What a client is told to wait when there is no place for its request.
 const RETRY_AFTER_MS: u32 = 500;
@@ -146,6 +147,8 @@ pub enum Output {
     Lost(RequestId),
     /// The request is over everywhere: drop whatever belongs to it.
     Forget(RequestId),
+    /// This server has claimed a request for the first time in this epoch.
+    Claimed,
 }
 
 /// A packet that goes out a second time.
@@ -248,6 +251,7 @@ impl Election {
         self.repeat(repeat_at, Repeat::Claim(case.ask.request, case.epoch));
         self.elected(&case, out);
         out.push(case.won());
+        out.push(Output::Claimed);
         self.put(case);
     }
 

@@ -128,6 +128,8 @@ pub enum Input {
         /// Whether to say goodbye first.
         announced: bool,
     },
+    /// An operator wants the token to go on to the next server.
+    PassOn,
     /// The view of the cluster changed.
     View(Vec<Member>),
 }
@@ -345,6 +347,14 @@ impl FailureToken {
         }
     }
 
+    /// Skips this server's turn. A question that is out is answered first, and a failure ends
+    /// first: both pass the token on by themselves.
+    fn pass_on(&mut self, now: Moment, out: &mut Outbox<Output>) {
+        if matches!(self.activity, Activity::Calm) {
+            self.turn_is_over(now, out);
+        }
+    }
+
     fn view(&mut self, now: Moment, members: &[Member], out: &mut Outbox<Output>) {
         let first = self.alive.is_empty();
         self.alive = members
@@ -426,6 +436,7 @@ impl Machine for FailureToken {
                 }
             }
             Input::FailNow { hold_ms, announced } => self.fail_now(now, hold_ms, announced, out),
+            Input::PassOn => self.pass_on(now, out),
             Input::View(members) => self.view(now, &members, out),
         }
         self.tell(out);

@@ -10,6 +10,7 @@ mod body_cache;
 mod intake;
 mod job;
 mod pool;
+mod tale;
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ use crate::proto::packet::{Ask, Packet, RefusalReason};
 use crate::time::Moment;
 use body_cache::BodyCache;
 use job::{Job, Line, Place, State};
+pub use tale::{Ending, Tale};
 
 /// Pause before a result that was not delivered is sent again, in milliseconds.
 const RETURN_AGAIN_MS: u64 = 500;
@@ -163,6 +165,8 @@ pub enum Output {
     },
     /// The request is delivered or refused.
     Finished(RequestId),
+    /// How a request that this server owned came to its end here.
+    Ended(Tale),
     /// So many jobs now.
     Jobs {
         /// Waiting for a body or a place.
@@ -253,19 +257,41 @@ impl StegoWorker {
         }
     }
 
-    fn lost(&mut self, now: Moment, request: RequestId) {
-        if let Some(body) = self.remove(request).and_then(|job| job.body) {
-            self.cache.keep(now, request, body, &self.config);
+    fn lost(&mut self, now: Moment, request: RequestId, out: &mut Outbox<Output>) {
+        if let Some(job) = self.remove(request) {
+            out.push(Output::Ended(job.tale(Ending::Lost)));
+            if let Some(body) = job.body {
+                self.cache.keep(now, request, body, &self.config);
+            }
         }
     }
 
-    fn delivered(&mut self, request: RequestId, out: &mut Outbox<Output>) {
-        if self.remove(request).is_some() {
+    fn forget(&mut self, request: RequestId, out: &mut Outbox<Output>) {
+        if let Some(job) = self.remove(request) {
+            out.push(Output::Ended(job.tale(Ending::Lost)));
+        }
+        self.cache.take(request);
+    }
+
+    fn delivered(&mut self, now: Moment, request: RequestId, out: &mut Outbox<Output>) {
+        if let Some(job) = self.remove(request) {
             out.push(Output::Finished(request));
+            out.push(Output::Ended(job.tale_of_delivery(now)));
         }
     }
 
-    fn halted(&mut self) {
+    /// Ends a request in which the client takes no part any more.
+    fn give_up(&mut self, request: RequestId, ending: Ending, out: &mut Outbox<Output>) {
+        if let Some(job) = self.remove(request) {
+            out.push(Output::Finished(request));
+            out.push(Output::Ended(job.tale(ending)));
+        }
+    }
+
+    fn halted(&mut self, out: &mut Outbox<Output>) {
+        for job in self.jobs.values() {
+            out.push(Output::Ended(job.tale(Ending::Lost)));
+        }
         self.jobs.clear();
         self.line.clear();
         self.places.clear();
@@ -333,7 +359,8 @@ impl StegoWorker {
                 self.return_again(now, request, false, out);
             }
             State::Queued { .. } => self.reject(request, busy, out),
-            State::Reserved { .. } | State::Returned { .. } => self.delivered(request, out),
+            State::Reserved { .. } => self.give_up(request, Ending::NoBody, out),
+            State::Returned { .. } => self.give_up(request, Ending::NotTaken, out),
             State::Running => {}
         }
     }
@@ -372,6 +399,7 @@ fn refuse(job: &Job, reason: RefusalReason, out: &mut Outbox<Output>) {
         packet: Packet::Refused { request, reason },
     });
     out.push(Output::Finished(request));
+    out.push(Output::Ended(job.tale(Ending::Refused(reason))));
 }
 
 impl Machine for StegoWorker {
@@ -383,17 +411,14 @@ impl Machine for StegoWorker {
         self.catch_up(now, out);
         match input {
             Input::Won { ask, client, epoch } => self.won(now, ask, client, epoch, out),
-            Input::Lost(request) => self.lost(now, request),
-            Input::Forget(request) => {
-                self.remove(request);
-                self.cache.take(request);
-            }
+            Input::Lost(request) => self.lost(now, request, out),
+            Input::Forget(request) => self.forget(request, out),
             Input::BodyStarted(request) => self.body_started(now, request),
             Input::BodyArrived { request, body } => self.body_arrived(now, request, body, out),
             Input::Worked { ticket, done } => self.worked(now, ticket, done, out),
-            Input::Delivered(request) => self.delivered(request, out),
+            Input::Delivered(request) => self.delivered(now, request, out),
             Input::NotDelivered(request) => self.not_delivered(now, request),
-            Input::Halted => self.halted(),
+            Input::Halted => self.halted(out),
         }
         self.settle(now, out);
     }

@@ -64,9 +64,11 @@ pub enum Verb {
     Status(ClusterDir),
     /// Stop the local cluster
     Stop(ClusterDir),
-    /// Switch the failure simulation of the local cluster
+    /// Look after the servers of the local cluster
     #[command(subcommand)]
     Cluster(ClusterVerb),
+    /// Tell whether servers are ready: exit code 0 or 6, one line; for scripts and containers
+    Health(HealthArguments),
     /// Make your key and your configuration
     Init {
         /// The name that others find you by
@@ -221,13 +223,42 @@ pub struct ClusterDir {
     pub dir: Option<PathBuf>,
 }
 
+/// Which servers are to be healthy, and how much.
+#[derive(Clone, Debug, Args)]
+pub struct HealthArguments {
+    /// Only that the process answers
+    #[arg(long, conflicts_with = "ready")]
+    pub live: bool,
+    /// Ready for requests; this is the default
+    #[arg(long)]
+    pub ready: bool,
+    /// Only this server of the local cluster [default: all]
+    #[arg(long, value_name = "N")]
+    pub node: Option<u8>,
+    /// The admin port to ask, instead of the local cluster
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        env = "PENTIMENTO_ADMIN",
+        conflicts_with = "node"
+    )]
+    pub address: Option<String>,
+    /// Where the cluster keeps its files
+    #[command(flatten)]
+    pub cluster: ClusterDir,
+}
+
 /// Commands for the operator of a local cluster.
 #[derive(Debug, Subcommand)]
 pub enum ClusterVerb {
-    /// Switch the round of planned failures on or off
+    /// Show every server: state, load, requests, letters, token, and who is next
+    Status(ClusterDir),
+    /// Tell which server would take the next request, and why
+    Leader(ClusterDir),
+    /// Switch the round of planned failures on or off, or pass the token on to the next server
     Token {
-        /// on or off
-        #[arg(value_parser = ["on", "off"])]
+        /// on, off or pass
+        #[arg(value_parser = ["on", "off", "pass"])]
         state: String,
         /// Servers fall silent without a goodbye
         #[arg(long)]

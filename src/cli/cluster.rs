@@ -1,7 +1,7 @@
 //! A local cluster: one process for each server, their files in one folder.
 
 use std::fs::{self, File};
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -86,6 +86,7 @@ pub fn write_files(
             id: server.id,
             data: data.clone(),
             covers: Some(cluster.join("covers")),
+            admin: SocketAddr::from(([127, 0, 0, 1], 0)),
             token,
             work: WorkConfig::default(),
             servers: servers.to_vec(),
@@ -167,7 +168,7 @@ pub fn command(folder: &Path, command: ServerCommand) -> Result<ServerReply, Fai
 /// If none runs there.
 pub fn status(folder: &Path) -> Result<ServerStatus, Failure> {
     match command(folder, ServerCommand::Status)? {
-        ServerReply::Status(status) => Ok(status),
+        ServerReply::Status(status) => Ok(*status),
         other => Err(Failure::new(
             Reason::Other,
             format!("odd answer {other:?}"),

@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod demo;
 pub mod failure;
 pub mod files;
+pub mod health;
 pub mod logs;
 pub mod node;
 pub mod operator;
@@ -12,6 +13,7 @@ pub mod output;
 pub mod person;
 pub mod progress;
 pub mod render;
+pub mod servers;
 
 use std::process::ExitCode;
 
@@ -35,7 +37,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Verb::Up { servers, cluster } => operator::up(output, servers, &cluster),
         Verb::Status(cluster) => operator::status(output, &global, &cluster),
         Verb::Stop(cluster) => operator::stop(output, &cluster),
-        Verb::Cluster(verb) => operator::fail(output, &verb),
+        Verb::Cluster(verb) => servers::run(output, &verb),
+        Verb::Health(arguments) => health::run(output, &arguments),
         Verb::Init { name, servers } => operator::init(output, &global, &name, servers.as_ref()),
         Verb::Run => operator::run(output, &global),
         Verb::Node(arguments) => node::run(&arguments),

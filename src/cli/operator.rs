@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::args::{ClusterDir, ClusterVerb, Global, Verb};
+use super::args::{ClusterDir, Global, Verb};
 use super::failure::{self, Ended};
 use super::output::Output;
 use super::person::Person;
@@ -13,7 +13,7 @@ use crate::node::config::TokenConfig;
 use crate::node::launch;
 use crate::proto::control::{Failure, Reason};
 use crate::proto::limits::{NAME_MAX_BYTES, SERVERS_MAX};
-use crate::proto::operator::{ServerCommand, ServerReply};
+use crate::proto::operator::ServerCommand;
 use crate::talk::home::{self, CONFIG_FILE};
 use crate::talk::session::{launch_failure, pause};
 
@@ -126,80 +126,6 @@ pub fn stop(output: Output, dir: &ClusterDir) -> Ended {
         "a server does not end",
         "end its process by hand",
     ))
-}
-
-/// Failure simulation by command.
-///
-/// # Errors
-/// If no server answers, or the failure is not permitted now.
-pub fn fail(output: Output, verb: &ClusterVerb) -> Ended {
-    match verb {
-        ClusterVerb::Token {
-            state,
-            silent,
-            cluster: dir,
-        } => {
-            let folder = cluster::folder(dir);
-            let on = state == "on";
-            let command = ServerCommand::Token {
-                on,
-                announced: !silent,
-            };
-            let known = cluster::servers(&folder)?;
-            // Each is told; one that is down learns of it from the others.
-            let told = known.iter().filter(|server| {
-                cluster::command(&cluster::server_folder(&folder, server.id), command).is_ok()
-            });
-            if told.count() == 0 {
-                return Err(failure::unreachable(
-                    "no server answers",
-                    "start the cluster with `pentimento up`",
-                ));
-            }
-            output.line(format!("planned failures are {state}"), json!({ "on": on }));
-            Ok(0)
-        }
-        ClusterVerb::Fail {
-            server,
-            seconds,
-            silent,
-            cluster: dir,
-        } => {
-            let folder = cluster::folder(dir);
-            if !cluster::servers(&folder)?
-                .iter()
-                .any(|known| known.id == *server)
-            {
-                return Err(Failure::new(
-                    Reason::NotFound,
-                    format!("there is no server {server}"),
-                    "see `pentimento status`",
-                ));
-            }
-            let data = cluster::server_folder(&folder, *server);
-            let hold_ms = seconds * 1_000;
-            match cluster::command(
-                &data,
-                ServerCommand::FailNow {
-                    hold_ms,
-                    announced: !silent,
-                },
-            )? {
-                ServerReply::Refused(why) => Err(Failure::new(
-                    Reason::Denied,
-                    format!("n{server} may not fail now: {why}"),
-                    "all servers must be up, and more than one",
-                )),
-                _ => {
-                    output.line(
-                        format!("n{server} fails for {} s", hold_ms / 1_000),
-                        json!({ "server": server, "hold_ms": hold_ms }),
-                    );
-                    Ok(0)
-                }
-            }
-        }
-    }
 }
 
 /// Makes a person's key and configuration.

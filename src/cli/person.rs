@@ -112,6 +112,7 @@ impl Person {
             | Verb::Up { .. }
             | Verb::Stop(_)
             | Verb::Cluster(_)
+            | Verb::Health(_)
             | Verb::Init { .. }
             | Verb::Id { .. }
             | Verb::Watch { .. }

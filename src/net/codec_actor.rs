@@ -65,18 +65,29 @@ pub struct Face {
 /// Datagrams dropped, by reason, since the start.
 pub type Dropped = BTreeMap<String, u64>;
 
+/// What passed and what did not, since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Datagrams dropped, by reason.
+    pub dropped: Dropped,
+    /// Bytes of datagrams that came in and were not kept out.
+    pub received_bytes: u64,
+    /// Bytes of datagrams that were handed to the operating system.
+    pub sent_bytes: u64,
+}
+
 /// Frames that wait for a socket: which face, to where, what.
 type Backlog = Rc<RefCell<VecDeque<(usize, SocketAddr, Vec<u8>)>>>;
 
 /// What readers and the actor share.
 struct Shared {
     gate: FaultGate,
-    dropped: Dropped,
+    counts: Counts,
 }
 
 impl Shared {
     fn drop_one(&mut self, reason: impl Into<String>) {
-        *self.dropped.entry(reason.into()).or_default() += 1;
+        *self.counts.dropped.entry(reason.into()).or_default() += 1;
     }
 }
 
@@ -96,7 +107,7 @@ impl CodecActor {
             faces: faces.into_iter().map(Rc::new).collect(),
             shared: Rc::new(RefCell::new(Shared {
                 gate: FaultGate::default(),
-                dropped: Dropped::new(),
+                counts: Counts::default(),
             })),
             backlog: Rc::default(),
             sink,
@@ -136,7 +147,10 @@ impl CodecActor {
     fn send_frame(&self, index: usize, address: SocketAddr, frame: Vec<u8>) {
         if self.backlog.borrow().is_empty() {
             match self.faces[index].socket.try_send_to(&frame, address) {
-                Ok(_) => return,
+                Ok(sent) => {
+                    self.shared.borrow_mut().counts.sent_bytes += sent as u64;
+                    return;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => {
                     self.shared
@@ -169,10 +183,12 @@ async fn flush(faces: Vec<Rc<Face>>, backlog: Backlog, shared: Rc<RefCell<Shared
         let Some((index, address, frame)) = backlog.borrow().front().cloned() else {
             return;
         };
-        if let Err(error) = faces[index].socket.send_to(&frame, address).await {
-            shared
+        let sent = faces[index].socket.send_to(&frame, address).await;
+        match sent {
+            Ok(sent) => shared.borrow_mut().counts.sent_bytes += sent as u64,
+            Err(error) => shared
                 .borrow_mut()
-                .drop_one(format!("send: {}", error.kind()));
+                .drop_one(format!("send: {}", error.kind())),
         }
         backlog.borrow_mut().pop_front();
     }
@@ -213,6 +229,7 @@ fn read_burst(face: &Face, shared: &RefCell<Shared>, buffer: &mut [u8]) -> Vec<I
         if !shared.gate.pass(1) {
             continue;
         }
+        shared.counts.received_bytes += length as u64;
         let from = face.known.party(address);
         if matches!(from, Party::Client(_)) && !face.strangers {
             shared.drop_one("stranger");
@@ -253,9 +270,9 @@ impl Handler<Order> for CodecActor {
     }
 }
 
-/// Asks for the counts of dropped datagrams.
+/// Asks for the counts.
 #[derive(Debug, Message)]
-#[rtype(result = "Dropped")]
+#[rtype(result = "Counts")]
 pub struct CountsWanted;
 
 impl Handler<CountsWanted> for CodecActor {
@@ -263,9 +280,9 @@ impl Handler<CountsWanted> for CodecActor {
 
     fn handle(&mut self, _: CountsWanted, _: &mut Self::Context) -> Self::Result {
         let shared = self.shared.borrow();
-        let mut counts = shared.dropped.clone();
+        let mut counts = shared.counts.clone();
         if shared.gate.kept_out() > 0 {
-            counts.insert(
+            counts.dropped.insert(
                 "kept out by a planned failure".into(),
                 shared.gate.kept_out(),
             );

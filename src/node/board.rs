@@ -4,14 +4,22 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use actix::{
-    Actor, ActorFutureExt, Addr, Context, Handler, Message, ResponseActFuture, WrapFuture,
+    Actor, ActorFutureExt, Addr, Context, Handler, Message, MessageResult, ResponseActFuture,
+    WrapFuture,
 };
 use tokio::sync::{Notify, oneshot};
 
+use super::admin::{Check, ChecksWanted, LifeWanted, MetricsWanted};
+use super::clock::Clock;
+use super::load_probe::Measured;
+use super::metrics;
 use super::server::{Ingress, Mailboxes};
 use super::shell::In;
 use super::switchboard::Accept;
+use super::tally::Tally;
+use crate::actors::election;
 use crate::actors::membership::Member;
+use crate::actors::stego_worker::Tale;
 use crate::net::codec_actor::{CodecActor, CountsWanted};
 use crate::proto::operator::{ServerCommand, ServerReply, ServerStatus};
 
@@ -36,8 +44,12 @@ pub enum News {
     NotNow(&'static str),
     /// Jobs waiting and running.
     Jobs(u32),
-    /// One more request done.
-    Finished,
+    /// A request that this server owned has ended.
+    Ended(Tale),
+    /// One more request claimed.
+    Claimed,
+    /// What the process takes.
+    Measured(Measured),
     /// Users online.
     Online(u32),
     /// Letters kept.
@@ -47,6 +59,8 @@ pub enum News {
 /// The actor.
 pub struct Board {
     status: ServerStatus,
+    tally: Tally,
+    clock: Clock,
     concerns: Rc<Mailboxes>,
     codec: Addr<CodecActor>,
     stop: Rc<Notify>,
@@ -56,19 +70,60 @@ pub struct Board {
 impl Board {
     /// A board that begins with `status`.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         status: ServerStatus,
+        clock: Clock,
         concerns: Rc<Mailboxes>,
         codec: Addr<CodecActor>,
         stop: Rc<Notify>,
     ) -> Self {
         Self {
             status,
+            tally: Tally::default(),
+            clock,
             concerns,
             codec,
             stop,
             waiting: VecDeque::new(),
         }
+    }
+
+    /// How things are, as far as this node knows without asking its sockets.
+    fn told(&self) -> ServerStatus {
+        let (requests_last_minute, p95_ms) = self.tally.lately(self.clock.now());
+        ServerStatus {
+            requests_done: self.tally.delivered(),
+            requests_last_minute,
+            p95_ms,
+            ..self.status.clone()
+        }
+    }
+
+    /// What must hold so that clients may be sent here.
+    fn checks(&self) -> Vec<Check> {
+        let status = &self.status;
+        let check = |name, holds: bool, why: &str| Check {
+            name,
+            failed: (!holds).then(|| why.to_owned()),
+        };
+        let (seen, all) = (status.alive.len(), status.outlook.len());
+        vec![
+            check(
+                "caught_up",
+                status.caught_up,
+                "what a majority knows is not merged yet",
+            ),
+            check(
+                "majority",
+                status.sees_majority(),
+                &format!("hears {seen} of {all} servers, itself included"),
+            ),
+            check(
+                "no_planned_failure",
+                !status.failing,
+                "simulates a failure: drops every datagram",
+            ),
+        ]
     }
 
     fn answer_waiting(&mut self, reply: &ServerReply) {
@@ -98,6 +153,7 @@ impl Handler<In<News>> for Board {
                     .filter(|member| member.alive)
                     .map(|member| member.node)
                     .collect();
+                self.status.outlook = election::outlook(&view);
             }
             News::Token { on, here, failing } => {
                 self.status.token_on = on;
@@ -109,7 +165,9 @@ impl Handler<In<News>> for Board {
             }
             News::NotNow(why) => self.answer_waiting(&ServerReply::Refused(why.into())),
             News::Jobs(jobs) => self.status.jobs = jobs,
-            News::Finished => self.status.requests_done += 1,
+            News::Ended(tale) => self.tally.add(self.clock.now(), &tale),
+            News::Claimed => self.tally.claimed += 1,
+            News::Measured(measured) => self.tally.measured = Some(measured),
             News::Online(online) => self.status.users_online = online,
             News::Letters(letters) => self.status.letters = letters,
         }
@@ -130,11 +188,17 @@ impl Handler<Commanded> for Board {
             ServerCommand::Status => {
                 let counts = self.codec.send(CountsWanted).into_actor(self);
                 Box::pin(counts.map(|counts, board, _| {
-                    board.status.dropped = counts.unwrap_or_default().into_iter().collect();
-                    ServerReply::Status(board.status.clone())
+                    let dropped = counts.unwrap_or_default().dropped;
+                    ServerReply::Status(Box::new(ServerStatus {
+                        dropped: dropped.into_iter().collect(),
+                        ..board.told()
+                    }))
                 }))
             }
-            ServerCommand::Token { .. } => {
+            ServerCommand::PassToken if !self.status.token_here => {
+                ready(ServerReply::Refused("the token is not here".into()))
+            }
+            ServerCommand::Token { .. } | ServerCommand::PassToken => {
                 self.concerns.take(Ingress::Operator(command));
                 ready(ServerReply::Ok)
             }
@@ -154,5 +218,30 @@ impl Handler<Commanded> for Board {
                 ready(ServerReply::Ok)
             }
         }
+    }
+}
+
+impl Handler<LifeWanted> for Board {
+    type Result = ();
+
+    fn handle(&mut self, _: LifeWanted, _: &mut Self::Context) {}
+}
+
+impl Handler<ChecksWanted> for Board {
+    type Result = MessageResult<ChecksWanted>;
+
+    fn handle(&mut self, _: ChecksWanted, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.checks())
+    }
+}
+
+impl Handler<MetricsWanted> for Board {
+    type Result = ResponseActFuture<Self, String>;
+
+    fn handle(&mut self, _: MetricsWanted, _: &mut Self::Context) -> Self::Result {
+        let counts = self.codec.send(CountsWanted).into_actor(self);
+        Box::pin(counts.map(|counts, board, _| {
+            metrics::text(&board.told(), &board.tally, &counts.unwrap_or_default())
+        }))
     }
 }

@@ -131,6 +131,10 @@ pub struct ServerConfig {
     /// host may share one, so that each large cover is drawn once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub covers: Option<PathBuf>,
+    /// Address of the admin port: health and metrics over HTTP, for the operator only. Port 0
+    /// takes a free one.
+    #[serde(default = "any_port")]
+    pub admin: SocketAddr,
     /// The failure simulation.
     #[serde(default)]
     pub token: TokenConfig,

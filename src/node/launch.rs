@@ -1,7 +1,7 @@
 //! Starts a node, keeps it until it is told to stop, and ends it in order.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use thiserror::Error;
 use tokio::net::{UdpSocket, UnixListener};
 use tokio::sync::Notify;
 
+use super::admin;
 use super::board::Board;
 use super::clock::Clock;
 use super::config::{ClientConfig, ServerConfig};
@@ -63,6 +64,14 @@ fn bind(address: SocketAddr) -> Result<UdpSocket, LaunchError> {
     codec_actor::bind(address).map_err(|source| LaunchError::Socket { address, source })
 }
 
+/// The port is bound before anything runs, so that one that is taken is told at once.
+fn bind_admin(address: SocketAddr) -> Result<(TcpListener, SocketAddr), LaunchError> {
+    let failed = |source| LaunchError::Socket { address, source };
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
 fn listen(folder: &std::path::Path) -> Result<UnixListener, LaunchError> {
     control::listen(folder).map_err(|source| LaunchError::Control {
         folder: folder.to_owned(),
@@ -100,6 +109,7 @@ pub async fn server(config: ServerConfig) -> Result<(), LaunchError> {
         },
     ];
     let control = listen(&config.data)?;
+    let (admin, admin_address) = bind_admin(config.admin)?;
     let machines = machines::server(&config, vault.tables()?, clock.calendar(), fresh_seed()?);
     let stop = Rc::new(Notify::new());
 
@@ -128,16 +138,19 @@ pub async fn server(config: ServerConfig) -> Result<(), LaunchError> {
     let sink = Rc::new(move |incoming| sink.take(server::Ingress::Net(incoming)));
     let _ = switchboard.run(Switchboard(concerns.clone()));
     let _ = codec.run(CodecActor::new(faces, sink));
-    let status = blank_status(&config);
+    let status = blank_status(&config, admin_address);
     let _ = board.run(Board::new(
         status,
+        clock,
         concerns.clone(),
         codec_address,
         stop.clone(),
     ));
-    LoadProbe::new(answers, server::Ingress::Speed).start();
+    LoadProbe::new(answers, server::Ingress::Measured).start();
+    let admin = admin::serve(admin, board_address.clone())?;
     actix_rt::spawn(control::serve_operator(control, board_address));
-    tracing::info!(node = %own.node(), clients = %own.clients, peers = %own.peers, "server is up");
+    let (node, clients, peers) = (own.node(), own.clients, own.peers);
+    tracing::info!(%node, %clients, %peers, admin = %admin_address, "server is up");
 
     told_to_stop(&stop).await;
     tracing::info!(node = %own.node(), "server ends");
@@ -146,16 +159,19 @@ pub async fn server(config: ServerConfig) -> Result<(), LaunchError> {
         server::To::Membership(membership::Input::Halted { announced: true }),
     );
     farewell().await;
+    admin.stop(false).await;
     disk.stop();
     Ok(())
 }
 
-fn blank_status(config: &ServerConfig) -> ServerStatus {
+fn blank_status(config: &ServerConfig, admin: SocketAddr) -> ServerStatus {
     let own = config.own();
     ServerStatus {
         node: own.node(),
+        pid: std::process::id(),
         clients: own.clients,
         peers: own.peers,
+        admin,
         alive: vec![own.node()],
         caught_up: false,
         failing: false,
@@ -163,9 +179,12 @@ fn blank_status(config: &ServerConfig) -> ServerStatus {
         token_here: false,
         jobs: 0,
         requests_done: 0,
+        requests_last_minute: 0,
+        p95_ms: 0,
         users_online: 0,
         letters: 0,
         dropped: Vec::new(),
+        outlook: Vec::new(),
     }
 }
 

@@ -11,6 +11,17 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
 use super::shell::{self, In};
 
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measured {
+    /// What this host can do for us now, in thousandths of a free core.
+    pub speed_milli: u32,
+    /// Resident memory of this process, in bytes.
+    pub rss_bytes: u64,
+    /// CPU time of this process since its start, in milliseconds.
+    pub cpu_ms: u64,
+}
+
 const EVERY: Duration = Duration::from_secs(1);
 /// Weight of the newest measurement in the moving average, in tenths.
 const NEWEST_TENTHS: u32 = 3;
@@ -21,13 +32,13 @@ pub struct LoadProbe<I: Send + 'static> {
     me: Option<Pid>,
     speed_milli: Option<u32>,
     told: Recipient<In<I>>,
-    wrap: fn(u32) -> I,
+    wrap: fn(Measured) -> I,
 }
 
 impl<I: Send + 'static> LoadProbe<I> {
-    /// A probe that tells `told` thousandths of a free core.
+    /// A probe that tells `told` what it measures.
     #[must_use]
-    pub fn new(told: Recipient<In<I>>, wrap: fn(u32) -> I) -> Self {
+    pub fn new(told: Recipient<In<I>>, wrap: fn(Measured) -> I) -> Self {
         let me = sysinfo::get_current_pid().ok();
         Self {
             system: System::new().ok(),
@@ -39,19 +50,22 @@ impl<I: Send + 'static> LoadProbe<I> {
     }
 
     /// None on a system that cannot be measured; the node then counts its jobs only.
-    fn measure(&mut self) -> Option<u32> {
+    fn measure(&mut self) -> Option<Measured> {
         let system = self.system.as_mut()?;
         system.refresh_cpu_usage();
         let cores = system.cpus().len().max(1) as f32;
         let used = system.global_cpu_usage() / 100.0 * cores;
-        let ours = self.me.map_or(0.0, |me| {
-            let what = ProcessRefreshKind::nothing().with_cpu();
+        if let Some(me) = self.me {
+            let what = ProcessRefreshKind::nothing().with_cpu().with_memory();
             system.refresh_processes_specifics(ProcessesToUpdate::Some(&[me]), false, what);
-            system
-                .process(me)
-                .map_or(0.0, |process| process.cpu_usage() / 100.0)
-        });
-        Some(free_milli(cores, used, ours))
+        }
+        let process = self.me.and_then(|me| system.process(me));
+        let ours = process.map_or(0.0, |process| process.cpu_usage() / 100.0);
+        Some(Measured {
+            speed_milli: free_milli(cores, used, ours),
+            rss_bytes: process.map_or(0, sysinfo::Process::memory),
+            cpu_ms: process.map_or(0, sysinfo::Process::accumulated_cpu_time),
+        })
     }
 }
 
@@ -70,11 +84,18 @@ impl<I: Send + 'static> Actor for LoadProbe<I> {
             let Some(newest) = probe.measure() else {
                 return;
             };
-            let smooth = probe.speed_milli.map_or(newest, |old| {
-                (old * (10 - NEWEST_TENTHS) + newest * NEWEST_TENTHS) / 10
+            let smooth = probe.speed_milli.map_or(newest.speed_milli, |old| {
+                (old * (10 - NEWEST_TENTHS) + newest.speed_milli * NEWEST_TENTHS) / 10
             });
             probe.speed_milli = Some(smooth);
-            shell::post("switchboard", probe.told.try_send(In((probe.wrap)(smooth))));
+            let measured = Measured {
+                speed_milli: smooth,
+                ..newest
+            };
+            shell::post(
+                "switchboard",
+                probe.told.try_send(In((probe.wrap)(measured))),
+            );
         });
     }
 }

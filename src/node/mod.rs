@@ -8,6 +8,7 @@ pub mod switchboard;
 pub mod client;
 pub mod server;
 
+pub mod admin;
 pub mod board;
 pub mod clock;
 pub mod config;
@@ -18,6 +19,8 @@ pub mod desk;
 pub mod launch;
 pub mod load_probe;
 pub mod machines;
+pub mod metrics;
 pub mod notices;
+pub mod tally;
 pub mod vault;
 pub mod workshop;

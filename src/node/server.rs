@@ -2,6 +2,7 @@
 
 use super::board;
 use super::concerns::concerns;
+use super::load_probe::Measured;
 use super::shell::Arrows;
 use super::switchboard::{Accept, Burst, DiskRequest, EdgeAnswer, WorkRequest};
 use crate::actors::edges::Desk;
@@ -52,8 +53,8 @@ pub enum Ingress {
     Net(Incoming),
     /// An answer of the disk or the CPU pool.
     Edge(EdgeAnswer),
-    /// What this host can do now, in thousandths of a free core.
-    Speed(u32),
+    /// What this host can do now, and what this process takes.
+    Measured(Measured),
     /// An operator's command that a concern carries out.
     Operator(ServerCommand),
 }
@@ -121,7 +122,11 @@ impl Accept for Mailboxes {
                     done,
                 }));
             }
-            Ingress::Speed(milli) => to.push(To::Membership(membership::Input::Speed(milli))),
+            Ingress::Measured(measured) => {
+                let speed = membership::Input::Speed(measured.speed_milli);
+                to.push(To::Membership(speed));
+                to.push(To::Board(board::News::Measured(measured)));
+            }
             Ingress::Operator(ServerCommand::Token { on, announced }) => {
                 to.push(To::FailureToken(failure_token::Input::Switch {
                     on,
@@ -133,6 +138,9 @@ impl Accept for Mailboxes {
                     hold_ms,
                     announced,
                 }));
+            }
+            Ingress::Operator(ServerCommand::PassToken) => {
+                to.push(To::FailureToken(failure_token::Input::PassOn));
             }
             Ingress::Operator(ServerCommand::Status | ServerCommand::Stop) => {}
         }
@@ -230,6 +238,7 @@ impl Arrows<election::Output> for Mailboxes {
             election::Output::Forget(request) => {
                 To::StegoWorker(stego_worker::Input::Forget(request))
             }
+            election::Output::Claimed => To::Board(board::News::Claimed),
         });
     }
 }
@@ -384,8 +393,8 @@ impl Arrows<stego_worker::Output> for Mailboxes {
             }
             stego_worker::Output::Finished(request) => {
                 to.push(To::Election(election::Input::Finished(request)));
-                to.push(To::Board(board::News::Finished));
             }
+            stego_worker::Output::Ended(tale) => to.push(To::Board(board::News::Ended(tale))),
             stego_worker::Output::Jobs { queued, running } => {
                 to.push(To::Membership(membership::Input::Jobs { queued, running }));
                 to.push(To::Board(board::News::Jobs(queued + running)));

@@ -23,6 +23,8 @@ pub enum ServerCommand {
         /// Whether to say goodbye first.
         announced: bool,
     },
+    /// Pass the failure token on to the next server, if it is here.
+    PassToken,
     /// End the node.
     Stop,
 }
@@ -31,7 +33,7 @@ pub enum ServerCommand {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ServerReply {
     /// How things are.
-    Status(ServerStatus),
+    Status(Box<ServerStatus>),
     /// Done, or on its way.
     Ok,
     /// Not done, and why.
@@ -43,10 +45,14 @@ pub enum ServerReply {
 pub struct ServerStatus {
     /// Which server.
     pub node: NodeId,
+    /// Its process.
+    pub pid: u32,
     /// Address of the socket for clients.
     pub clients: std::net::SocketAddr,
     /// Address of the socket for servers.
     pub peers: std::net::SocketAddr,
+    /// Address of the admin port (HTTP).
+    pub admin: std::net::SocketAddr,
     /// Servers heard lately, itself included.
     pub alive: Vec<NodeId>,
     /// Whether it has caught up with the state of the others.
@@ -61,10 +67,54 @@ pub struct ServerStatus {
     pub jobs: u32,
     /// Requests done since the start.
     pub requests_done: u64,
+    /// Requests delivered in the last minute; counts up to 1,024.
+    pub requests_last_minute: u32,
+    /// 95 of 100 of those took no longer than this, from the claim to the client's last
+    /// acknowledgement, in milliseconds.
+    pub p95_ms: u32,
     /// Users online.
     pub users_online: u32,
     /// Letters kept.
     pub letters: u32,
     /// Datagrams dropped, by reason, since the start.
     pub dropped: Vec<(String, u64)>,
+    /// All configured servers in the order in which they would take the next request, as this one
+    /// sees them; those that are lost come last.
+    pub outlook: Vec<Prospect>,
+}
+
+impl ServerStatus {
+    /// The server that would take the next request. Of several that are equally good a hash of
+    /// the request decides; this is the one with the lowest number.
+    #[must_use]
+    pub fn next(&self) -> Option<&Prospect> {
+        self.outlook.first().filter(|first| first.alive)
+    }
+
+    /// Whether this server hears a majority of the configured ones, itself included.
+    #[must_use]
+    pub fn sees_majority(&self) -> bool {
+        self.alive.len() > self.outlook.len() / 2
+    }
+}
+
+/// A server's chance of the next request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prospect {
+    /// Which server.
+    pub node: NodeId,
+    /// Whether it was heard lately.
+    pub alive: bool,
+    /// Whether it has caught up with the state of the others; one that has not comes after all
+    /// that have.
+    pub caught_up: bool,
+    /// Jobs that wait there.
+    pub queued: u32,
+    /// Jobs that run there.
+    pub running: u32,
+    /// What its host can do now, in thousandths of a free core.
+    pub speed_milli: u32,
+    /// The wait that is expected of one more request, in microseconds of a nominal job: what the
+    /// election compares.
+    pub wait_us: u64,
 }

@@ -367,6 +367,7 @@ fn server_config(id: u8, servers: &[ServerAddress], hold_ms: (u32, u32)) -> Serv
         id,
         data: std::path::PathBuf::new(),
         covers: None,
+        admin: address(100 + id, 3),
         token: TokenConfig {
             hold_min_ms: hold_ms.0,
             hold_max_ms: hold_ms.1,

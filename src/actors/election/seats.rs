@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::actors::membership::Member;
 use crate::proto::ids::{NodeId, RequestId};
+use crate::proto::operator::Prospect;
+use crate::proto::packet::LoadReport;
 use crate::time::{Moment, WallTime};
 
 /// Microseconds of one free core that a job takes, for the score. Only comparisons matter.
@@ -45,6 +47,18 @@ impl Seat {
         caught_up: false,
         claimed: 0,
     };
+
+    const fn of(report: &LoadReport) -> Self {
+        Self {
+            incarnation: report.incarnation,
+            sequence: report.sequence,
+            queued: report.queued,
+            running: report.running,
+            speed_milli: report.speed_milli,
+            caught_up: report.caught_up,
+            ..Self::UNKNOWN
+        }
+    }
 
     fn score(&self) -> u64 {
         let jobs = u64::from(self.queued) + u64::from(self.running) + u64::from(self.claimed) + 1;
@@ -102,13 +116,8 @@ impl Seats {
                 } else {
                     before.spoken_until
                 },
-                incarnation: report.incarnation,
-                sequence: report.sequence,
-                queued: report.queued,
-                running: report.running,
-                speed_milli: report.speed_milli,
-                caught_up: report.caught_up,
                 claimed: if same_report { before.claimed } else { 0 },
+                ..Seat::of(&report)
             };
         }
         restarted
@@ -157,6 +166,31 @@ impl Seats {
         let better = live.filter(|&(&node, seat)| place(node, seat) < mine);
         better.map(|_| 1).sum()
     }
+}
+
+/// The servers of a view in the order in which they would take a request, as far as that can be
+/// told without the request; those that are lost come last. For people: the election itself also
+/// counts what was claimed since the last report.
+#[must_use]
+pub fn outlook(members: &[Member]) -> Vec<Prospect> {
+    let mut ranked: Vec<(u64, Prospect)> = members
+        .iter()
+        .map(|member| {
+            let (seat, report) = (Seat::of(&member.report), member.report);
+            let prospect = Prospect {
+                node: member.node,
+                alive: member.alive,
+                caught_up: report.caught_up,
+                queued: report.queued,
+                running: report.running,
+                speed_milli: report.speed_milli,
+                wait_us: seat.score() & !BEHIND,
+            };
+            (seat.score(), prospect)
+        })
+        .collect();
+    ranked.sort_by_key(|(score, prospect)| (!prospect.alive, *score, prospect.node));
+    ranked.into_iter().map(|(_, prospect)| prospect).collect()
 }
 
 /// Spreads requests over servers that are equally good.

@@ -41,6 +41,9 @@ impl StegoWorker {
                 ask_at: Some(now.after(millis(self.config.body_ask_ms))),
                 drop_at: now.after(millis(self.config.body_wait_ms)),
             },
+            won_at: now,
+            body_at: None,
+            made_at: None,
         };
         let cached = self
             .cache
@@ -113,6 +116,7 @@ impl StegoWorker {
         }
         if let Some(job) = self.jobs.get_mut(&request) {
             job.body = (body.len() <= SMALL_BODY_BYTES).then_some(body);
+            job.body_at = Some(now);
             job.state = State::Queued {
                 hide,
                 arrived_at: now,

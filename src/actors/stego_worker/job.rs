@@ -26,6 +26,10 @@ pub(super) struct Job {
     /// The body as it arrived, only if it is small: another server may lose the next owner.
     pub(super) body: Option<Bytes>,
     pub(super) state: State,
+    /// When it was won, when its body was here, and when its picture was made.
+    pub(super) won_at: Moment,
+    pub(super) body_at: Option<Moment>,
+    pub(super) made_at: Option<Moment>,
 }
 
 /// How far a job is.

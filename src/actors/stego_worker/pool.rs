@@ -65,6 +65,8 @@ impl StegoWorker {
         }
         match done {
             WorkDone::Embedded(picture) => {
+                job.body_at.get_or_insert(place.arrived_at);
+                job.made_at = Some(now);
                 let hiding = now.since(place.arrived_at).as_micros();
                 job.state = State::Returned {
                     picture,

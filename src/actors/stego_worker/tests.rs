@@ -127,7 +127,7 @@ impl Bench {
 }
 
 fn without_counts(mut told: Vec<Output>) -> Vec<Output> {
-    told.retain(|output| !matches!(output, Output::Jobs { .. }));
+    told.retain(|output| !matches!(output, Output::Jobs { .. } | Output::Ended(_)));
     told
 }
 

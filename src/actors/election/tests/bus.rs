@@ -105,6 +105,7 @@ impl Bus {
                     let owners = self.owners.entry(request.counter).or_default();
                     owners.remove(&node);
                 }
+                Output::Claimed => {}
             }
         }
         self.measure_doubles();

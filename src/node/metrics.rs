@@ -1,0 +1,264 @@
+//! A server in numbers, in the text format that Prometheus reads (OpenMetrics 1.0). Names are part
+//! of what we promise: dashboards and alert rules hang on them.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+use super::tally::{HIDE, Tally};
+use crate::net::codec_actor::Counts;
+use crate::proto::operator::ServerStatus;
+
+/// The type of the text, for HTTP.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Everything that is measured.
+#[must_use]
+pub fn text(status: &ServerStatus, tally: &Tally, counts: &Counts) -> String {
+    let mut registry = Registry::with_prefix("pentimento");
+    requests(&mut registry, status, tally);
+    cluster(&mut registry, status);
+    traffic(&mut registry, counts);
+    process(&mut registry, tally);
+    let mut text = String::new();
+    if encode(&mut text, &registry).is_err() {
+        tracing::error!("metrics do not fit a text");
+    }
+    text
+}
+
+fn requests(registry: &mut Registry, status: &ServerStatus, tally: &Tally) {
+    registry.register(
+        "request_seconds",
+        "Time of requests that ended here: wait for the body, hiding, return to the client",
+        tally.phases.clone(),
+    );
+    let ended = Family::<[(&'static str, &'static str); 2], Counter>::default();
+    for (&outcome, &count) in &tally.ended {
+        let labels = [("op", HIDE), ("outcome", outcome)];
+        ended.get_or_create(&labels).inc_by(count);
+    }
+    registry.register(
+        "requests",
+        "Requests of this server that came to an end",
+        ended,
+    );
+    count(registry, "elections", "Requests claimed", tally.claimed);
+    let jobs = u64::from(status.jobs);
+    gauge(registry, "jobs", "Requests that wait or run here", jobs);
+    let letters = u64::from(status.letters);
+    gauge(
+        registry,
+        "mailbox_pending",
+        "Letters kept for people who are away",
+        letters,
+    );
+    let online = u64::from(status.users_online);
+    gauge(registry, "users_online", "People online", online);
+}
+
+fn cluster(registry: &mut Registry, status: &ServerStatus) {
+    let next = status.next().is_some_and(|next| next.node == status.node);
+    let whole = status.outlook.iter().all(|one| one.alive && one.caught_up);
+    let flags = [
+        (
+            "leader",
+            "1 if this server would take the next request",
+            next && !status.failing,
+        ),
+        (
+            "token_held",
+            "1 if the token of planned failures is here",
+            status.token_here,
+        ),
+        (
+            "failing",
+            "1 while this server simulates a failure",
+            status.failing,
+        ),
+        (
+            "cluster_healthy",
+            "1 if all servers are there and have caught up, as this one sees it",
+            whole && !status.failing && !status.outlook.is_empty(),
+        ),
+        (
+            "cluster_available",
+            "1 if a majority of the servers is there, as this one sees it",
+            status.sees_majority() && !status.failing,
+        ),
+    ];
+    for (name, help, is) in flags {
+        gauge(registry, name, help, u64::from(is));
+    }
+}
+
+fn traffic(registry: &mut Registry, counts: &Counts) {
+    let dropped = Family::<[(&'static str, String); 1], Counter>::default();
+    for (reason, &count) in &counts.dropped {
+        let labels = [("reason", reason.clone())];
+        dropped.get_or_create(&labels).inc_by(count);
+    }
+    registry.register("datagrams_dropped", "Datagrams dropped", dropped);
+    let bytes = Family::<[(&'static str, &'static str); 1], Counter>::default();
+    for (direction, count) in [
+        ("received", counts.received_bytes),
+        ("sent", counts.sent_bytes),
+    ] {
+        bytes
+            .get_or_create(&[("direction", direction)])
+            .inc_by(count);
+    }
+    registry.register("bytes", "Bytes of datagrams", bytes);
+}
+
+fn process(registry: &mut Registry, tally: &Tally) {
+    if let Some(measured) = tally.measured {
+        gauge(
+            registry,
+            "rss_bytes",
+            "Resident memory of the process",
+            measured.rss_bytes,
+        );
+        let seconds: Counter<f64, AtomicU64> = Counter::default();
+        seconds.inc_by(measured.cpu_ms as f64 / 1_000.0);
+        registry.register("cpu_seconds", "CPU time of the process", seconds);
+    }
+    let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+    registry.register("build", "What runs here", version);
+}
+
+fn gauge(registry: &mut Registry, name: &str, help: &str, value: u64) {
+    let gauge: Gauge<u64, AtomicU64> = Gauge::default();
+    gauge.set(value);
+    registry.register(name, help, gauge);
+}
+
+fn count(registry: &mut Registry, name: &str, help: &str, value: u64) {
+    let counter: Counter = Counter::default();
+    counter.inc_by(value);
+    registry.register(name, help, counter);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actors::stego_worker::{Ending, Tale};
+    use crate::node::load_probe::Measured;
+    use crate::proto::ids::NodeId;
+    use crate::proto::operator::Prospect;
+    use crate::time::Moment;
+
+    fn status() -> ServerStatus {
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
+        let prospect = |node| Prospect {
+            node: NodeId(node),
+            alive: true,
+            caught_up: true,
+            queued: 0,
+            running: 0,
+            speed_milli: 1_000,
+            wait_us: 1_000,
+        };
+        ServerStatus {
+            node: NodeId(1),
+            pid: 1,
+            clients: address,
+            peers: address,
+            admin: address,
+            alive: vec![NodeId(1), NodeId(2)],
+            caught_up: true,
+            failing: false,
+            token_on: false,
+            token_here: false,
+            jobs: 3,
+            requests_done: 0,
+            requests_last_minute: 0,
+            p95_ms: 0,
+            users_online: 2,
+            letters: 4,
+            dropped: Vec::new(),
+            outlook: vec![prospect(1), prospect(2)],
+        }
+    }
+
+    fn lines(status: &ServerStatus) -> Vec<String> {
+        let mut tally = Tally::default();
+        tally.claimed = 5;
+        tally.measured = Some(Measured {
+            speed_milli: 1,
+            rss_bytes: 7,
+            cpu_ms: 1_500,
+        });
+        let tale = Tale {
+            ending: Ending::Delivered,
+            wait_us: Some(2_000),
+            hiding_us: Some(200_000),
+            return_us: Some(40_000),
+        };
+        tally.add(Moment::START, &tale);
+        let mut counts = Counts::default();
+        counts.dropped.insert("a \"stranger\"".into(), 6);
+        counts.received_bytes = 8;
+        let text = text(status, &tally, &counts);
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_names_are_those_we_promise() {
+        let lines = lines(&status());
+        for expected in [
+            "pentimento_request_seconds_bucket{le=\"0.25\",op=\"hide\",phase=\"hiding\"} 1",
+            "pentimento_request_seconds_count{op=\"hide\",phase=\"wait\"} 1",
+            "pentimento_requests_total{op=\"hide\",outcome=\"delivered\"} 1",
+            "pentimento_elections_total 5",
+            "pentimento_jobs 3",
+            "pentimento_mailbox_pending 4",
+            "pentimento_users_online 2",
+            "pentimento_leader 1",
+            "pentimento_token_held 0",
+            "pentimento_failing 0",
+            "pentimento_cluster_healthy 1",
+            "pentimento_cluster_available 1",
+            "pentimento_datagrams_dropped_total{reason=\"a \\\"stranger\\\"\"} 6",
+            "pentimento_bytes_total{direction=\"received\"} 8",
+            "pentimento_bytes_total{direction=\"sent\"} 0",
+            "pentimento_rss_bytes 7",
+            "pentimento_cpu_seconds_total 1.5",
+        ] {
+            assert!(
+                lines.iter().any(|line| line == expected),
+                "{expected} is not in {lines:#?}"
+            );
+        }
+        assert_eq!(lines.last().map(String::as_str), Some("# EOF"));
+    }
+
+    #[test]
+    fn a_cluster_without_one_server_is_available_but_not_healthy() {
+        let mut status = status();
+        status.outlook.push(Prospect {
+            node: NodeId(3),
+            alive: false,
+            ..status.outlook[0]
+        });
+        let lines = lines(&status);
+        assert!(lines.contains(&"pentimento_cluster_healthy 0".to_owned()));
+        assert!(lines.contains(&"pentimento_cluster_available 1".to_owned()));
+    }
+
+    #[test]
+    fn a_failing_server_takes_nothing_and_vouches_for_nothing() {
+        let mut status = status();
+        status.failing = true;
+        let lines = lines(&status);
+        for name in ["leader", "cluster_healthy", "cluster_available"] {
+            assert!(lines.contains(&format!("pentimento_{name} 0")), "{name}");
+        }
+        assert!(lines.contains(&"pentimento_failing 1".to_owned()));
+    }
+}
