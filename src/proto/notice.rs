@@ -18,8 +18,9 @@ pub struct Noticed {
 }
 
 /// Something that happened. Names are those of the other side, without a leading `@`.
+// A tag inside, as JSON likes it, is nothing that the control socket's encoding can read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Notice {
     /// A peer asks for looks and waits for our word.
     AskArrived {
@@ -86,4 +87,61 @@ pub enum LeaseNews {
     Changed,
     /// It gives no looks any more.
     Ended(EndReason),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::codec;
+    use crate::proto::control::{News, Report};
+    use crate::proto::ids::WishId;
+    use crate::proto::limits::MESSAGE_MAX_BYTES;
+
+    #[test]
+    fn every_notice_passes_the_control_socket() {
+        let (ask, grant) = (AskId([1; 16]), GrantId([2; 16]));
+        let (peer, image) = ("bob".to_owned(), "beach".to_owned());
+        let lease = |what| Notice::Lease {
+            grant,
+            name: image.clone(),
+            ours: true,
+            peer: peer.clone(),
+            left: 1,
+            what,
+        };
+        let arrived = Notice::AskArrived {
+            ask,
+            peer: peer.clone(),
+            image: image.clone(),
+            views: 2,
+        };
+        let answered = Notice::AskAnswered {
+            ask,
+            peer: peer.clone(),
+            image: image.clone(),
+            views: None,
+        };
+        let withdrawn = Notice::AskWithdrawn {
+            ask,
+            peer: peer.clone(),
+        };
+        let leases = [
+            lease(LeaseNews::Granted),
+            lease(LeaseNews::Viewed { ordinal: 3 }),
+            lease(LeaseNews::Ended(EndReason::Revoked)),
+        ];
+        let others = [arrived, answered, withdrawn, Notice::Offers];
+        for notice in leases.into_iter().chain(others) {
+            let report = Report {
+                wish: WishId(7),
+                news: News::Noticed(Noticed {
+                    number: 9,
+                    at: WallTime(5),
+                    notice,
+                }),
+            };
+            let frame = codec::encode(&report);
+            assert_eq!(codec::decode(&frame, MESSAGE_MAX_BYTES), Ok(report));
+        }
+    }
 }
