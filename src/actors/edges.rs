@@ -238,6 +238,8 @@ pub enum Work {
         /// Keys to try, in order.
         keys: Vec<[u8; 32]>,
     },
+    /// Client: an original without its metadata. Answered by [`WorkDone::Cleaned`].
+    Clean(Bytes),
     /// Client: a preview of an original. Answered by [`WorkDone::Previewed`].
     Preview(Bytes),
     /// Client: the used-up rendition of a picture. Answered by [`WorkDone::Emptied`].
@@ -289,6 +291,13 @@ pub enum WorkDone {
     },
     /// What can be told.
     Inspected(Inspection),
+    /// A file that shows the same.
+    Cleaned {
+        /// The file.
+        original: Bytes,
+        /// What was taken out of it: kinds of metadata, in words.
+        removed: Vec<String>,
+    },
     /// The preview, a JPEG; empty for a file that is no picture.
     Previewed(Bytes),
     /// A PNG with nothing inside.

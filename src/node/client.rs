@@ -345,11 +345,23 @@ impl Arrows<lease_manager::Output> for Mailboxes {
             lease_manager::Output::GrantOpened { ticket, opened } => {
                 To::Sharing(sharing::Input::GrantOpened { ticket, opened })
             }
+            lease_manager::Output::Delivering {
+                ticket,
+                done_bytes,
+                total_bytes,
+            } => To::Sharing(sharing::Input::Making {
+                ticket,
+                progress: Progress::Delivering {
+                    done_bytes,
+                    total_bytes,
+                },
+            }),
             lease_manager::Output::MoreLooksAnswered { ticket, added } => {
                 To::Sharing(sharing::Input::MoreLooksAnswered { ticket, added })
             }
             lease_manager::Output::Work { ticket, work } => To::Work(WorkRequest { ticket, work }),
             lease_manager::Output::Report(report) => To::Person(report),
+            lease_manager::Output::Notice(notice) => To::Notices(notice),
             lease_manager::Output::Disk { ticket, order } => {
                 To::Disk(DiskRequest { ticket, order })
             }
@@ -370,6 +382,16 @@ impl Arrows<fragment_sender::Output> for Mailboxes {
             } => To::Requester(requester::Input::UploadProgress {
                 to,
                 request,
+                done_bytes,
+                total_bytes,
+            }),
+            Output::Progress {
+                cargo: Cargo::Picture(grant),
+                done_bytes,
+                total_bytes,
+                ..
+            } => To::LeaseManager(lease_manager::Input::PictureMoves {
+                grant,
                 done_bytes,
                 total_bytes,
             }),

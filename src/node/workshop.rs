@@ -18,6 +18,7 @@ pub fn perform(work: Work, covers: &CoverShelf) -> WorkDone {
         Work::Seal(job) => seal(job),
         Work::Open { picture, keys } => open(&picture, &keys),
         Work::Inspect { picture, keys } => inspect(&picture, &keys),
+        Work::Clean(original) => Ok(clean(&original)),
         Work::Preview(original) => Ok(preview(&original)),
         Work::Empty {
             picture,
@@ -140,6 +141,14 @@ fn inspect(file: &[u8], keys: &[[u8; 32]]) -> Result<WorkDone, WorkFault> {
         capacity_bytes,
         inside,
     }))
+}
+
+fn clean(original: &Bytes) -> WorkDone {
+    let cleaned = stego::clean(original);
+    WorkDone::Cleaned {
+        original: cleaned.bytes,
+        removed: cleaned.removed,
+    }
 }
 
 fn preview(original: &[u8]) -> WorkDone {

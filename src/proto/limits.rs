@@ -39,6 +39,9 @@ pub const REMARK_MAX_BYTES: usize = 200;
 /// Most views that one grant may hold.
 pub const VIEWS_MAX: u32 = 1_000_000;
 
+/// How long a look may last that closes by itself, in milliseconds.
+pub const SHOW_MS: core::ops::RangeInclusive<u32> = 1_000..=3_600_000;
+
 /// Images in one gallery answer.
 pub const GALLERY_MAX_ITEMS: usize = 40;
 

@@ -21,6 +21,10 @@ pub fn perform(work: Work) -> WorkDone {
         Work::Seal(job) => seal(job),
         Work::Open { picture, keys } => open(&picture, &keys),
         Work::Inspect { picture, keys } => inspect(&picture, &keys),
+        Work::Clean(original) => WorkDone::Cleaned {
+            original,
+            removed: Vec::new(),
+        },
         Work::Preview(original) => WorkDone::Previewed(original.slice(..original.len().min(20))),
         Work::Empty { fill_seed, .. } => WorkDone::Emptied(picture(&fill_seed, &[])),
     }

@@ -14,6 +14,7 @@ pub mod covers;
 mod embed;
 mod error;
 mod extract;
+mod metadata;
 mod picture;
 mod preview;
 
@@ -25,5 +26,6 @@ pub use codec::{
 pub use embed::{embed, embed_in_place, fill};
 pub use error::StegoError;
 pub use extract::extract;
+pub use metadata::{Cleaned, clean};
 pub use picture::Picture;
 pub use preview::{PREVIEW_MAX_BYTES, PREVIEW_MAX_SIDE, preview};

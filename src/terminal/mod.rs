@@ -3,3 +3,4 @@
 pub mod halfblocks;
 pub mod qr;
 pub mod text;
+pub mod when;

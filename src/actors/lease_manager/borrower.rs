@@ -14,6 +14,7 @@ use crate::proto::identity::PublicIdentity;
 use crate::proto::ids::{GrantId, LetterId};
 use crate::proto::lease::{Adjust, LogEntry, LogEvent};
 use crate::proto::letter::{Grant, Note};
+use crate::proto::notice::LeaseNews;
 use crate::time::Moment;
 
 impl LeaseManager {
@@ -38,6 +39,7 @@ impl LeaseManager {
         };
         let is_claimed = self.claims.contains_key(&id);
         let is_full = self.is_full();
+        let mut is_news = true;
         match self.received.get_mut(&id) {
             Some(old) if old.grant.granted_at < grant.granted_at => {
                 if is_claimed || old.is_full() {
@@ -51,13 +53,16 @@ impl LeaseManager {
                 self.jobs.drop_where(old_orders);
             }
             // Repeated, or one that a newer grant has overtaken: it stands in the log, no more.
-            Some(_) => {}
+            Some(_) => is_news = false,
             None if is_full => return,
             None => {
                 let mut fresh = Received::new(from, grant);
                 fresh.run.due_at = due;
                 self.received.insert(id, fresh);
             }
+        }
+        if is_news {
+            self.tell_received(id, LeaseNews::Granted, out);
         }
         let mut keys = self.log.insert(id, entry);
         keys.push(RowKey::Received(id));
@@ -98,6 +103,9 @@ impl LeaseManager {
             self.jobs.drop_where(|job| is_emptying(job, id));
         }
         let mut keys = vec![RowKey::Received(id)];
+        if !entries.is_empty() {
+            self.tell_received(id, LeaseNews::Changed, out);
+        }
         for entry in entries {
             keys.extend(self.log.insert(id, entry));
         }
@@ -133,6 +141,7 @@ impl LeaseManager {
             return;
         }
         lease.file = FileState::Here;
+        self.tell_received(id, LeaseNews::Delivered, out);
         let event = LogEvent::Received;
         self.record(now, id, LogEntry { at, event }, Vec::new(), out);
         self.settle(now, id, out);

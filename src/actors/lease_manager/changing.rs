@@ -11,6 +11,7 @@ use crate::proto::ids::{GrantId, WishId};
 use crate::proto::lease::{Change, EndReason};
 use crate::proto::letter::Note;
 use crate::proto::limits::VIEWS_MAX;
+use crate::proto::notice::LeaseNews;
 use crate::time::Moment;
 
 /// Answers to `MoreLooks` that are remembered, so that a repeated order adds nothing.
@@ -151,6 +152,14 @@ impl LeaseManager {
         let gone = is_revoke.then(|| hidden_file(&given.grant));
         if let Some(file) = gone {
             self.drop_hidden(file, out);
+        }
+        if made.asker != Asker::Nobody {
+            let what = if is_revoke {
+                LeaseNews::Ended(EndReason::Revoked)
+            } else {
+                LeaseNews::Changed
+            };
+            self.tell_given(now, made.grant, what, out);
         }
         let job = Job::PostChange { made, accepted };
         let ticket = self.jobs.add(self.step_end(now), job);

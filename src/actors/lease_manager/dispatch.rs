@@ -60,6 +60,11 @@ impl LeaseManager {
             Input::PictureArrived { grant, picture, .. } => {
                 self.picture_arrived(now, grant, picture, out);
             }
+            Input::PictureMoves {
+                grant,
+                done_bytes,
+                total_bytes,
+            } => self.picture_moves(grant, (done_bytes, total_bytes), out),
             Input::PictureSent(grant) | Input::PictureNotSent(grant) => {
                 self.sending_ended(now, grant);
             }

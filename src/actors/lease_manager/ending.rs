@@ -9,6 +9,7 @@ use super::{LeaseManager, Output};
 use crate::actors::machine::Outbox;
 use crate::proto::ids::GrantId;
 use crate::proto::lease::{LogEntry, LogEvent};
+use crate::proto::notice::LeaseNews;
 use crate::time::Moment;
 
 impl LeaseManager {
@@ -31,6 +32,9 @@ impl LeaseManager {
         lease.file = FileState::Emptying;
         lease.run.tries = 0;
         lease.run.due_at = due;
+        if let Some(ended) = lease.ended {
+            self.tell_received(id, LeaseNews::Ended(ended.reason), out);
+        }
         self.store(now, vec![RowKey::Received(id)], vec![Then::Empty(id)], out);
     }
 

@@ -40,6 +40,11 @@ impl Log {
         touched
     }
 
+    /// Whether an entry stands in the log.
+    pub(super) fn contains(&self, grant: GrantId, entry: LogEntry) -> bool {
+        self.entries.contains(&(entry, grant))
+    }
+
     /// Takes back an entry that could not be written.
     pub(super) fn remove(&mut self, grant: GrantId, entry: LogEntry) {
         self.entries.remove(&(entry, grant));
@@ -67,8 +72,8 @@ impl Log {
 
     /// The value of an entry's row: none if the entry is not (or no more) in the log.
     pub(super) fn value(&self, grant: GrantId, entry: LogEntry) -> Option<Bytes> {
-        let is_kept = self.entries.contains(&(entry, grant));
-        is_kept.then(|| Bytes::from_static(&[1]))
+        self.contains(grant, entry)
+            .then(|| Bytes::from_static(&[1]))
     }
 }
 

@@ -25,6 +25,7 @@ mod naming;
 mod owner;
 mod received;
 mod storing;
+mod telling;
 mod viewing;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -49,6 +50,7 @@ use crate::proto::identity::PublicIdentity;
 use crate::proto::ids::{GrantId, LetterId, UserId, ViewId, WishId};
 use crate::proto::lease::Change;
 use crate::proto::letter::{Grant, Note};
+use crate::proto::notice::Notice;
 use crate::time::{Calendar, Moment, WallTime};
 
 /// Who we are, timings and bounds.
@@ -182,6 +184,15 @@ pub enum Input {
         /// A PNG, perhaps.
         picture: Bytes,
     },
+    /// A picture of ours is on its way.
+    PictureMoves {
+        /// The grant.
+        grant: GrantId,
+        /// Bytes that the borrower has acknowledged.
+        done_bytes: u32,
+        /// Bytes in all.
+        total_bytes: u32,
+    },
     /// A picture of ours is at the borrower's end.
     PictureSent(GrantId),
     /// It did not get there.
@@ -256,6 +267,15 @@ pub enum Output {
         /// `Ok(delivered)`, or why not.
         opened: Result<bool, Failure>,
     },
+    /// The picture of a grant being opened is on its way.
+    Delivering {
+        /// Whose order.
+        ticket: Ticket,
+        /// Bytes that the borrower has acknowledged.
+        done_bytes: u32,
+        /// Bytes in all.
+        total_bytes: u32,
+    },
     /// Answer to `MoreLooks`.
     MoreLooksAnswered {
         /// Whose order.
@@ -272,6 +292,8 @@ pub enum Output {
     },
     /// Tell a person.
     Report(Report),
+    /// Tell whoever watches.
+    Notice(Notice),
     /// Ask the disk.
     Disk {
         /// Our number.

@@ -16,6 +16,7 @@ use crate::proto::ids::{GrantId, LetterId};
 use crate::proto::lease::LogEntry;
 use crate::proto::letter::{Grant, Note};
 use crate::proto::limits::VIEWS_MAX;
+use crate::proto::notice::LeaseNews;
 use crate::time::{Moment, WallTime};
 
 impl LeaseManager {
@@ -190,6 +191,7 @@ impl LeaseManager {
         given.run.waiting = Some((ticket, end));
         given.run.due_at = due;
         let file = hidden_file(&given.grant);
+        self.tell_given(now, id, LeaseNews::Granted, out);
         self.post_grant(now, id, out);
         if let Some(gone) = old.map(|old| hidden_file(&old.grant))
             && gone != file
@@ -296,6 +298,23 @@ impl LeaseManager {
         out.push(Output::SendPicture { to, grant, picture });
     }
 
+    /// Whoever waits for the delivery sees it move.
+    pub(super) fn picture_moves(
+        &self,
+        id: GrantId,
+        (done_bytes, total_bytes): (u32, u32),
+        out: &mut Outbox<Output>,
+    ) {
+        let waiting = self.given.get(&id).and_then(|given| given.run.waiting);
+        if let Some((ticket, _)) = waiting {
+            out.push(Output::Delivering {
+                ticket,
+                done_bytes,
+                total_bytes,
+            });
+        }
+    }
+
     /// A sending came to its end, one way or the other.
     pub(super) fn sending_ended(&mut self, now: Moment, id: GrantId) {
         let due = self.due_end(now);
@@ -344,8 +363,15 @@ impl LeaseManager {
             then.push(Then::Delivered(ticket));
         }
         let mut keys = vec![RowKey::Given(id)];
+        let mut news = Vec::new();
         for entry in entries.iter().filter(|entry| given.may_log(entry)) {
+            if !self.log.contains(id, *entry) {
+                news.push(entry);
+            }
             keys.extend(self.log.insert(id, *entry));
+        }
+        for entry in news {
+            self.tell_reported(now, id, entry, out);
         }
         self.store(now, keys, then, out);
     }

@@ -10,7 +10,7 @@ use crate::proto::lease::{
     Adjust, Applied, AtZero, Change, EndReason, Ended, LogEntry, LogEvent, Terms,
 };
 use crate::proto::letter::Grant;
-use crate::proto::limits::{MESSAGE_MAX_BYTES, NAME_MAX_BYTES, VIEWS_MAX};
+use crate::proto::limits::{MESSAGE_MAX_BYTES, NAME_MAX_BYTES, SHOW_MS, VIEWS_MAX};
 use crate::time::{Moment, WallTime};
 
 /// Events that wait to be reported; no look begins and no change is taken beyond.
@@ -361,4 +361,8 @@ pub(super) fn is_sound(grant: &Grant, owner: UserId, borrower: UserId) -> bool {
         && (1..=NAME_MAX_BYTES).contains(&grant.owner_name.len())
         && grant.views <= VIEWS_MAX
         && grant.picture_bytes as usize <= MESSAGE_MAX_BYTES
+        && grant
+            .conditions
+            .show_ms
+            .is_none_or(|show| SHOW_MS.contains(&show))
 }

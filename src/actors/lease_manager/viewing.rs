@@ -14,6 +14,7 @@ use crate::actors::machine::Outbox;
 use crate::proto::control::{Failure, Outcome, Reason};
 use crate::proto::ids::{GrantId, ViewId, WishId};
 use crate::proto::lease::{LogEntry, LogEvent};
+use crate::proto::notice::LeaseNews;
 use crate::time::Moment;
 
 /// A look that was begun and not counted.
@@ -318,6 +319,7 @@ impl LeaseManager {
         };
         let counted = lease.count(view, at);
         let (ordinal, left) = (counted.ordinal, counted.left);
+        self.tell_received(id, LeaseNews::Viewed { ordinal }, out);
         let event = LogEvent::Viewed { view, ordinal };
         let then = Then::Counted {
             wish,

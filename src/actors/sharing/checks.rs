@@ -2,7 +2,11 @@
 
 use crate::actors::edges::{DiskFault, WorkFault};
 use crate::proto::control::{Failure, Reason};
-use crate::proto::limits::{MESSAGE_MAX_BYTES, NAME_MAX_BYTES, REMARK_MAX_BYTES, VIEWS_MAX};
+use crate::proto::lease::Conditions;
+use crate::proto::limits::{
+    MESSAGE_MAX_BYTES, NAME_MAX_BYTES, REMARK_MAX_BYTES, SHOW_MS, VIEWS_MAX,
+};
+use crate::time::WallTime;
 
 /// Whether an image may have this name: it stands in `peer/image` and in lists.
 pub(super) fn image_name(name: &str) -> Result<(), Failure> {
@@ -32,6 +36,28 @@ pub(super) fn views(views: u32) -> Result<(), Failure> {
         format!("{views} is not a number of looks"),
         format!("use a number from 1 to {VIEWS_MAX}"),
     ))
+}
+
+/// Whether looks can be given on these conditions now.
+pub(super) fn conditions(conditions: &Conditions, now: WallTime) -> Result<(), Failure> {
+    if let Some(until) = conditions.until.filter(|until| *until <= now) {
+        return Err(Failure::new(
+            Reason::Usage,
+            format!("the end date {until} has passed"),
+            "choose a date in the future; dates are in UTC",
+        ));
+    }
+    if conditions
+        .show_ms
+        .is_some_and(|show| !SHOW_MS.contains(&show))
+    {
+        return Err(Failure::new(
+            Reason::Usage,
+            "a look cannot last so long, or so short",
+            "choose 1 second to 1 hour",
+        ));
+    }
+    Ok(())
 }
 
 pub(super) fn remark(remark: &str) -> Result<(), Failure> {

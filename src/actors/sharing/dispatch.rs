@@ -14,8 +14,8 @@ impl Sharing {
                 wish,
                 name,
                 original,
-                ..
-            } => self.offer_wanted(now, wish, name, original, out),
+                keep_metadata,
+            } => self.offer_wanted(now, wish, (name, original), keep_metadata, out),
             Input::GalleryWanted { wish, peer } => self.gallery_wanted(now, wish, peer, out),
             Input::AskWanted {
                 wish,
@@ -50,7 +50,7 @@ impl Sharing {
                 views,
                 conditions,
                 cover,
-                ..
+                keep_metadata,
             } => {
                 let draft = shares::Draft {
                     name,
@@ -58,6 +58,7 @@ impl Sharing {
                     views,
                     conditions,
                     cover,
+                    keep_metadata,
                 };
                 self.share_wanted(now, wish, &to, draft, out);
             }

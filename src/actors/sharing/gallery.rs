@@ -7,6 +7,7 @@ use rand_chacha::rand_core::Rng;
 
 use super::jobs::{Awaited, Origin, Step, bare, done, failed};
 use super::rows::Offer;
+use super::shares::ShareStep;
 use super::{Output, Sharing, checks};
 use crate::actors::edges::{Contact, DiskOrder, Ticket, Work, WorkDone};
 use crate::actors::machine::Outbox;
@@ -27,15 +28,44 @@ impl Sharing {
         &mut self,
         now: Moment,
         wish: WishId,
-        name: String,
-        original: Bytes,
+        (name, original): (String, Bytes),
+        keep_metadata: bool,
         out: &mut Outbox<Output>,
     ) {
         let origin = Origin::Wish(wish);
         if let Err(failure) = self.may_offer(&name, original.len()) {
             return failed(origin, failure, out);
         }
-        let step = Step::OfferPreview(name, original.clone());
+        if keep_metadata {
+            self.preview(now, origin, name, (original, Vec::new()), out);
+        } else {
+            self.clean(now, origin, Step::OfferClean(name), original, out);
+        }
+    }
+
+    /// Takes metadata out of a picture that others will get.
+    pub(super) fn clean(
+        &mut self,
+        now: Moment,
+        origin: Origin,
+        step: Step,
+        original: Bytes,
+        out: &mut Outbox<Output>,
+    ) {
+        let ticket = self.begin(now, origin, step);
+        let work = Work::Clean(original);
+        out.push(Output::Work { ticket, work });
+    }
+
+    fn preview(
+        &mut self,
+        now: Moment,
+        origin: Origin,
+        name: String,
+        (original, removed): (Bytes, Vec<String>),
+        out: &mut Outbox<Output>,
+    ) {
+        let step = Step::OfferPreview(name, original.clone(), removed);
         let ticket = self.begin(now, origin, step);
         let work = Work::Preview(original);
         out.push(Output::Work { ticket, work });
@@ -48,8 +78,8 @@ impl Sharing {
         let mut coming = 0;
         for job in self.jobs.values() {
             let other = match &job.step {
-                Step::OfferPreview(other, _) => other,
-                Step::OfferKeep(offer) | Step::OfferRow(offer) => &offer.item.name,
+                Step::OfferClean(other) | Step::OfferPreview(other, ..) => other,
+                Step::OfferKeep(offer, _) | Step::OfferRow(offer, _) => &offer.item.name,
                 _ => continue,
             };
             if other == name {
@@ -74,14 +104,30 @@ impl Sharing {
         let Some(job) = self.take(ticket, Awaited::Work) else {
             return;
         };
-        let Step::OfferPreview(name, original) = job.step else {
-            return;
-        };
-        let preview = match answer {
-            WorkDone::Previewed(preview) => preview,
-            WorkDone::Failed(fault) => return failed(job.origin, checks::work(&fault), out),
-            _ => return failed(job.origin, checks::silent(), out),
-        };
+        let origin = job.origin;
+        match (job.step, answer) {
+            (Step::OfferClean(name), WorkDone::Cleaned { original, removed }) => {
+                self.preview(now, origin, name, (original, removed), out);
+            }
+            (Step::OfferPreview(name, original, removed), WorkDone::Previewed(preview)) => {
+                self.keep_offer(now, origin, name, (original, preview, removed), out);
+            }
+            (Step::Share(share, ShareStep::Cleaning), WorkDone::Cleaned { original, removed }) => {
+                self.share_cleaned(now, origin, share, (original, removed), out)
+            }
+            (_, WorkDone::Failed(fault)) => failed(origin, checks::work(&fault), out),
+            _ => failed(origin, checks::silent(), out),
+        }
+    }
+
+    fn keep_offer(
+        &mut self,
+        now: Moment,
+        origin: Origin,
+        name: String,
+        (original, preview, removed): (Bytes, Bytes, Vec<String>),
+        out: &mut Outbox<Output>,
+    ) {
         let offer = Offer {
             file: Offer::file_of(&name),
             item: GalleryItem {
@@ -91,7 +137,7 @@ impl Sharing {
             },
         };
         let file = offer.original();
-        let ticket = self.begin(now, job.origin, Step::OfferKeep(Box::new(offer)));
+        let ticket = self.begin(now, origin, Step::OfferKeep(Box::new(offer), removed));
         let order = DiskOrder::Keep(file, original);
         out.push(Output::Disk { ticket, order });
     }
@@ -101,23 +147,23 @@ impl Sharing {
         now: Moment,
         origin: Origin,
         offer: Box<Offer>,
+        removed: Vec<String>,
         out: &mut Outbox<Output>,
     ) {
         let records = vec![offer.record()];
-        self.write(now, origin, Step::OfferRow(offer), records, out);
+        self.write(now, origin, Step::OfferRow(offer, removed), records, out);
     }
 
-    pub(super) fn offered(&mut self, origin: Origin, offer: Offer, out: &mut Outbox<Output>) {
+    pub(super) fn offered(
+        &mut self,
+        origin: Origin,
+        offer: Offer,
+        removed: Vec<String>,
+        out: &mut Outbox<Output>,
+    ) {
         let name = offer.item.name.clone();
         self.offers.insert(name.clone(), offer);
-        done(
-            origin,
-            Outcome::Offered {
-                name,
-                removed: Vec::new(),
-            },
-            out,
-        );
+        done(origin, Outcome::Offered { name, removed }, out);
         out.push(Output::Notice(Notice::Offers));
     }
 

@@ -34,12 +34,14 @@ pub(super) struct Job {
 /// What is waited for, and what is needed to go on.
 #[derive(Debug)]
 pub(super) enum Step {
-    /// The preview of an offer.
-    OfferPreview(String, bytes::Bytes),
+    /// The original of an offer without its metadata.
+    OfferClean(String),
+    /// The preview of an offer; with what was taken out of the original, as in the next two.
+    OfferPreview(String, bytes::Bytes, Vec<String>),
     /// The original of an offer is written.
-    OfferKeep(Box<Offer>),
+    OfferKeep(Box<Offer>, Vec<String>),
     /// The row of an offer is written.
-    OfferRow(Box<Offer>),
+    OfferRow(Box<Offer>, Vec<String>),
     /// Whose gallery?
     GalleryFind,
     /// A peer's gallery.
@@ -83,7 +85,9 @@ pub(super) enum Awaited {
 impl Step {
     pub(super) const fn awaited(&self) -> Awaited {
         match self {
-            Self::OfferPreview(..) => Awaited::Work,
+            Self::OfferClean(_) | Self::OfferPreview(..) | Self::Share(_, ShareStep::Cleaning) => {
+                Awaited::Work
+            }
             Self::GalleryFind | Self::AskFind(_) | Self::RuleFind(_) | Self::ShareFind(_) => {
                 Awaited::Find
             }
@@ -91,8 +95,8 @@ impl Step {
             Self::Share(_, ShareStep::Looks) => Awaited::Looks,
             Self::Share(_, ShareStep::Making) => Awaited::Picture,
             Self::Share(_, ShareStep::Opening) => Awaited::Grant,
-            Self::OfferKeep(_)
-            | Self::OfferRow(_)
+            Self::OfferKeep(..)
+            | Self::OfferRow(..)
             | Self::AskRow(..)
             | Self::ArrivalRow(_)
             | Self::DecisionRow(_)
@@ -291,8 +295,8 @@ impl Sharing {
     fn written(&mut self, now: Moment, job: Job, out: &mut Outbox<Output>) {
         let origin = job.origin;
         match job.step {
-            Step::OfferKeep(offer) => self.write_offer(now, origin, offer, out),
-            Step::OfferRow(offer) => self.offered(origin, *offer, out),
+            Step::OfferKeep(offer, removed) => self.write_offer(now, origin, offer, removed, out),
+            Step::OfferRow(offer, removed) => self.offered(origin, *offer, removed, out),
             Step::AskRow(ask, wait_ms) => self.ask_written(now, origin, *ask, wait_ms, out),
             Step::ArrivalRow(ask) => self.arrival_written(now, origin, *ask, out),
             Step::DecisionRow(verdicted) => self.decision_written(origin, *verdicted, out),

@@ -15,7 +15,7 @@ use crate::proto::control::{AskState, Failure, News, Outcome, Posted, Progress, 
 use crate::proto::ids::{AskId, Digest, GrantId, UserId, WishId};
 use crate::proto::lease::Conditions;
 use crate::proto::letter::Grant;
-use crate::time::Moment;
+use crate::time::{Moment, WallTime};
 
 /// A share that a person wants.
 #[derive(Debug)]
@@ -25,6 +25,7 @@ pub(super) struct Draft {
     pub(super) views: u32,
     pub(super) conditions: Conditions,
     pub(super) cover: Option<Bytes>,
+    pub(super) keep_metadata: bool,
 }
 
 /// Looks on their way to a peer.
@@ -36,6 +37,8 @@ pub(super) struct Share {
     views: u32,
     conditions: Conditions,
     cover: Option<Bytes>,
+    /// What was taken out of the original.
+    removed: Vec<String>,
     /// The question that is answered; none for a share without one.
     pub(super) ask: Option<AskId>,
     /// The grant and its picture, when it is made.
@@ -50,6 +53,8 @@ pub(super) enum ShareStep {
     MarkLooks,
     /// More looks for an existing grant.
     Looks,
+    /// The original without its metadata.
+    Cleaning,
     /// The original.
     Reading,
     /// The picture.
@@ -74,6 +79,7 @@ pub(super) struct Made {
 pub(super) struct Given {
     grant: GrantId,
     delivered: bool,
+    removed: Vec<String>,
     timings: Timings,
 }
 
@@ -88,15 +94,17 @@ impl Sharing {
         draft: Draft,
         out: &mut Outbox<Output>,
     ) {
-        if let Err(failure) = self.may_share(&draft) {
+        let at = self.config.calendar.at(now);
+        if let Err(failure) = self.may_share(&draft, at) {
             return failed(Origin::Wish(wish), failure, out);
         }
         self.find(now, wish, to, Step::ShareFind(Box::new(draft)), out);
     }
 
-    fn may_share(&self, draft: &Draft) -> Result<(), Failure> {
+    fn may_share(&self, draft: &Draft, at: WallTime) -> Result<(), Failure> {
         checks::image_name(&draft.name)?;
         checks::views(draft.views)?;
+        checks::conditions(&draft.conditions, at)?;
         match &draft.original {
             Some(original) => checks::original(original.len())?,
             None if self.offers.contains_key(&draft.name) => {}
@@ -129,12 +137,19 @@ impl Sharing {
             views: draft.views,
             conditions: draft.conditions,
             cover: draft.cover,
+            removed: Vec::new(),
             ask: None,
             made: None,
             timings: Timings::default(),
         });
         match draft.original {
-            Some(original) => self.make(now, origin, share, original, out),
+            Some(original) if draft.keep_metadata => {
+                self.make(now, origin, share, original, out);
+            }
+            Some(original) => {
+                let step = Step::Share(share, ShareStep::Cleaning);
+                self.clean(now, origin, step, original, out);
+            }
             None => self.read(now, origin, share, out),
         }
     }
@@ -162,6 +177,7 @@ impl Sharing {
             views,
             conditions: Conditions::default(),
             cover: None,
+            removed: Vec::new(),
             ask: Some(id),
             made: None,
             timings: Timings::default(),
@@ -242,6 +258,18 @@ impl Sharing {
         out.push(Output::Disk { ticket, order });
     }
 
+    pub(super) fn share_cleaned(
+        &mut self,
+        now: Moment,
+        origin: Origin,
+        mut share: Box<Share>,
+        (original, removed): (Bytes, Vec<String>),
+        out: &mut Outbox<Output>,
+    ) {
+        share.removed = removed;
+        self.make(now, origin, share, original, out);
+    }
+
     pub(super) fn make(
         &mut self,
         now: Moment,
@@ -270,7 +298,8 @@ impl Sharing {
 
     pub(super) fn making(&self, ticket: Ticket, progress: Progress, out: &mut Outbox<Output>) {
         let job = self.jobs.get(&ticket.number);
-        if let Some(job) = job.filter(|job| job.step.awaited() == Awaited::Picture) {
+        let goes_on = |step: &Step| matches!(step.awaited(), Awaited::Picture | Awaited::Grant);
+        if let Some(job) = job.filter(|job| goes_on(&job.step)) {
             report(job.origin, progress, out);
         }
     }
@@ -372,6 +401,7 @@ impl Sharing {
         let given = Box::new(Given {
             grant: share.grant,
             delivered,
+            removed: share.removed,
             timings: share.timings,
         });
         match self.shift_total(share.grant, 0, share.views) {
@@ -387,7 +417,7 @@ impl Sharing {
         let outcome = Outcome::Shared {
             grant: given.grant,
             delivered: given.delivered,
-            removed: Vec::new(),
+            removed: given.removed.clone(),
             timings: given.timings,
         };
         done(origin, outcome, out);

@@ -1,4 +1,5 @@
 mod dates;
 mod faults;
+mod news;
 mod rules;
 mod world;

@@ -9,6 +9,7 @@ use super::super::*;
 use crate::actors::edges::{Desk, PictureFile, Rights, Table, WorkFault};
 use crate::proto::ids::Digest;
 use crate::proto::lease::{AtZero, Conditions, Ended, LogEntry, Terms};
+use crate::proto::notice::LeaseNews;
 use crate::proto::outcome::Lease;
 
 pub(super) const IMAGE: &str = "beach.jpg";
@@ -135,6 +136,9 @@ pub(super) struct World {
     pub(super) until: Option<WallTime>,
     /// By so much the clock of a node that starts again is behind.
     pub(super) behind_ms: u64,
+    /// What was told to whoever watches, with the looks left.
+    pub(super) notices: [Vec<(LeaseNews, u32)>; 2],
+    pub(super) moves: Vec<(u32, u32)>,
 }
 
 impl World {
@@ -166,6 +170,8 @@ impl World {
             shows: BTreeMap::new(),
             until: None,
             behind_ms: 0,
+            notices: [Vec::new(), Vec::new()],
+            moves: Vec::new(),
         }
     }
 
@@ -259,6 +265,18 @@ impl World {
                 }
             }
             Output::GrantOpened { opened, .. } => self.opened.push(opened),
+            Output::Delivering {
+                done_bytes,
+                total_bytes,
+                ..
+            } => self.moves.push((done_bytes, total_bytes)),
+            Output::Notice(Notice::Lease {
+                ours, what, left, ..
+            }) => {
+                assert_eq!(ours, who == ALICE);
+                self.notices[who].push((what, left));
+            }
+            Output::Notice(other) => panic!("not ours to tell: {other:?}"),
             Output::MoreLooksAnswered { added, .. } => self.added.push(added),
             Output::Work {
                 ticket,
