@@ -134,6 +134,9 @@ pub enum Verb {
         /// Its name in the gallery [default: the file's]
         #[arg(long)]
         name: Option<String>,
+        /// Leave place, serial numbers and the like in the file
+        #[arg(long)]
+        keep_metadata: bool,
     },
     /// Show your gallery, or that of a peer
     Ls {
@@ -158,22 +161,7 @@ pub enum Verb {
     #[command(subcommand)]
     Requests(RequestsVerb),
     /// Share a picture with a person for a number of looks
-    Share {
-        /// The file, or the name of a picture you offer
-        image: String,
-        /// The person, as @name
-        #[arg(long)]
-        to: String,
-        /// How many looks
-        #[arg(long, default_value_t = 1)]
-        views: u32,
-        /// What becomes of the file when no look is left
-        #[arg(long, value_enum, default_value_t = AtEnd::Carrier)]
-        at_end: AtEnd,
-        /// Your own picture to hide it in
-        #[arg(long, value_name = "FILE")]
-        cover: Option<PathBuf>,
-    },
+    Share(ShareArguments),
     /// Look at a picture that was shared with you; counts one look
     View {
         /// The lease: first digits of its id, or @owner/name
@@ -281,6 +269,34 @@ pub enum ClusterVerb {
         #[command(flatten)]
         cluster: ClusterDir,
     },
+}
+
+/// What is shared, with whom, and on which conditions.
+#[derive(Debug, Args)]
+pub struct ShareArguments {
+    /// The file, or the name of a picture you offer
+    pub image: String,
+    /// The person, as @name
+    #[arg(long)]
+    pub to: String,
+    /// How many looks
+    #[arg(long, default_value_t = 1)]
+    pub views: u32,
+    /// No look from then on: 7d, 12h, 30m, 2026-12-24 or 2026-12-24T18:00 (UTC)
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<String>,
+    /// A look closes by itself after so long, 1s to 60m
+    #[arg(long, value_name = "TIME")]
+    pub show_for: Option<String>,
+    /// What becomes of the file when no look is left
+    #[arg(long, value_enum, default_value_t = AtEnd::Carrier)]
+    pub at_end: AtEnd,
+    /// Your own picture to hide it in
+    #[arg(long, value_name = "FILE")]
+    pub cover: Option<PathBuf>,
+    /// Leave place, serial numbers and the like in the file
+    #[arg(long)]
+    pub keep_metadata: bool,
 }
 
 /// What becomes of the borrower's file when no look is left.
@@ -392,10 +408,26 @@ pub enum LeaseVerb {
         /// How many
         views: u32,
     },
-    /// Take all looks back
-    Revoke {
+    /// Give one look back, for one that was cut short
+    Refund {
         /// First digits of its id, or @peer/name
         lease: String,
+    },
+    /// Move the end date, or take it away
+    Until {
+        /// First digits of its id, or @peer/name
+        lease: String,
+        /// 7d, 12h, 30m, 2026-12-24, 2026-12-24T18:00 (UTC), or never
+        when: String,
+    },
+    /// Take all looks back
+    Revoke {
+        /// First digits of its id, or @peer/name; with --all a peer, as @name, or nobody
+        #[arg(required_unless_present = "all")]
+        lease: Option<String>,
+        /// Of everything you gave, or all you gave that peer
+        #[arg(long)]
+        all: bool,
     },
 }
 

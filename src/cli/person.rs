@@ -1,7 +1,9 @@
 //! The commands of a person: each opens a conversation with the client node and prints its end.
 
+mod leases;
 pub mod people;
 mod pictures;
+mod screen;
 mod viewing;
 pub mod watch;
 
@@ -10,13 +12,12 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::args::{Global, LeaseVerb, MailboxVerb, RequestsVerb, RulesVerb, Verb};
+use super::args::{Global, MailboxVerb, RequestsVerb, RulesVerb, Verb};
 use super::failure::{self, Ended, PENDING};
 use super::files::{file_name, read};
 use super::output::Output;
 use super::render;
 use crate::proto::control::{AskRule, Command, Failure, Outcome, Reason, Rule};
-use crate::proto::lease::Change;
 use crate::proto::letter::{ImageRef, Verdict};
 use crate::proto::outcome::OpenAsk;
 use crate::talk::home;
@@ -71,13 +72,7 @@ impl Person {
                 output,
             } => self.hide(session, &file, cover, output),
             Verb::Reveal { picture, output } => self.reveal(session, &picture, output),
-            Verb::Share {
-                image,
-                to,
-                views,
-                at_end,
-                cover,
-            } => self.share(session, &image, &to, views, at_end, cover),
+            Verb::Share(wanted) => self.share(session, wanted),
             Verb::Request {
                 image,
                 views,
@@ -85,13 +80,17 @@ impl Person {
                 wait,
             } => self.request(session, &image, views, note, wait),
             Verb::View { lease } => self.view(session, &lease),
-            Verb::Offer { file, name } => {
+            Verb::Offer {
+                file,
+                name,
+                keep_metadata,
+            } => {
                 let name = name.map_or_else(|| file_name(&file), Ok)?;
                 let original = read(&file)?;
                 let offer = Command::Offer {
                     name,
                     original,
-                    keep_metadata: false,
+                    keep_metadata,
                 };
                 self.simple(session, offer)
             }
@@ -132,9 +131,11 @@ impl Person {
             Outcome::Leases(leases) => render::leases(&leases),
             Outcome::Ledger(entries) => render::ledger(&entries),
             Outcome::Rules(rules) => render::rules(&rules),
-            Outcome::Offered { name, .. } => {
-                self.output
-                    .line(format!("offered as {name}"), json!({ "name": name }));
+            Outcome::Offered { name, removed } => {
+                self.output.line(
+                    format!("offered as {name}{}", render::removed(&removed)),
+                    json!({ "name": name, "removed": removed }),
+                );
                 return Ok(0);
             }
             Outcome::Decided(ask) => {
@@ -231,58 +232,6 @@ impl Person {
             format!("letters on their way: {letters}"),
             json!({ "letters_queued": letters }),
         );
-        Ok(0)
-    }
-
-    fn lease(&self, session: &mut Session, verb: LeaseVerb) -> Ended {
-        let (lease, change) = match verb {
-            LeaseVerb::Ls => return self.simple(session, Command::Leases),
-            LeaseVerb::Show { lease } => return self.show_lease(session, &lease),
-            LeaseVerb::Add { lease, views } => (lease, Change::Add(views)),
-            LeaseVerb::Sub { lease, views } => (lease, Change::Sub(views)),
-            LeaseVerb::Set { lease, views } => (lease, Change::Set(views)),
-            LeaseVerb::Revoke { lease } => (lease, Change::Revoke),
-        };
-        let outcome = session.ask(Command::Adjust { lease, change }, |_| {})?;
-        let Outcome::Adjusted {
-            grant,
-            left,
-            posted,
-        } = outcome
-        else {
-            return Err(odd(&outcome));
-        };
-        let how = render::posted(posted);
-        self.output.line(
-            format!("lease {grant}: {left} looks left; {how}"),
-            json!({ "lease": grant.hex(), "left": left, "posted": format!("{posted:?}") }),
-        );
-        let direct = posted == crate::proto::outcome::Posted::Direct;
-        Ok(if direct { 0 } else { PENDING })
-    }
-
-    fn show_lease(&self, session: &mut Session, lease: &str) -> Ended {
-        let outcome = session.ask(Command::Leases, |_| {})?;
-        let Outcome::Leases(leases) = outcome else {
-            return Err(odd(&outcome));
-        };
-        let wanted = lease.trim_start_matches('@');
-        let found = leases.iter().find(|known| {
-            known.grant.hex().starts_with(wanted)
-                || format!("{}/{}", known.peer, known.name) == wanted
-        });
-        let found = found.ok_or_else(|| {
-            Failure::new(
-                Reason::NotFound,
-                format!("no lease {lease}"),
-                "list them with `pentimento lease ls`",
-            )
-        })?;
-        let outcome = session.ask(Command::Ledger(Some(found.grant.hex())), |_| {})?;
-        let Outcome::Ledger(entries) = outcome else {
-            return Err(odd(&outcome));
-        };
-        self.output.say(&render::lease_story(found, &entries));
         Ok(0)
     }
 }

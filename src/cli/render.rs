@@ -1,19 +1,19 @@
 //! Outcomes as text for people and as JSON for programs. Both are plain values; who prints them is
 //! in `output`.
 
+mod leases;
 mod people;
 
 use serde_json::{Value, json};
 
-pub use people::{notice, own_id, peer, peers};
+pub use self::leases::{lease_story, leases, ledger, removed};
+pub use self::people::{notice, own_id, peer, peers};
 
 use crate::proto::control::{AskRule, Rule, Timings};
-use crate::proto::ids::GrantId;
-use crate::proto::lease::{AtZero, Change, LogEntry, LogEvent};
 use crate::proto::letter::{GalleryItem, Verdict};
 use crate::proto::operator::ServerStatus;
-use crate::proto::outcome::{AskState, ClientStatus, Inspection, Lease, OpenAsk, Posted};
-use crate::terminal::text::{millis, size, table, when};
+use crate::proto::outcome::{AskState, ClientStatus, Inspection, OpenAsk, Posted};
+use crate::terminal::text::{millis, size, table};
 
 /// What a command has to say, in both forms.
 #[derive(Clone, Debug, PartialEq)]
@@ -287,102 +287,6 @@ pub const fn posted(how: Posted) -> &'static str {
         Posted::Mailbox => "kept by the servers until they return",
         Posted::Queued => "queued here until a server or they can be reached",
         Posted::Lost => "could not be kept; do it again when there is room on the disk",
-    }
-}
-
-fn lease_state(lease: &Lease) -> &'static str {
-    match () {
-        () if lease.terms.revoked => "revoked",
-        () if lease.terms.left() == 0 => "spent",
-        () if !lease.delivered => "on its way",
-        () => "live",
-    }
-}
-
-/// Grants, given and received.
-#[must_use]
-pub fn leases(leases: &[Lease]) -> Said {
-    let rows: Vec<Vec<String>> = leases
-        .iter()
-        .map(|lease| {
-            vec![
-                lease.grant.short(),
-                lease.name.clone(),
-                if lease.ours { "to" } else { "from" }.into(),
-                format!("@{}", lease.peer),
-                format!("{}/{}", lease.terms.used, lease.terms.granted),
-                lease_state(lease).into(),
-            ]
-        })
-        .collect();
-    Said {
-        text: table(&["id", "picture", "", "peer", "used", "state"], &rows),
-        json: leases.iter().map(lease_json).collect(),
-    }
-}
-
-fn lease_json(lease: &Lease) -> Value {
-    json!({
-        "lease": lease.grant.hex(),
-        "image": lease.name,
-        "ours": lease.ours,
-        "peer": lease.peer,
-        "granted": lease.terms.granted,
-        "used": lease.terms.used,
-        "left": lease.terms.left(),
-        "revoked": lease.terms.revoked,
-        "delivered": lease.delivered,
-        "state": lease_state(lease),
-        "at_end": match lease.conditions.at_zero {
-            AtZero::KeepCover => "carrier",
-            AtZero::DeleteFile => "delete",
-        },
-        "file": lease.file,
-    })
-}
-
-/// What happened to grants.
-#[must_use]
-pub fn ledger(entries: &[(GrantId, LogEntry)]) -> Said {
-    let rows: Vec<Vec<String>> = entries
-        .iter()
-        .map(|(grant, entry)| vec![when(entry.at.0), grant.short(), event(&entry.event)])
-        .collect();
-    let json = entries.iter().map(|(grant, entry)| {
-        json!({ "lease": grant.hex(), "at_ms": entry.at.0, "event": event(&entry.event) })
-    });
-    Said {
-        text: table(&["when", "lease", "what"], &rows),
-        json: Value::Array(json.collect()),
-    }
-}
-
-/// One grant and what happened to it.
-#[must_use]
-pub fn lease_story(lease: &Lease, entries: &[(GrantId, LogEntry)]) -> Said {
-    let (state, story) = (leases(std::slice::from_ref(lease)), ledger(entries));
-    Said {
-        text: format!("{}\n{}", state.text, story.text),
-        json: json!({ "lease": lease_json(lease), "ledger": story.json }),
-    }
-}
-
-fn event(event: &LogEvent) -> String {
-    match event {
-        LogEvent::Granted { views } => format!("granted {views}"),
-        LogEvent::Received => "received".into(),
-        LogEvent::Viewed { ordinal, .. } => format!("viewed, number {ordinal}"),
-        LogEvent::Adjusted { change, .. } => match change {
-            Change::Set(views) => format!("set to {views}"),
-            Change::Add(views) => format!("added {views}"),
-            Change::Sub(views) => format!("took back {views}"),
-            Change::Revoke => "revoked".into(),
-            Change::Refund => "gave one look back".into(),
-            Change::Until(None) => "took the end date away".into(),
-            Change::Until(Some(until)) => format!("set the end to {}", when(until.0)),
-        },
-        LogEvent::Spent => "spent".into(),
-        LogEvent::Expired => "expired".into(),
     }
 }
 

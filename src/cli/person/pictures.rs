@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::leases::{date, show_ms};
 use super::{Person, odd, petname};
-use crate::cli::args::AtEnd;
+use crate::cli::args::{AtEnd, ShareArguments};
 use crate::cli::failure::{self, Ended, PENDING};
 use crate::cli::files::{beside, file_name, read, write};
 use crate::cli::progress::Bar;
@@ -96,37 +97,31 @@ impl Person {
         Ok(0)
     }
 
-    pub(super) fn share(
-        &self,
-        session: &mut Session,
-        image: &str,
-        to: &str,
-        views: u32,
-        at_end: AtEnd,
-        cover: Option<PathBuf>,
-    ) -> Ended {
-        let path = Path::new(image);
+    pub(super) fn share(&self, session: &mut Session, wanted: ShareArguments) -> Ended {
+        let path = Path::new(&wanted.image);
         let (name, original) = if path.exists() {
             (file_name(path)?, Some(read(path)?))
         } else {
-            (image.to_owned(), None)
+            (wanted.image.clone(), None)
         };
-        let at_zero = match at_end {
-            AtEnd::Carrier => AtZero::KeepCover,
-            AtEnd::Delete => AtZero::DeleteFile,
+        let conditions = Conditions {
+            at_zero: match wanted.at_end {
+                AtEnd::Carrier => AtZero::KeepCover,
+                AtEnd::Delete => AtZero::DeleteFile,
+            },
+            until: wanted.until.as_deref().map(date).transpose()?,
+            show_ms: wanted.show_for.as_deref().map(show_ms).transpose()?,
         };
-        let cover = cover.as_deref().map(read).transpose()?;
+        let cover = wanted.cover.as_deref().map(read).transpose()?;
+        let views = wanted.views;
         let command = Command::Share {
             name,
             original,
-            to: petname(to),
+            to: petname(&wanted.to),
             views,
-            conditions: Conditions {
-                at_zero,
-                ..Conditions::default()
-            },
+            conditions,
             cover,
-            keep_metadata: false,
+            keep_metadata: wanted.keep_metadata,
         };
         let bar = Bar::new(self.global.quiet || self.global.json);
         let outcome = session.ask(command, |step| bar.show(step))?;
@@ -134,8 +129,8 @@ impl Person {
         let Outcome::Shared {
             grant,
             delivered,
+            removed,
             timings,
-            ..
         } = outcome
         else {
             return Err(odd(&outcome));
@@ -144,15 +139,24 @@ impl Person {
             "note: looks are counted by the other person's program; a camera or a changed \
              program is not stopped",
         );
-        self.remind_to_verify(session, to);
+        self.remind_to_verify(session, &wanted.to);
+        let until = conditions.until.map(|until| format!(" until {until} UTC"));
+        let until = until.unwrap_or_default();
         let state = if delivered { "delivered" } else { "on its way" };
         let spent = render::timings(&timings);
         self.output.line(
-            format!("lease {grant}: {views} looks, {state}\n{}", spent.text),
+            format!(
+                "lease {grant}: {views} looks{until}, {state}{}\n{}",
+                render::removed(&removed),
+                spent.text
+            ),
             json!({
                 "lease": grant.hex(),
                 "views": views,
+                "until_ms": conditions.until.map(|until| until.0),
+                "show_ms": conditions.show_ms,
                 "delivered": delivered,
+                "removed": removed,
                 "timings": spent.json,
             }),
         );

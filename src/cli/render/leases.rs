@@ -1,0 +1,143 @@
+//! Grants and what happened to them.
+
+use serde_json::{Value, json};
+
+use super::Said;
+use crate::proto::ids::GrantId;
+use crate::proto::lease::{AtZero, Change, EndReason, LogEntry, LogEvent};
+use crate::proto::outcome::Lease;
+use crate::terminal::text::{table, when};
+
+/// How a grant stands, in one word.
+const fn state(lease: &Lease) -> &'static str {
+    match lease.ended {
+        Some(ended) => reason(ended.reason),
+        // A look is open that may be the last.
+        None if lease.terms.left() == 0 => "spent",
+        None if !lease.delivered => "on its way",
+        None => "live",
+    }
+}
+
+const fn reason(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::Spent => "spent",
+        EndReason::Expired => "expired",
+        EndReason::Revoked => "revoked",
+    }
+}
+
+/// How a grant stands, and since when if it has ended.
+fn state_since(lease: &Lease) -> String {
+    let since = lease.ended.map(|ended| format!(", {}", ended.at));
+    format!("{}{}", state(lease), since.unwrap_or_default())
+}
+
+/// What was taken out of a file, as a line of its own; nothing if nothing was.
+#[must_use]
+pub fn removed(removed: &[String]) -> String {
+    if removed.is_empty() {
+        return String::new();
+    }
+    format!("\nremoved: {}", removed.join(", "))
+}
+
+/// Grants, given and received.
+#[must_use]
+pub fn leases(leases: &[Lease]) -> Said {
+    let rows: Vec<Vec<String>> = leases
+        .iter()
+        .map(|lease| {
+            vec![
+                lease.grant.short(),
+                lease.name.clone(),
+                if lease.ours { "to" } else { "from" }.into(),
+                format!("@{}", lease.peer),
+                format!("{}/{}", lease.terms.used, lease.terms.granted),
+                lease
+                    .terms
+                    .until
+                    .map_or("-".into(), |until| until.to_string()),
+                state_since(lease),
+            ]
+        })
+        .collect();
+    Said {
+        text: table(
+            &["id", "picture", "", "peer", "used", "until", "state"],
+            &rows,
+        ),
+        json: leases.iter().map(lease_json).collect(),
+    }
+}
+
+fn lease_json(lease: &Lease) -> Value {
+    json!({
+        "lease": lease.grant.hex(),
+        "image": lease.name,
+        "ours": lease.ours,
+        "peer": lease.peer,
+        "granted": lease.terms.granted,
+        "used": lease.terms.used,
+        "left": lease.left(),
+        "until_ms": lease.terms.until.map(|until| until.0),
+        "show_ms": lease.conditions.show_ms,
+        "revoked": lease.terms.revoked,
+        "delivered": lease.delivered,
+        "state": state(lease),
+        "ended": lease.ended.map(|ended| json!({
+            "reason": reason(ended.reason),
+            "at_ms": ended.at.0,
+        })),
+        "at_end": match lease.conditions.at_zero {
+            AtZero::KeepCover => "carrier",
+            AtZero::DeleteFile => "delete",
+        },
+        "file": lease.file,
+    })
+}
+
+/// What happened to grants.
+#[must_use]
+pub fn ledger(entries: &[(GrantId, LogEntry)]) -> Said {
+    let rows: Vec<Vec<String>> = entries
+        .iter()
+        .map(|(grant, entry)| vec![when(entry.at.0), grant.short(), event(&entry.event)])
+        .collect();
+    let json = entries.iter().map(|(grant, entry)| {
+        json!({ "lease": grant.hex(), "at_ms": entry.at.0, "event": event(&entry.event) })
+    });
+    Said {
+        text: table(&["when", "lease", "what"], &rows),
+        json: Value::Array(json.collect()),
+    }
+}
+
+/// One grant and what happened to it.
+#[must_use]
+pub fn lease_story(lease: &Lease, entries: &[(GrantId, LogEntry)]) -> Said {
+    let (state, story) = (leases(std::slice::from_ref(lease)), ledger(entries));
+    Said {
+        text: format!("{}\n{}", state.text, story.text),
+        json: json!({ "lease": lease_json(lease), "ledger": story.json }),
+    }
+}
+
+fn event(event: &LogEvent) -> String {
+    match event {
+        LogEvent::Granted { views } => format!("granted {views}"),
+        LogEvent::Received => "received".into(),
+        LogEvent::Viewed { ordinal, .. } => format!("viewed, number {ordinal}"),
+        LogEvent::Adjusted { change, .. } => match change {
+            Change::Set(views) => format!("set to {views}"),
+            Change::Add(views) => format!("added {views}"),
+            Change::Sub(views) => format!("took back {views}"),
+            Change::Revoke => "revoked".into(),
+            Change::Refund => "gave one look back".into(),
+            Change::Until(None) => "took the end date away".into(),
+            Change::Until(Some(until)) => format!("set the end to {}", when(until.0)),
+        },
+        LogEvent::Spent => "spent".into(),
+        LogEvent::Expired => "expired".into(),
+    }
+}
