@@ -8,10 +8,12 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
 use super::network::Weather;
+use super::world::wall_time;
 use crate::proto::control::{Command, News, Reason};
 use crate::proto::ids::{GrantId, WishId};
 use crate::proto::lease::{Change, Conditions, LogEntry};
 use crate::proto::outcome::Lease;
+use crate::time::WallTime;
 
 /// Servers in the world; they have the places 0 to 2.
 pub const SERVERS: usize = 3;
@@ -117,7 +119,10 @@ fn wishes(rng: &mut ChaCha20Rng, acts: &mut Vec<(u64, Act)>) {
         original: Some(noise(rng, 8_000)),
         to: "bob".into(),
         views: rng.random_range(1..4),
-        conditions: Conditions::default(),
+        conditions: Conditions {
+            until: rng.random_bool(0.4).then(|| date(rng)),
+            ..Conditions::default()
+        },
         cover: None,
         keep_metadata: false,
     };
@@ -126,15 +131,22 @@ fn wishes(rng: &mut ChaCha20Rng, acts: &mut Vec<(u64, Act)>) {
         acts.push((sometime(rng), Act::View));
     }
     for _ in 0..rng.random_range(0..5) {
-        let change = match rng.random_range(0..8) {
-            0..4 => Change::Add(rng.random_range(1..3)),
-            4..6 => Change::Sub(1),
-            6 => Change::Set(rng.random_range(0..4)),
+        let change = match rng.random_range(0..14) {
+            0..5 => Change::Add(rng.random_range(1..3)),
+            5..7 => Change::Sub(1),
+            7 => Change::Set(rng.random_range(0..4)),
+            8 => Change::Refund,
+            9..13 => Change::Until(rng.random_bool(0.7).then(|| date(rng))),
             _ => Change::Revoke,
         };
         acts.push((sometime(rng), Act::Adjust(change)));
     }
     acts.push((CALM + 30 * SECOND, Act::View));
+}
+
+/// An end date somewhere in the part of the run in which people wish.
+fn date(rng: &mut ChaCha20Rng) -> WallTime {
+    wall_time(rng.random_range(FIRST_WISH + 5 * SECOND..CALM + 20 * SECOND))
 }
 
 fn noise(rng: &mut ChaCha20Rng, size_max: usize) -> Bytes {

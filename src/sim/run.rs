@@ -10,7 +10,7 @@ use super::world::{Seen, World};
 use crate::crypto::identity::SecretIdentity;
 use crate::net::peers::Peers;
 use crate::node::config::{ClientConfig, ServerAddress, ServerConfig, TokenConfig, WorkConfig};
-use crate::proto::control::{Command, News, Outcome, Report, Wish};
+use crate::proto::control::{Command, News, Outcome, Reason, Report, Wish};
 use crate::proto::ids::{GrantId, ViewId};
 use crate::proto::operator::ServerCommand;
 
@@ -46,6 +46,8 @@ pub struct Counts {
     pub looks: u64,
     /// Looks refused.
     pub refusals: u64,
+    /// Looks refused because the end date had passed.
+    pub expired: u64,
     /// Changes of grants acknowledged.
     pub changes: u64,
     /// Planned failures.
@@ -65,6 +67,7 @@ impl Counts {
         self.grants += other.grants;
         self.looks += other.looks;
         self.refusals += other.refusals;
+        self.expired += other.expired;
         self.changes += other.changes;
         self.failures += other.failures;
         self.crashes += other.crashes;
@@ -78,10 +81,11 @@ impl Counts {
             Seen::Crashed => self.crashes += 1,
             Seen::Worked => self.made += 1,
             Seen::Told(Report {
-                news: News::Failed(_),
+                news: News::Failed(failure),
                 ..
             }) if kind == Some(WishKind::View) => {
                 self.refusals += 1;
+                self.expired += u64::from(failure.reason == Reason::Expired);
             }
             Seen::Told(Report {
                 news: News::Done(outcome),

@@ -40,6 +40,7 @@ fn two_hundred_seeds_hold_every_check_and_are_not_idle() {
     assert!(counts.grants > 150, "{counts:?}");
     assert!(counts.looks > 250, "{counts:?}");
     assert!(counts.refusals > 50, "{counts:?}");
+    assert!(counts.expired > 50, "{counts:?}");
     assert!(counts.changes > 200, "{counts:?}");
     assert!(counts.failures > 300, "{counts:?}");
     assert!(counts.crashes > 300, "{counts:?}");

@@ -23,6 +23,12 @@ use crate::time::{Calendar, Moment, WallTime};
 /// Wall time at which every world begins.
 const EPOCH_MS: u64 = 1_800_000_000_000;
 
+/// The calendar of every node at a moment of the run, in microseconds.
+#[must_use]
+pub const fn wall_time(at_us: u64) -> WallTime {
+    WallTime(EPOCH_MS + at_us / 1_000)
+}
+
 /// What the checks are told, in the order in which it happens.
 #[derive(Debug)]
 pub enum Seen {
@@ -174,7 +180,7 @@ impl World {
         let mut seed = [0; 32];
         self.rng.fill_bytes(&mut seed);
         let calendar = Calendar {
-            started_at: WallTime(EPOCH_MS + self.now / 1_000),
+            started_at: wall_time(self.now),
         };
         let slot = &mut self.slots[node];
         slot.incarnation += 1;

@@ -1,8 +1,8 @@
 //! What a picture file tells beside its pixels, and the same file without it.
 //!
 //! The pixels are not touched: whole segments and chunks are left out, the rest is copied byte for
-//! byte. What a reader needs to show the picture as meant stays: colour profile, palette, animation,
-//! and the orientation, alone. A file that is no picture, or a damaged one, comes back as it was.
+//! byte. What a reader needs to show the picture as meant stays: colour profile, palette,
+//! animation, and the orientation, alone. A file that is no picture, or a damaged one, comes back as it was.
 //!
 //! Invariants: no input panics; the work grows with the size of the file; what is cleaned twice is
 //! what was cleaned once.

@@ -3,10 +3,10 @@
 //! A look is claimed, shown, committed: the claim is durable before the picture opens, the look is
 //! counted when the picture was shown, and a claim that was never shown is let go. Changes come in
 //! the owner's order and are applied exactly once. At zero, or when the end date comes by the
-//! borrower's calendar, the key is destroyed and the file replaced by its cover (or deleted); a later
-//! change that gives looks, or a later date, brings the key again. Each
-//! event is logged once, on the side where it happened, and carried to the other: the owner logs
-//! the granting; the borrower logs the rest, a change when it is applied, and reports it.
+//! borrower's calendar, the key is destroyed and the file replaced by its cover (or deleted); a
+//! later change that gives looks, or a later date, brings the key again. Each event is logged once,
+//! on the side where it happened, and carried to the other: the owner logs the granting; the
+//! borrower logs the rest, a change when it is applied, and reports it.
 //!
 //! Invariants: used never exceeds granted; nothing leaves this node that is not durable here; of
 //! two grants of one name only the newer counts, and changes and reports of the older do nothing

@@ -52,6 +52,7 @@ impl Check for ViewsWithinGrant {
             .iter()
             .map(|wished| match wished.kind {
                 WishKind::Adjust(Change::Add(views) | Change::Set(views)) => views,
+                WishKind::Adjust(Change::Refund) => 1,
                 _ => 0,
             })
             .sum::<u32>();

@@ -270,13 +270,7 @@ impl World {
                 total_bytes,
                 ..
             } => self.moves.push((done_bytes, total_bytes)),
-            Output::Notice(Notice::Lease {
-                ours, what, left, ..
-            }) => {
-                assert_eq!(ours, who == ALICE);
-                self.notices[who].push((what, left));
-            }
-            Output::Notice(other) => panic!("not ours to tell: {other:?}"),
+            Output::Notice(notice) => self.notice(who, &notice),
             Output::MoreLooksAnswered { added, .. } => self.added.push(added),
             Output::Work {
                 ticket,
@@ -288,6 +282,17 @@ impl World {
             Output::Report(report) => self.hear(report),
             Output::Disk { ticket, order } => self.nodes[who].orders.push_back((ticket, order)),
         }
+    }
+
+    fn notice(&mut self, who: usize, notice: &Notice) {
+        let Notice::Lease {
+            ours, what, left, ..
+        } = notice
+        else {
+            panic!("not ours to tell: {notice:?}");
+        };
+        assert_eq!(*ours, who == ALICE);
+        self.notices[who].push((*what, *left));
     }
 
     fn hear(&mut self, report: Report) {

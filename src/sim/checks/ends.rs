@@ -1,0 +1,153 @@
+//! No look opens after the end date: at every look some date was in force, or none was set, that
+//! the owner had chosen by then. And nothing expires without a date.
+
+use super::Check;
+use crate::proto::control::{News, Outcome, Report};
+use crate::proto::lease::{Change, LogEvent};
+use crate::sim::plan::{BOB, Done, Wishes};
+use crate::sim::world::{Seen, wall_time};
+use crate::time::WallTime;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct NoLookAfterTheEnd {
+    opened: Vec<WallTime>,
+}
+
+impl Check for NoLookAfterTheEnd {
+    fn name(&self) -> &'static str {
+        "no look after the end date"
+    }
+
+    fn see(&mut self, at_us: u64, _: usize, seen: &Seen, _: &Wishes) -> Result<(), String> {
+        let Seen::Told(Report {
+            news: News::Done(outcome),
+            ..
+        }) = seen
+        else {
+            return Ok(());
+        };
+        if matches!(**outcome, Outcome::Opened { .. }) {
+            self.opened.push(wall_time(at_us));
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, done: &Done) -> Result<(), String> {
+        let none = Vec::new();
+        let lease = done.leases.get(&BOB).and_then(|leases| leases.first());
+        let Some(lease) = lease else {
+            return Ok(());
+        };
+        // Dates with the moments from which they may have been in force.
+        let mut dates = vec![(lease.granted_at, lease.conditions.until)];
+        let mut expiries = Vec::new();
+        let log = done.logs.get(&BOB).unwrap_or(&none);
+        for (_, entry) in log.iter().filter(|(grant, _)| *grant == lease.grant) {
+            match entry.event {
+                LogEvent::Adjusted {
+                    change: Change::Until(until),
+                    ..
+                } => dates.push((entry.at, until)),
+                LogEvent::Expired => expiries.push(entry.at),
+                _ => {}
+            }
+        }
+        // Stamps are whole milliseconds, so one that is equal may have been a moment earlier.
+        let may_open = |at: WallTime| {
+            let mut set = dates.iter().filter(|(since, _)| *since <= at);
+            set.any(|(_, until)| until.is_none_or(|until| until >= at))
+        };
+        if let Some(at) = self.opened.iter().find(|at| !may_open(**at)) {
+            return Err(format!("a look opened at {at}, the dates were {dates:?}"));
+        }
+        let is_due = |at: WallTime| {
+            let mut ends = dates.iter().filter_map(|(_, until)| *until);
+            ends.any(|until| until <= at)
+        };
+        match expiries.iter().find(|at| !is_due(**at)) {
+            Some(at) => Err(format!("expired at {at}, the dates were {dates:?}")),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::proto::ids::{GrantId, ViewId, WishId};
+    use crate::proto::lease::{Conditions, LogEntry, Terms};
+    use crate::proto::outcome::Lease;
+
+    const GRANT: GrantId = GrantId([1; 16]);
+    const SECOND: u64 = 1_000_000;
+
+    /// What the check says of a look and of log entries, when the grant ends after ten seconds.
+    fn judge(look_us: u64, log: &[(u64, LogEvent)]) -> Result<(), String> {
+        let mut check = NoLookAfterTheEnd::default();
+        let outcome = Box::new(Outcome::Opened {
+            view: ViewId([2; 16]),
+            grant: GRANT,
+            name: "sea".into(),
+            original: Bytes::new(),
+            left_after: 1,
+            show_ms: None,
+        });
+        let (wish, news) = (WishId(1), News::Done(outcome));
+        let seen = Seen::Told(Report { wish, news });
+        check.see(look_us, BOB, &seen, &Wishes::default())?;
+        let until = Some(wall_time(10 * SECOND));
+        let lease = Lease {
+            grant: GRANT,
+            name: "sea".into(),
+            ours: false,
+            peer: "alice".into(),
+            terms: Terms::new(2, until),
+            conditions: Conditions {
+                until,
+                ..Conditions::default()
+            },
+            granted_at: wall_time(0),
+            ended: None,
+            picture_bytes: 1,
+            delivered: true,
+            file: None,
+        };
+        let entry = |(at, event): &(u64, LogEvent)| {
+            let (at, event) = (wall_time(*at), *event);
+            (GRANT, LogEntry { at, event })
+        };
+        let mut done = Done::default();
+        done.leases.insert(BOB, vec![lease]);
+        done.logs.insert(BOB, log.iter().map(entry).collect());
+        check.finish(&done)
+    }
+
+    fn moved(at: u64, until: Option<u64>) -> (u64, LogEvent) {
+        let change = Change::Until(until.map(wall_time));
+        let owner_sequence = 1;
+        let event = LogEvent::Adjusted {
+            owner_sequence,
+            change,
+        };
+        (at, event)
+    }
+
+    #[test]
+    fn a_look_after_every_date_is_found_and_one_before_is_fine() {
+        assert!(judge(9 * SECOND, &[]).is_ok());
+        assert!(judge(11 * SECOND, &[]).is_err());
+        assert!(judge(11 * SECOND, &[moved(8 * SECOND, Some(20 * SECOND))]).is_ok());
+        assert!(judge(11 * SECOND, &[moved(8 * SECOND, None)]).is_ok());
+        assert!(judge(11 * SECOND, &[moved(12 * SECOND, None)]).is_err());
+    }
+
+    #[test]
+    fn an_end_before_its_date_is_found() {
+        let expired = |at| [(at, LogEvent::Expired)];
+        assert!(judge(SECOND, &expired(10 * SECOND)).is_ok());
+        assert!(judge(SECOND, &expired(9 * SECOND)).is_err());
+    }
+}
