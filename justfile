@@ -36,6 +36,12 @@ deny:
 seeds N="1000":
     cargo run --locked --bin pentimento-chaos -- seeds {{N}}
 
+# Plays the scenarios of the tree in virtual time; `just chaos process` with real processes.
+chaos MODE="sim":
+    for file in config/chaos/*.toml; do \
+        cargo run --locked --bin pentimento-chaos -- run "$file" --mode {{MODE}} || exit $?; \
+    done
+
 # The main job, start to end, on this machine.
 demo:
     cargo run --locked -- demo

@@ -4,6 +4,7 @@
 //! what it expects and never measures how long that took.
 
 mod bad_input;
+mod chaos;
 mod command_line;
 mod garbage;
 mod kill_elected;

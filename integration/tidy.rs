@@ -19,6 +19,9 @@ const MAY_IMPORT: &Table = &[
     ("cli",      PROGRAMS),
     ("tui",      &["talk", "node", "terminal", "stego", "proto", "time"]),
     ("web",      &["talk", "node", "terminal", "stego", "proto", "time"]),
+    ("chaos",    &[
+        "sim", "talk", "node", "net", "terminal", "stego", "crypto", "proto", "time",
+    ]),
     ("talk",     &["node", "crypto", "terminal", "proto", "time"]),
     ("sim",      &["net", "node", "actors", "crypto", "proto", "time"]),
     ("terminal", &["proto", "time"]),
@@ -33,7 +36,8 @@ const MAY_IMPORT: &Table = &[
 
 /// Everything a program wires; not the concerns themselves.
 const PROGRAMS: &[&str] = &[
-    "tui", "web", "talk", "sim", "node", "net", "terminal", "stego", "crypto", "proto", "time",
+    "tui", "web", "chaos", "talk", "sim", "node", "net", "terminal", "stego", "crypto", "proto",
+    "time",
 ];
 
 const ANYTHING: &[&str] = &["*"];

@@ -23,4 +23,6 @@ pub mod terminal;
 
 pub mod talk;
 
+pub mod chaos;
+
 pub mod cli;

@@ -1,12 +1,16 @@
-//! `pentimento-chaos`: runs seeds of the simulator.
+//! `pentimento-chaos`: plays scenarios, in virtual time or with real processes, and runs seeds of
+//! the simulator.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use pentimento::cli::failure::BROKEN;
+use pentimento::chaos::command::{self, ChaosVerb};
+use pentimento::cli::args::NodeArguments;
+use pentimento::cli::failure::{self, BROKEN, Ended};
+use pentimento::cli::{logs, node, output};
 use pentimento::sim::run::{self, Counts, Verdict};
 
-/// Play many clusters in virtual time and check what must hold.
+/// Play clusters in which things fail, and check what must hold.
 #[derive(Debug, Parser)]
 #[command(name = "pentimento-chaos", version)]
 struct Arguments {
@@ -16,6 +20,12 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Scenario files
+    #[command(flatten)]
+    Chaos(ChaosVerb),
+    /// Run one node; real processes of a scenario are this program too
+    #[command(hide = true)]
+    Node(NodeArguments),
     /// Run seeds one after another
     Seeds {
         /// How many
@@ -28,7 +38,26 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let Command::Seeds { count, from } = Arguments::parse().command;
+    match Arguments::parse().command {
+        Command::Seeds { count, from } => seeds(count, from),
+        Command::Node(arguments) => {
+            logs::start(1);
+            end(node::run(&arguments))
+        }
+        Command::Chaos(verb) => end(command::run(&verb, &mut |text| {
+            output::print(&format!("{text}\n"));
+        })),
+    }
+}
+
+fn end(ended: Ended) -> ExitCode {
+    match ended {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => failure::report(&failure, false),
+    }
+}
+
+fn seeds(count: u64, from: u64) -> ExitCode {
     let mut tally = Tally::default();
     for seed in from..from.saturating_add(count) {
         tally.add(&run::run(seed));

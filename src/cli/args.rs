@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::chaos::command::ChaosVerb;
+
 /// Share an image with one person for a counted number of looks, hidden in an ordinary picture.
 #[derive(Debug, Parser)]
 #[command(name = "pentimento", version, max_term_width = 100)]
@@ -67,6 +69,9 @@ pub enum Verb {
     /// Look after the servers of the local cluster
     #[command(subcommand)]
     Cluster(ClusterVerb),
+    /// Play clusters in which things fail, from scenario files
+    #[command(subcommand)]
+    Chaos(ChaosVerb),
     /// Tell whether servers are ready: exit code 0 or 6, one line; for scripts and containers
     Health(HealthArguments),
     /// Make your key and your configuration

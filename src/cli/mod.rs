@@ -17,6 +17,7 @@ pub mod servers;
 
 use std::process::ExitCode;
 
+use crate::chaos::command;
 use args::{Arguments, Verb};
 use output::Output;
 use person::{Person, people, watch};
@@ -38,6 +39,9 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Verb::Status(cluster) => operator::status(output, &global, &cluster),
         Verb::Stop(cluster) => operator::stop(output, &cluster),
         Verb::Cluster(verb) => servers::run(output, &verb),
+        Verb::Chaos(verb) => command::run(&verb, &mut |text| {
+            output.line(text, serde_json::json!({ "told": text }));
+        }),
         Verb::Health(arguments) => health::run(output, &arguments),
         Verb::Init { name, servers } => operator::init(output, &global, &name, servers.as_ref()),
         Verb::Run => operator::run(output, &global),

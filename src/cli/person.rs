@@ -116,6 +116,7 @@ impl Person {
             | Verb::Id { .. }
             | Verb::Watch { .. }
             | Verb::Run
+            | Verb::Chaos(_)
             | Verb::Node(_) => Err(failure::usage("not a command of a person", "")),
         }
     }

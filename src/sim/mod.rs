@@ -3,6 +3,7 @@
 //!
 //! One seed is one run, bit for bit: `pentimento-chaos seeds 1 --from SEED` repeats it.
 
+pub mod cast;
 pub mod checks;
 pub mod disk;
 pub mod network;

@@ -71,6 +71,17 @@ impl Cuts {
         }
     }
 
+    /// Cuts two nodes off from each other, or mends what was cut between them.
+    pub fn between(&mut self, one: usize, other: usize, cut: bool) {
+        for pair in [(one, other), (other, one)] {
+            if cut {
+                self.0.insert(pair);
+            } else {
+                self.0.remove(&pair);
+            }
+        }
+    }
+
     /// Mends everything.
     pub fn mend(&mut self) {
         self.0.clear();

@@ -1,15 +1,13 @@
 //! One run of one seed: the plan is played, the checks watch.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
+use super::cast;
 use super::checks::{self, Check};
-use super::node::{Happening, Role};
+use super::node::Happening;
 use super::plan::{ALICE, Act, BOB, CALM, Done, END, Plan, SERVERS, WishKind, Wishes};
 use super::world::{Seen, World};
-use crate::crypto::identity::SecretIdentity;
-use crate::net::peers::Peers;
-use crate::node::config::{ClientConfig, ServerAddress, ServerConfig, TokenConfig, WorkConfig};
+use crate::node::config::TokenConfig;
 use crate::proto::control::{Command, News, Outcome, Reason, Report, Wish};
 use crate::proto::ids::{GrantId, ViewId};
 use crate::proto::operator::ServerCommand;
@@ -138,24 +136,12 @@ impl Run {
     fn new(seed: u64) -> Self {
         let plan = Plan::draw(seed);
         let mut world = World::new(seed, plan.weather);
-        let servers: Vec<ServerAddress> = (1..=SERVERS as u8).map(server_address).collect();
-        for own in &servers {
-            let config = server_config(own.id, &servers, plan.hold_ms);
-            let others = servers.iter().filter(|other| other.id != own.id);
-            let known = Peers::new(others.map(|other| (other.node(), other.peers)));
-            world.add(Role::Server(Box::new(config)), known);
-        }
-        for (place, name) in [(ALICE, "alice"), (BOB, "bob")] {
-            let config = ClientConfig {
-                name: name.into(),
-                home: None,
-                listen: address(place as u8, 1),
-                servers: servers.clone(),
-            };
-            let identity = SecretIdentity::from_secret([place as u8; 32]);
-            let known = Peers::new(servers.iter().map(|s| (s.node(), s.clients)));
-            world.add(Role::Client(Box::new(config), Box::new(identity)), known);
-        }
+        let token = TokenConfig {
+            hold_min_ms: plan.hold_ms.0,
+            hold_max_ms: plan.hold_ms.1,
+            ..TokenConfig::default()
+        };
+        cast::add(&mut world, SERVERS, &["alice", "bob"], token);
         Self {
             seed,
             world,
@@ -351,36 +337,5 @@ impl Run {
                 self.violations.push((check.name(), violation));
             }
         }
-    }
-}
-
-fn address(host: u8, port: u16) -> SocketAddr {
-    SocketAddr::from(([10, 0, 0, host], port))
-}
-
-fn server_address(id: u8) -> ServerAddress {
-    ServerAddress {
-        id,
-        clients: address(100 + id, 1),
-        peers: address(100 + id, 2),
-    }
-}
-
-fn server_config(id: u8, servers: &[ServerAddress], hold_ms: (u32, u32)) -> ServerConfig {
-    ServerConfig {
-        id,
-        data: std::path::PathBuf::new(),
-        covers: None,
-        admin: address(100 + id, 3),
-        token: TokenConfig {
-            hold_min_ms: hold_ms.0,
-            hold_max_ms: hold_ms.1,
-            ..TokenConfig::default()
-        },
-        work: WorkConfig {
-            threads: 2,
-            ..WorkConfig::default()
-        },
-        servers: servers.to_vec(),
     }
 }

@@ -29,6 +29,11 @@ pub const fn wall_time(at_us: u64) -> WallTime {
     WallTime(EPOCH_MS + at_us / 1_000)
 }
 
+/// Events that wait for a node that stands still; further ones are lost, as in a full buffer.
+const HELD_MAX: usize = 16_384;
+/// Longest time a node waits for its turn to hear, for each time that it is slower than others.
+const SLOW_HEARING_US: u64 = 5_000;
+
 /// What the checks are told, in the order in which it happens.
 #[derive(Debug)]
 pub enum Seen {
@@ -38,6 +43,8 @@ pub enum Seen {
     Gate(bool),
     /// A job of hiding began on a server.
     Worked,
+    /// News for the board of a server.
+    News(board::News),
     /// A node ended without warning.
     Crashed,
     /// A node began.
@@ -94,6 +101,10 @@ struct Slot {
     disk: Disk,
     disk_free_at: u64,
     shut: bool,
+    /// How many times slower than others it works; 1 for as fast.
+    slower: u32,
+    /// What waits for a node that stands still; none if it does not.
+    held: Option<Vec<Event>>,
 }
 
 /// The world.
@@ -147,6 +158,8 @@ impl World {
             disk: Disk::default(),
             disk_free_at: 0,
             shut: false,
+            slower: 1,
+            held: None,
         });
         place
     }
@@ -187,6 +200,7 @@ impl World {
         slot.started_at = self.now;
         slot.woken_at = None;
         slot.shut = false;
+        slot.held = None;
         slot.running = Some(slot.role.start(slot.disk.tables(), calendar, seed));
         self.plan_wake(node);
         Seen::Started
@@ -204,7 +218,27 @@ impl World {
     pub fn crash(&mut self, node: usize) -> Seen {
         self.slots[node].running = None;
         self.slots[node].shut = false;
+        self.slots[node].held = None;
         Seen::Crashed
+    }
+
+    /// Lets a node stand still: whatever happens to it waits until it goes on. Its clock does not
+    /// wait.
+    pub fn pause(&mut self, node: usize) {
+        self.slots[node].held.get_or_insert_default();
+    }
+
+    /// Lets a node that stands still go on.
+    pub fn resume(&mut self, node: usize) {
+        for event in self.slots[node].held.take().into_iter().flatten() {
+            self.plan(self.now, node, event);
+        }
+    }
+
+    /// Makes the work, the disk and the hearing of a node so many times slower; 1 for as fast as
+    /// others.
+    pub fn slow(&mut self, node: usize, times: u32) {
+        self.slots[node].slower = times.max(1);
     }
 
     /// Lets something happen to a node now.
@@ -233,6 +267,12 @@ impl World {
     }
 
     fn happen(&mut self, node: usize, event: Event) -> Vec<(usize, Seen)> {
+        if let Some(held) = &mut self.slots[node].held {
+            if held.len() < HELD_MAX {
+                held.push(event);
+            }
+            return Vec::new();
+        }
         let alive = self.slots[node].incarnation;
         match event {
             Event::Due { incarnation, order } => {
@@ -263,8 +303,11 @@ impl World {
         self.trace.update(&self.now.to_le_bytes());
         self.trace.update(&(node as u64).to_le_bytes());
         self.trace.update(format!("{what:?}").as_bytes());
-        let (wanted, _news): (_, Vec<board::News>) = running.happen(now, what);
-        let mut seen = Vec::new();
+        let (wanted, news): (_, Vec<board::News>) = running.happen(now, what);
+        let mut seen: Vec<(usize, Seen)> = news
+            .into_iter()
+            .map(|item| (node, Seen::News(item)))
+            .collect();
         for wanted in wanted {
             self.carry_out(node, wanted, &mut seen);
         }
@@ -282,7 +325,7 @@ impl World {
             Wanted::Person(report) => seen.push((node, Seen::Told(report))),
             Wanted::Disk(_) => {
                 // In order, a few milliseconds each: later orders wait for earlier ones.
-                let took = self.rng.random_range(500..6_000);
+                let took = self.rng.random_range(500..6_000) * u64::from(self.slots[node].slower);
                 let due = self.slots[node].disk_free_at.max(self.now) + took;
                 self.slots[node].disk_free_at = due;
                 self.plan_due(node, due, wanted);
@@ -291,7 +334,8 @@ impl World {
                 if matches!(self.slots[node].role, Role::Server(_)) {
                     seen.push((node, Seen::Worked));
                 }
-                let due = self.now + self.rng.random_range(1_000..120_000);
+                let took = self.rng.random_range(1_000..120_000);
+                let due = self.now + took * u64::from(self.slots[node].slower);
                 self.plan_due(node, due, wanted);
             }
         }
@@ -356,9 +400,17 @@ impl World {
                     packets: vec![packet],
                 };
                 let what = Happening::Net(incoming);
-                let at = self.now + micros(delay);
+                let at = self.now + micros(delay) + self.deafness(place);
                 self.plan(at, place, Event::Node { incarnation, what });
             }
+        }
+    }
+
+    /// What a slow node adds to the way of a datagram.
+    fn deafness(&mut self, node: usize) -> u64 {
+        match u64::from(self.slots[node].slower) {
+            1 => 0,
+            times => self.rng.random_range(0..times * SLOW_HEARING_US),
         }
     }
 

@@ -25,7 +25,7 @@ impl Check for OneFailure {
             Seen::Gate(false) | Seen::Crashed | Seen::Started => {
                 self.failing.remove(&node);
             }
-            Seen::Told(_) | Seen::Worked => {}
+            Seen::Told(_) | Seen::Worked | Seen::News(_) => {}
         }
         if self.failing.len() > 1 {
             return Err(format!(

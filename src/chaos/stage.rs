@@ -1,0 +1,88 @@
+//! What a run is played on: nodes that can be started and struck, a network that can be made bad,
+//! people who can wish. Times are microseconds since the stage was set.
+
+use super::scenario::step::Host;
+use crate::proto::control::{Command, Failure, News};
+use crate::proto::operator::ServerCommand;
+use crate::sim::network::Weather;
+
+/// Something that happened on a stage.
+#[derive(Debug)]
+pub(super) struct Happened {
+    /// When.
+    pub(super) at_us: u64,
+    /// To whom.
+    pub(super) host: Host,
+    /// What.
+    pub(super) what: What,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub(super) enum What {
+    /// A person was told about a wish.
+    Told(u64, News),
+    /// The state of a server as its operator sees it changed.
+    Server(ServerState),
+    /// A server began to make a picture.
+    Worked,
+}
+
+/// A server as its operator sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct ServerState {
+    /// Whether it holds the failure token.
+    pub(super) token_here: bool,
+    /// Whether it is in a planned failure.
+    pub(super) failing: bool,
+    /// Jobs waiting and running.
+    pub(super) jobs: u32,
+}
+
+/// What is done to one node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Deed {
+    /// It begins, from its disk.
+    Start,
+    /// It ends without warning.
+    Strike,
+    /// It stands still.
+    Pause,
+    /// It goes on.
+    Resume,
+    /// It is so many times slower; 1 is as fast as others.
+    Slow(u32),
+}
+
+/// Where a run is played. All hosts are down at first.
+pub(super) trait Stage {
+    /// Time since the stage was set.
+    fn now_us(&self) -> u64;
+
+    /// Goes on until something happened, at most to `until_us`. Empty only when that has come.
+    ///
+    /// # Errors
+    /// If the stage itself breaks down.
+    fn advance(&mut self, until_us: u64) -> Result<Vec<Happened>, Failure>;
+
+    /// Does something to a node.
+    ///
+    /// # Errors
+    /// If the stage itself breaks down.
+    fn deed(&mut self, host: Host, deed: Deed) -> Result<(), Failure>;
+
+    /// A person wishes; the number comes back in what is told.
+    ///
+    /// # Errors
+    /// If the stage itself breaks down.
+    fn wish(&mut self, client: Host, number: u64, command: Command) -> Result<(), Failure>;
+
+    /// An operator commands a server. One that is down hears nothing.
+    fn operate(&mut self, server: Host, command: ServerCommand);
+
+    /// Cuts two hosts off from each other, or mends that.
+    fn cut(&mut self, one: Host, other: Host, cut: bool);
+
+    /// Changes the network.
+    fn weather(&mut self, weather: Weather);
+}

@@ -1,0 +1,54 @@
+//! Who is in a world: the servers at the first places, then the clients, each with its addresses.
+
+use std::net::SocketAddr;
+
+use super::node::Role;
+use super::world::World;
+use crate::crypto::identity::SecretIdentity;
+use crate::net::peers::Peers;
+use crate::node::config::{ClientConfig, ServerAddress, ServerConfig, TokenConfig, WorkConfig};
+
+/// Adds `servers` servers and a client for each name to an empty world. At most 100 of either.
+pub fn add(world: &mut World, servers: usize, clients: &[&str], token: TokenConfig) {
+    let addresses: Vec<ServerAddress> = (1..=servers as u8).map(server_address).collect();
+    for own in &addresses {
+        let config = ServerConfig {
+            id: own.id,
+            data: std::path::PathBuf::new(),
+            covers: None,
+            admin: address(100 + own.id, 3),
+            token,
+            work: WorkConfig {
+                threads: 2,
+                ..WorkConfig::default()
+            },
+            servers: addresses.clone(),
+        };
+        let others = addresses.iter().filter(|other| other.id != own.id);
+        let known = Peers::new(others.map(|other| (other.node(), other.peers)));
+        world.add(Role::Server(Box::new(config)), known);
+    }
+    for (place, name) in (servers..).zip(clients) {
+        let config = ClientConfig {
+            name: (*name).into(),
+            home: None,
+            listen: address(place as u8, 1),
+            servers: addresses.clone(),
+        };
+        let identity = SecretIdentity::from_secret([place as u8; 32]);
+        let known = Peers::new(addresses.iter().map(|s| (s.node(), s.clients)));
+        world.add(Role::Client(Box::new(config), Box::new(identity)), known);
+    }
+}
+
+fn address(host: u8, port: u16) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, host], port))
+}
+
+fn server_address(id: u8) -> ServerAddress {
+    ServerAddress {
+        id,
+        clients: address(100 + id, 1),
+        peers: address(100 + id, 2),
+    }
+}
