@@ -1,10 +1,19 @@
 //! What an operator sees and does: admin ports, health, failures and drains with clients at work.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
-use super::stage::{SERVERS, Stage, until};
+use pentimento::node::control::Link;
+use pentimento::proto::control::Progress;
+use pentimento::talk::session::pause;
+
+use super::stage::{SERVERS, Stage, noise, until};
 
 /// Generous: the port itself answers within two seconds or gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -181,4 +190,365 @@ fn health_tells_a_dead_server_and_a_wrong_address_by_its_exit_code() {
     stage.run("operator", &unknown).refused(3, "not_found");
     let token = ["--json", "cluster", "token", "pass", "--cluster", &dir];
     stage.run("operator", &token).refused(4, "denied");
+}
+
+/// Sends a signal to a process of ours.
+fn signal(pid: u32, name: &str) {
+    let sent = Command::new("kill")
+        .args([format!("-{name}"), pid.to_string()])
+        .status();
+    assert!(sent.expect("kill is there").success());
+}
+
+/// Lets a client die, frozen, while a server has a picture ready for it; `then` is told the server.
+fn with_a_picture_that_nobody_takes(stage: &mut Stage, then: impl FnOnce(&mut Stage, u8)) {
+    let mut alice = stage.talk("alice");
+    let client = stage.process("alice");
+    let (end, elected, holder) = std::thread::scope(|scope| {
+        let asked = scope.spawn(move || {
+            let mut elected = None;
+            let end = Stage::hide_by(&mut alice, &noise(7, 20_000), |progress| {
+                if let Progress::Elected { node, .. } = progress
+                    && elected.is_none()
+                {
+                    elected = Some(node);
+                    signal(client, "STOP");
+                }
+            });
+            (end, elected)
+        });
+        let holder = until("a picture waits for its client", || {
+            SERVERS.into_iter().find(|id| {
+                stage.status(*id).is_some_and(|status| {
+                    let own = status.outlook.iter().find(|one| one.node.0 == *id);
+                    status.jobs == 1 && own.is_some_and(|own| own.queued + own.running == 0)
+                })
+            })
+        });
+        then(stage, holder);
+        stage.strike("alice");
+        let (end, elected) = asked.join().expect("it ends with the client");
+        (end, elected, holder)
+    });
+    assert!(end.is_err(), "the client was struck down");
+    assert_eq!(elected.map(|node| node.0), Some(holder));
+}
+
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the ten seconds are what is promised"
+)]
+fn a_drain_ends_within_its_ten_seconds_even_if_a_client_never_takes_its_picture() {
+    let mut stage = Stage::with(&["alice"]);
+    with_a_picture_that_nobody_takes(&mut stage, |stage, holder| {
+        let address = admin(stage, holder);
+        let begun = Instant::now();
+        signal(stage.process(&format!("n{holder}")), "TERM");
+        until("it is not ready", || {
+            (get(address, "/readyz").0 == 503).then_some(())
+        });
+        let told = get(address, "/readyz").1;
+        assert!(told.contains("[-]not_draining failed: "), "{told}");
+        assert_eq!(get(address, "/livez").0, 200);
+        assert_eq!(metric(address, "pentimento_draining"), 1.0);
+        let other = if holder == 1 { 2 } else { 1 };
+        until("the others know", || {
+            let status = stage.status(other)?;
+            status.outlook.iter().find(|one| one.draining).map(|_| ())
+        });
+        assert_eq!(stage.ended(&format!("n{holder}")), Some(0));
+        assert!(
+            begun.elapsed() < Duration::from_secs(10),
+            "{:?}",
+            begun.elapsed()
+        );
+    });
+}
+
+#[test]
+fn a_second_signal_ends_a_server_that_drains_at_once() {
+    let mut stage = Stage::with(&["alice"]);
+    with_a_picture_that_nobody_takes(&mut stage, |stage, holder| {
+        let address = admin(stage, holder);
+        let name = format!("n{holder}");
+        signal(stage.process(&name), "TERM");
+        until("it drains", || {
+            (get(address, "/readyz").0 == 503).then_some(())
+        });
+        signal(stage.process(&name), "INT");
+        assert_eq!(stage.ended(&name), Some(130));
+    });
+}
+
+#[test]
+fn a_server_tells_its_addresses_in_a_file_and_takes_it_away() {
+    let mut stage = Stage::set();
+    let file = stage.folder().join("ready.json");
+    let path = file.to_str().expect("paths of tests are text").to_owned();
+    stage.raise_with(1, &["--ready-file", &path]);
+    let text = until("the file is there", || fs::read_to_string(&file).ok());
+    let told: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(told["pid"], stage.process("n1"));
+    assert_eq!(told["admin"], admin(&stage, 1).to_string());
+    signal(stage.process("n1"), "TERM");
+    assert_eq!(stage.ended("n1"), Some(0));
+    assert!(!file.exists());
+}
+
+/// The programs under test on the path, and a person's folders of their own.
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Self { folder }
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let programs = Path::new(env!("CARGO_BIN_EXE_pentimento"));
+        let programs = programs.parent().expect("it lies in a folder");
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut command = Command::new(program);
+        command
+            .env("PATH", format!("{}:{path}", programs.display()))
+            .env("HOME", self.folder.path())
+            .env_remove("XDG_DATA_HOME")
+            .env_remove("XDG_STATE_HOME")
+            .env_remove("PENTIMENTO_HOME")
+            .env_remove("PENTIMENTO_CLUSTER")
+            .env_remove("PENTIMENTO_LOG")
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a line as a shell would; gives its exit code and what it said.
+    fn shell(&self, line: &str) -> (Option<i32>, String) {
+        let output = self
+            .command("sh")
+            .args(["-c", line])
+            .output()
+            .expect("a shell");
+        let said = [output.stdout, output.stderr].concat();
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&said).into_owned(),
+        )
+    }
+
+    #[track_caller]
+    fn must(&self, line: &str) -> String {
+        let (code, said) = self.shell(line);
+        assert_eq!(code, Some(0), "{line}: {said}");
+        said
+    }
+
+    fn cluster(&self) -> PathBuf {
+        self.folder.path().join(".local/state/pentimento/cluster")
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        // A test that fails leaves no server behind.
+        for id in 1..=5 {
+            let data = self.cluster().join(format!("n{id}"));
+            if let Ok(pid) = fs::read_to_string(data.join("pid")) {
+                let line = format!("{}/exe", pid.trim());
+                let program = fs::read_link(Path::new("/proc").join(line));
+                if program.is_ok_and(|program| program.ends_with("pentimento")) {
+                    let _ = Command::new("kill").args(["-9", pid.trim()]).status();
+                }
+            }
+        }
+    }
+}
+
+/// The commands of a section of the operator's manual, in order.
+fn commands(section: &str) -> Vec<String> {
+    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operate.md");
+    let manual = fs::read_to_string(manual).expect("the manual");
+    let heading = format!("\n## {section}\n");
+    let (_, text) = manual.split_once(&heading).expect("the section");
+    let text = text.split("\n## ").next().unwrap_or_default();
+    let lines = text.lines().filter_map(|line| line.strip_prefix("$ "));
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn an_operator_drains_kills_and_restarts_every_server_by_the_manual_and_no_request_fails() {
+    let desk = Desk::new();
+    desk.must("pentimento up");
+    desk.must("pentimento init alice");
+    fs::write(desk.folder.path().join("photo.bin"), noise(9, 30_000)).expect("writes");
+    let mut online = desk.command("pentimento").arg("run").spawn().expect("runs");
+    let home = desk.folder.path().join(".local/share/pentimento");
+    until("alice is online", || Link::connect(&home).ok());
+    let (over, done) = (AtomicBool::new(false), AtomicU32::new(0));
+    let failed = std::thread::scope(|scope| {
+        let work = scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                let line = "pentimento --json hide photo.bin -o photo.png -y";
+                let (code, said) = desk.shell(line);
+                if code != Some(0) {
+                    return Some(said);
+                }
+                done.fetch_add(1, Ordering::Relaxed);
+            }
+            None
+        });
+        let drill = commands("The drill");
+        assert!(
+            drill.iter().any(|line| line.contains("kill -9")),
+            "{drill:?}"
+        );
+        for id in 1..=3 {
+            let id = id.to_string();
+            assert!(
+                drill
+                    .iter()
+                    .any(|line| line.contains("drain") && line.ends_with(&id))
+            );
+            assert!(
+                drill
+                    .iter()
+                    .any(|line| line.contains(&format!("/n{id}/pid")))
+            );
+        }
+        let drilled = drill.iter().find_map(|line| {
+            let before = done.load(Ordering::Relaxed);
+            let (code, said) = desk.shell(line);
+            // At least one more request is done in the state that the command has made.
+            let more = (0..2_400).any(|_| {
+                pause(Duration::from_millis(25));
+                work.is_finished() || done.load(Ordering::Relaxed) > before
+            });
+            (code != Some(0) || !more).then(|| format!("{line}: {code:?} {said}"))
+        });
+        over.store(true, Ordering::Relaxed);
+        let failed = work.join().expect("it reports");
+        failed.or(drilled)
+    });
+    online.kill().and_then(|()| online.wait()).expect("it ran");
+    assert_eq!(failed, None);
+    desk.must("pentimento stop");
+}
+
+#[test]
+fn a_cluster_keeps_its_ports_is_mended_stopped_and_purged() {
+    let desk = Desk::new();
+    let (code, said) = desk.shell("pentimento --json cluster status");
+    assert_eq!(code, Some(3), "nothing is there: {said}");
+    desk.must("pentimento up");
+    let list = || fs::read_to_string(desk.cluster().join("cluster.toml")).expect("the list");
+    let (addresses, config) = (list(), desk.cluster().join("n2/server.toml"));
+    let admins = fs::read_to_string(&config).expect("a configuration");
+    let (code, said) = desk.shell("pentimento --json up");
+    assert_eq!(code, Some(2), "all of it runs: {said}");
+    desk.must("pentimento cluster drain 2");
+    let (code, said) = desk.shell("pentimento health");
+    assert_eq!(code, Some(6), "{said}");
+    assert!(said.contains("2 of 3 servers are ready; n2: "), "{said}");
+    let mended = desk.must("pentimento up");
+    assert!(mended.contains("started again: n2"), "{mended}");
+    desk.must("pentimento health");
+    let (code, said) = desk.shell("pentimento purge -y");
+    assert_eq!(code, Some(2), "it runs: {said}");
+    desk.must("pentimento stop");
+    assert!(
+        desk.must("pentimento stop")
+            .contains("no server was running")
+    );
+    desk.must("pentimento up");
+    assert_eq!(list(), addresses);
+    assert_eq!(
+        fs::read_to_string(&config).expect("a configuration"),
+        admins
+    );
+    desk.must("pentimento stop");
+    desk.must("pentimento up --any-port -n 2");
+    assert_ne!(list(), addresses);
+    desk.must("pentimento stop");
+    let (code, said) = desk.shell("pentimento purge");
+    assert_eq!(code, Some(2), "nobody to ask: {said}");
+    fs::write(desk.cluster().join("notes.txt"), "mine").expect("writes");
+    assert!(desk.must("pentimento purge -y").contains("files of others"));
+    let rest: Vec<_> = fs::read_dir(desk.cluster())
+        .expect("it stays")
+        .flatten()
+        .collect();
+    assert!(rest.iter().any(|entry| entry.file_name() == "notes.txt"));
+    assert!(!desk.cluster().join("n1").exists());
+    assert!(!desk.cluster().join("cluster.toml").exists());
+}
+
+#[test]
+fn an_ephemeral_cluster_leaves_nothing_behind() {
+    let desk = Desk::new();
+    let mut running = desk
+        .command("pentimento")
+        .args(["up", "--ephemeral", "-n", "2"])
+        .env("TMPDIR", desk.folder.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it runs");
+    let folder = desk
+        .folder
+        .path()
+        .join(format!("pentimento-up-{}", running.id()));
+    let list = folder.join("cluster.toml");
+    until("the servers are ready", || {
+        let line = format!("pentimento health --cluster {}", folder.display());
+        (list.exists() && desk.shell(&line).0 == Some(0)).then_some(())
+    });
+    signal(running.id(), "INT");
+    let ended = running.wait().expect("it ends");
+    assert_eq!(ended.code(), Some(0));
+    assert!(!folder.exists());
+}
+
+/// Every name of a metric in a text.
+fn metrics_named(text: &str) -> BTreeSet<String> {
+    let part = |c: char| c.is_ascii_lowercase() || c == '_';
+    text.match_indices("pentimento_")
+        .map(|(at, _)| text[at..].chars().take_while(|c| part(*c)).collect())
+        .collect()
+}
+
+#[test]
+fn dashboard_alerts_and_manual_name_only_metrics_that_exist() {
+    let stage = Stage::with(&["alice"]);
+    stage.hide("alice", &noise(3, 10_000)).expect("hidden");
+    let socket = UdpSocket::bind(("127.0.0.1", 0)).expect("a socket");
+    let mut real = BTreeSet::new();
+    for server in stage.servers() {
+        socket.send_to(b"garbage", server.clients).expect("sent");
+        let address = admin(&stage, server.id);
+        until("garbage is counted", || {
+            let (_, text) = get(address, "/metrics");
+            real.extend(metrics_named(&text));
+            // The process is measured once a second.
+            let all = [
+                "pentimento_datagrams_dropped_total{",
+                "pentimento_rss_bytes ",
+            ];
+            all.iter().all(|name| text.contains(name)).then_some(())
+        });
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for file in [
+        "config/alerts.yaml",
+        "config/grafana/pentimento.json",
+        "docs/operate.md",
+    ] {
+        let text = fs::read_to_string(root.join(file)).expect(file);
+        let named = metrics_named(&text);
+        assert!(named.len() > 5, "{file} names {named:?}");
+        let unknown: Vec<_> = named.difference(&real).collect();
+        assert!(unknown.is_empty(), "{file} names {unknown:?}");
+    }
 }

@@ -127,10 +127,16 @@ impl Stage {
 
     /// Starts a server.
     pub(crate) fn raise(&mut self, id: u8) {
+        self.raise_with(id, &[]);
+    }
+
+    /// Starts a server with further arguments.
+    pub(crate) fn raise_with(&mut self, id: u8, arguments: &[&str]) {
         let data = self.data(id);
         let mut node = Program::new(NODE);
         node.args(["--role", "server", "--config"])
-            .arg(data.join("server.toml"));
+            .arg(data.join("server.toml"))
+            .args(arguments);
         self.start(&server_name(id), node, &data);
     }
 
@@ -225,6 +231,20 @@ impl Stage {
             .kill()
             .and_then(|()| child.wait())
             .expect("it can be ended");
+    }
+
+    /// The number of a process that runs.
+    pub(crate) fn process(&self, name: &str) -> u32 {
+        self.running[name].id()
+    }
+
+    /// Waits until a process has ended by itself; its exit code.
+    pub(crate) fn ended(&mut self, name: &str) -> Option<i32> {
+        let mut child = self.running.remove(name).expect("it runs");
+        let ended = until(&format!("{name} ends"), || {
+            child.try_wait().expect("its state is known")
+        });
+        ended.code()
     }
 
     /// Ends a server at once, without a goodbye.

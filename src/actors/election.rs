@@ -23,13 +23,14 @@ use std::time::Duration;
 use super::machine::{Machine, Outbox, earliest};
 use super::membership::Member;
 use crate::proto::ids::{NodeId, RequestId};
-use crate::proto::packet::{Ask, Claim, Elected, Packet, Party, RefusalReason};
+use crate::proto::packet::{Ask, Claim, Packet, Party};
 use crate::time::Moment;
 
 mod case;
 mod over;
 mod planted;
 mod seats;
+mod words;
 
 use case::{Case, Stand};
 use over::{End, Over};
@@ -37,9 +38,7 @@ use over::{End, Over};
 pub use planted::PlantedFault;
 use seats::Seats;
 pub use seats::outlook;
-
-/// What a client is told to wait when there is no place for its request.
-const RETRY_AFTER_MS: u32 = 500;
+use words::{refuse, to_server};
 
 /// A request is remembered as over for so long, against late claims.
 const OVER_KEPT: Duration = Duration::from_secs(60);
@@ -121,6 +120,8 @@ pub enum Input {
     View(Vec<Member>),
     /// The node falls silent on purpose: forget everything.
     Halted,
+    /// The node is about to end: claim nothing from now on.
+    Retired,
 }
 
 /// What is ordered.
@@ -171,6 +172,8 @@ pub struct Election {
     /// In order of time, since all wait equally long.
     repeats: VecDeque<(Moment, Repeat)>,
     over: Over,
+    /// The node is about to end.
+    retired: bool,
 }
 
 impl Election {
@@ -183,6 +186,7 @@ impl Election {
             agenda: BTreeSet::new(),
             repeats: VecDeque::new(),
             over: Over::new(config.requests_max, OVER_KEPT),
+            retired: false,
             config,
         }
     }
@@ -193,6 +197,10 @@ impl Election {
             return;
         }
         let Some(mut case) = self.take(ask.request) else {
+            if self.retired {
+                // The others were asked as well.
+                return;
+            }
             if self.full() {
                 return refuse(client, ask.request, out);
             }
@@ -257,7 +265,7 @@ impl Election {
 
     /// The owner is gone before the request was done.
     fn take_over(&mut self, now: Moment, mut case: Case, out: &mut Outbox<Output>) {
-        if self.config.never_takes_over() {
+        if self.config.never_takes_over() || self.retired {
             return self.put(case);
         }
         case.epoch = case.epoch.saturating_add(1);
@@ -408,6 +416,17 @@ impl Election {
         }
     }
 
+    /// What this server would claim later is left to the others, which were asked as well.
+    fn retire(&mut self) {
+        self.retired = true;
+        let waits = |case: &Case| matches!(case.stand, Stand::Waiting { .. });
+        let cases = self.cases.iter().filter(|(_, case)| waits(case));
+        let left: Vec<RequestId> = cases.map(|(&request, _)| request).collect();
+        for request in left {
+            self.take(request);
+        }
+    }
+
     fn full(&self) -> bool {
         self.cases.len() >= self.config.requests_max
     }
@@ -426,41 +445,6 @@ impl Election {
     fn wake(&self, case: &Case) -> Moment {
         case.wake(Duration::from_millis(self.config.forget_after_ms))
     }
-
-    fn tell_peers(&self, packet: &Packet, out: &mut Outbox<Output>) {
-        for node in self.seats.peers() {
-            out.push(to_server(node, packet.clone()));
-        }
-    }
-
-    fn elected(&self, case: &Case, out: &mut Outbox<Output>) {
-        let packet = Packet::Elected(Elected {
-            request: case.ask.request,
-            epoch: case.epoch,
-            node: self.config.me,
-        });
-        out.push(Output::Send {
-            to: Party::Client(case.client),
-            packet,
-        });
-    }
-}
-
-const fn to_server(node: NodeId, packet: Packet) -> Output {
-    Output::Send {
-        to: Party::Server(node),
-        packet,
-    }
-}
-
-fn refuse(client: SocketAddr, request: RequestId, out: &mut Outbox<Output>) {
-    let reason = RefusalReason::Busy {
-        retry_after_ms: RETRY_AFTER_MS,
-    };
-    out.push(Output::Send {
-        to: Party::Client(client),
-        packet: Packet::Refused { request, reason },
-    });
 }
 
 impl Machine for Election {
@@ -476,7 +460,14 @@ impl Machine for Election {
             Input::DoneHeard { from, request } => self.done_heard(now, from, request, out),
             Input::Finished(request) => self.finished(now, request, out),
             Input::View(members) => self.viewed(now, &members, out),
-            Input::Halted => *self = Self::new(self.config.clone()),
+            Input::Halted => {
+                let retired = self.retired;
+                *self = Self {
+                    retired,
+                    ..Self::new(self.config.clone())
+                };
+            }
+            Input::Retired => self.retire(),
         }
     }
 

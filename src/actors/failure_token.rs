@@ -130,6 +130,8 @@ pub enum Input {
     },
     /// An operator wants the token to go on to the next server.
     PassOn,
+    /// The node is about to end: it fails no more on purpose and keeps no token.
+    Retired,
     /// The view of the cluster changed.
     View(Vec<Member>),
 }
@@ -197,6 +199,8 @@ pub struct FailureToken {
     activity: Activity,
     promises: Promises,
     farewell: Option<Farewell>,
+    /// The node is about to end.
+    retired: bool,
     remind_at: Moment,
     regenerate_at: Moment,
     /// The last state told: command, here, failing.
@@ -230,6 +234,7 @@ impl FailureToken {
             activity: Activity::Calm,
             promises: Promises::default(),
             farewell: None,
+            retired: false,
             remind_at: Moment::START,
             regenerate_at: Moment::START.after(start_wait(&config)),
             told: None,
@@ -437,6 +442,11 @@ impl Machine for FailureToken {
             }
             Input::FailNow { hold_ms, announced } => self.fail_now(now, hold_ms, announced, out),
             Input::PassOn => self.pass_on(now, out),
+            Input::Retired => {
+                self.retired = true;
+                self.give_up(now, "this server is about to end", out);
+                self.pass_on(now, out);
+            }
             Input::View(members) => self.view(now, &members, out),
         }
         self.tell(out);

@@ -93,6 +93,8 @@ pub enum Input {
         /// Whether they have caught up.
         caught_up: bool,
     },
+    /// This node is about to end: the others shall not count on it.
+    Retired,
     /// This node falls silent on purpose; it stops sending and forgets what it heard.
     Halted {
         /// Whether to say goodbye first.
@@ -137,6 +139,7 @@ const NEVER_HEARD: LoadReport = LoadReport {
     running: 0,
     speed_milli: 1,
     caught_up: false,
+    draining: false,
     mail_digest: 0,
     names_digest: 0,
 };
@@ -344,6 +347,12 @@ impl Machine for Membership {
                 this.own.names_digest = digest;
                 this.names_caught_up = caught_up;
             }),
+            Input::Retired => {
+                self.own.draining = true;
+                if !self.halted() {
+                    self.gossip(now, out);
+                }
+            }
             Input::Halted { announced } => {
                 self.halt(announced, out);
                 out.push(Output::Silent);

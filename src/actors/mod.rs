@@ -12,6 +12,7 @@ pub mod fragment_sender;
 
 // On a server.
 pub mod directory;
+pub mod drain;
 pub mod election;
 pub mod failure_token;
 pub mod mailbox;

@@ -35,6 +35,10 @@ const RETURN_AGAIN_MS: u64 = 500;
 /// lost. The sender ignores what it is sending already.
 const RETURN_REMINDERS: u64 = 4;
 
+/// What a server that is about to end tells a client to wait: just long enough for the others to
+/// know that the request is free again.
+const HAND_OVER_MS: u32 = 200;
+
 /// Bounds and timings.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -135,6 +139,8 @@ pub enum Input {
     NotDelivered(RequestId),
     /// The node falls silent on purpose: forget everything.
     Halted,
+    /// The node is about to end: finish what runs, and let the clients take the rest elsewhere.
+    Retired,
 }
 
 /// What is ordered.
@@ -173,6 +179,8 @@ pub enum Output {
         queued: u32,
         /// Running.
         running: u32,
+        /// All requests that are not done, with those whose picture is on its way.
+        open: u32,
     },
 }
 
@@ -188,8 +196,10 @@ pub struct StegoWorker {
     cache: BodyCache,
     /// The CPU pool said it is full: not before then.
     pool_retry_at: Option<Moment>,
-    /// The last counts told: waiting, running.
-    told: (u32, u32),
+    /// The node is about to end.
+    retired: bool,
+    /// The last counts told: waiting, running, all that are not done.
+    told: (u32, u32, u32),
 }
 
 impl StegoWorker {
@@ -205,7 +215,8 @@ impl StegoWorker {
             places: BTreeMap::new(),
             cache: BodyCache::default(),
             pool_retry_at: None,
-            told: (0, 0),
+            retired: false,
+            told: (0, 0, 0),
         }
     }
 
@@ -371,7 +382,21 @@ impl StegoWorker {
 
     const fn busy(&self) -> RefusalReason {
         RefusalReason::Busy {
-            retry_after_ms: self.config.retry_after_ms,
+            retry_after_ms: if self.retired {
+                HAND_OVER_MS
+            } else {
+                self.config.retry_after_ms
+            },
+        }
+    }
+
+    /// What waits is refused at once: the client asks again, and another server takes it.
+    fn retire(&mut self, out: &mut Outbox<Output>) {
+        self.retired = true;
+        let waiting = self.jobs.iter().filter(|(_, job)| job.waits());
+        let waiting: Vec<_> = waiting.map(|(&request, _)| request).collect();
+        for request in waiting {
+            self.reject(request, self.busy(), out);
         }
     }
 
@@ -380,9 +405,14 @@ impl StegoWorker {
         self.start_jobs(now, out);
         let count = |jobs: usize| u32::try_from(jobs).unwrap_or(u32::MAX);
         let (queued, running) = (count(self.waiting()), count(self.places.len()));
-        if self.told != (queued, running) {
-            self.told = (queued, running);
-            out.push(Output::Jobs { queued, running });
+        let open = count(self.jobs.len());
+        if self.told != (queued, running, open) {
+            self.told = (queued, running, open);
+            out.push(Output::Jobs {
+                queued,
+                running,
+                open,
+            });
         }
     }
 }
@@ -419,6 +449,7 @@ impl Machine for StegoWorker {
             Input::Delivered(request) => self.delivered(now, request, out),
             Input::NotDelivered(request) => self.not_delivered(now, request),
             Input::Halted => self.halted(out),
+            Input::Retired => self.retire(out),
         }
         self.settle(now, out);
     }

@@ -53,19 +53,14 @@ pub enum Verb {
         #[arg(long)]
         keep: bool,
     },
-    /// Start a local cluster of servers in the background
-    Up {
-        /// How many servers
-        #[arg(short = 'n', long, default_value_t = 3)]
-        servers: u8,
-        /// Where the cluster keeps its files
-        #[command(flatten)]
-        cluster: ClusterDir,
-    },
+    /// Start a local cluster of servers in the background, or what is down of one
+    Up(UpArguments),
     /// Show how the local cluster and your own client are
     Status(ClusterDir),
     /// Stop the local cluster
     Stop(ClusterDir),
+    /// Delete the files of a local cluster that does not run
+    Purge(ClusterDir),
     /// Look after the servers of the local cluster
     #[command(subcommand)]
     Cluster(ClusterVerb),
@@ -197,6 +192,9 @@ pub struct NodeArguments {
     /// Its configuration; commented examples are under config/
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
+    /// Write a server's addresses and process id there, as JSON, when it listens
+    #[arg(long, value_name = "FILE")]
+    pub ready_file: Option<PathBuf>,
 }
 
 /// What a node is.
@@ -206,6 +204,23 @@ pub enum Role {
     Server,
     /// Answers for one person
     Client,
+}
+
+/// What kind of local cluster is wanted.
+#[derive(Clone, Debug, Args)]
+pub struct UpArguments {
+    /// How many servers [default: as many as there were, else 3]
+    #[arg(short = 'n', long, value_name = "N")]
+    pub servers: Option<u8>,
+    /// Take fresh free ports instead of the former ones
+    #[arg(long)]
+    pub any_port: bool,
+    /// Stay in the foreground, keep nothing; Ctrl-C ends it
+    #[arg(long, conflicts_with = "dir")]
+    pub ephemeral: bool,
+    /// Where the cluster keeps its files
+    #[command(flatten)]
+    pub cluster: ClusterDir,
 }
 
 /// Where a local cluster keeps its files.
@@ -248,6 +263,14 @@ pub enum ClusterVerb {
     Status(ClusterDir),
     /// Tell which server would take the next request, and why
     Leader(ClusterDir),
+    /// End one server in order: it takes nothing new, hands over what waits and finishes what runs
+    Drain {
+        /// The server's number
+        server: u8,
+        /// Where the cluster keeps its files
+        #[command(flatten)]
+        cluster: ClusterDir,
+    },
     /// Switch the round of planned failures on or off, or pass the token on to the next server
     Token {
         /// on, off or pass

@@ -1,7 +1,7 @@
 //! A local cluster: one process for each server, their files in one folder.
 
 use std::fs::{self, File};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -19,6 +19,9 @@ use crate::talk::session::pause;
 pub const SERVERS_FILE: &str = "cluster.toml";
 const READY_STEP: Duration = Duration::from_millis(50);
 const READY_STEPS: u32 = 200;
+/// Ten seconds are promised.
+const END_STEPS: u32 = 240;
+const END_STEP: Duration = Duration::from_millis(50);
 const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The folder that is meant.
@@ -67,7 +70,7 @@ pub fn free_addresses(servers: u8) -> Result<Vec<ServerAddress>, Failure> {
             })
         })
         .collect();
-    addresses.map_err(|error| Failure::new(Reason::Other, format!("no free port: {error}"), ""))
+    addresses.map_err(|error| no_port(&error))
 }
 
 /// Writes the configuration of every server and the list for clients.
@@ -79,6 +82,49 @@ pub fn write_files(
     servers: &[ServerAddress],
     token: TokenConfig,
 ) -> Result<(), Failure> {
+    let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+    write_with(cluster, servers, token, |_| Ok(any_port))
+}
+
+/// As [`write_files`], for a cluster that is to have the same ports for ever, also those of the
+/// operator. `kept`: those that it had, as far as they are free.
+///
+/// # Errors
+/// If the folder cannot be written, or the operating system has no free port.
+pub fn write_files_for_good(
+    cluster: &Path,
+    servers: &[ServerAddress],
+    kept: bool,
+) -> Result<(), Failure> {
+    let mut held = Vec::new();
+    let admin = |data: &Path| {
+        let former = ServerConfig::load(&data.join("server.toml"))
+            .ok()
+            .filter(|former| kept && former.admin.port() != 0)
+            .and_then(|former| TcpListener::bind(former.admin).ok());
+        let bound = match former {
+            Some(former) => Ok(former),
+            None => TcpListener::bind(("127.0.0.1", 0)),
+        };
+        let bound = bound.map_err(|error| no_port(&error))?;
+        let address = bound.local_addr().map_err(|error| no_port(&error))?;
+        // Until all are chosen, so that none is chosen twice.
+        held.push(bound);
+        Ok(address)
+    };
+    write_with(cluster, servers, TokenConfig::default(), admin)
+}
+
+fn no_port(error: &std::io::Error) -> Failure {
+    Failure::new(Reason::Other, format!("no free port: {error}"), "")
+}
+
+fn write_with(
+    cluster: &Path,
+    servers: &[ServerAddress],
+    token: TokenConfig,
+    mut admin: impl FnMut(&Path) -> Result<SocketAddr, Failure>,
+) -> Result<(), Failure> {
     for server in servers {
         let data = server_folder(cluster, server.id);
         fs::create_dir_all(&data).map_err(|error| failure::file(&data, &error))?;
@@ -86,7 +132,7 @@ pub fn write_files(
             id: server.id,
             data: data.clone(),
             covers: Some(cluster.join("covers")),
-            admin: SocketAddr::from(([127, 0, 0, 1], 0)),
+            admin: admin(&data)?,
             token,
             work: WorkConfig::default(),
             servers: servers.to_vec(),
@@ -202,6 +248,25 @@ pub fn wait_ready(cluster: &Path, ids: &[u8]) -> Result<(), Failure> {
             logs.collect::<Vec<_>>().join("\n")
         ),
         "see node.log in the folder of each server",
+    ))
+}
+
+/// Waits until no server answers in these folders.
+///
+/// # Errors
+/// If one still does after the time in which it ends by its own promise.
+pub fn wait_end(folders: &[PathBuf]) -> Result<(), Failure> {
+    for _ in 0..END_STEPS {
+        if folders.iter().all(|data| Link::connect(data).is_err()) {
+            // What is left of the process is the moment in which it lets go of its files.
+            pause(END_STEP);
+            return Ok(());
+        }
+        pause(END_STEP);
+    }
+    Err(failure::unreachable(
+        "a server does not end",
+        "end its process by hand; `pentimento cluster status` tells its number",
     ))
 }
 

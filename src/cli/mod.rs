@@ -14,6 +14,7 @@ pub mod person;
 pub mod progress;
 pub mod render;
 pub mod servers;
+pub mod up;
 
 use std::process::ExitCode;
 
@@ -35,7 +36,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
     };
     let ended = match command {
         Verb::Demo { keep } => demo::run(output, keep),
-        Verb::Up { servers, cluster } => operator::up(output, servers, &cluster),
+        Verb::Up(wishes) => up::up(output, &wishes),
+        Verb::Purge(cluster) => up::purge(output, &global, &cluster),
         Verb::Status(cluster) => operator::status(output, &global, &cluster),
         Verb::Stop(cluster) => operator::stop(output, &cluster),
         Verb::Cluster(verb) => servers::run(output, &verb),

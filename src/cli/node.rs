@@ -1,9 +1,9 @@
 //! Runs one node in the foreground, of either role, from its configuration file.
 
 use super::args::{NodeArguments, Role};
-use super::failure::Ended;
+use super::failure::{Ended, INTERRUPTED};
 use crate::node::config::{ClientConfig, ServerConfig};
-use crate::node::launch;
+use crate::node::launch::{self, End};
 use crate::talk::home;
 use crate::talk::session::launch_failure;
 
@@ -17,16 +17,20 @@ pub fn run(arguments: &NodeArguments) -> Ended {
             Role::Server => {
                 let config = ServerConfig::load(&arguments.config);
                 let config = config.map_err(|error| home::config_failure(&error))?;
-                launch::server(config).await
+                launch::server(config, arguments.ready_file.clone()).await
             }
             Role::Client => {
                 let config = ClientConfig::load(&arguments.config);
                 let config = config.map_err(|error| home::config_failure(&error))?;
                 let identity = home::read_key(&config.home())?;
-                launch::client(config, identity).await
+                let ended = launch::client(config, identity).await;
+                ended.map(|()| End::InOrder)
             }
         }
-        .map_err(|error| launch_failure(&error))?;
-        Ok(0)
+        .map(|end| match end {
+            End::InOrder => 0,
+            End::AtOnce => INTERRUPTED,
+        })
+        .map_err(|error| launch_failure(&error))
     })
 }

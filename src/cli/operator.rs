@@ -9,58 +9,18 @@ use super::failure::{self, Ended};
 use super::output::Output;
 use super::person::Person;
 use super::{cluster, render};
-use crate::node::config::TokenConfig;
 use crate::node::launch;
 use crate::proto::control::{Failure, Reason};
-use crate::proto::limits::{NAME_MAX_BYTES, SERVERS_MAX};
+use crate::proto::limits::NAME_MAX_BYTES;
 use crate::proto::operator::ServerCommand;
 use crate::talk::home::{self, CONFIG_FILE};
-use crate::talk::session::{launch_failure, pause};
+use crate::talk::session::launch_failure;
 
-/// How long a stopping server may take, in steps.
-const STOP_STEPS: u32 = 200;
-const STOP_STEP: std::time::Duration = std::time::Duration::from_millis(50);
-
-/// Starts a cluster.
+/// Shows every server. Gives whether all answer.
 ///
 /// # Errors
-/// If one runs in the folder already, or a server does not start.
-pub fn up(output: Output, servers: u8, dir: &ClusterDir) -> Ended {
-    if servers == 0 || usize::from(servers) > SERVERS_MAX {
-        return Err(failure::usage(
-            format!("{servers} servers"),
-            format!("a cluster has 1 to {SERVERS_MAX} servers"),
-        ));
-    }
-    let folder = cluster::folder(dir);
-    if let Ok(known) = cluster::servers(&folder) {
-        let alive = known
-            .iter()
-            .any(|s| cluster::status(&cluster::server_folder(&folder, s.id)).is_ok());
-        if alive {
-            return Err(failure::usage(
-                format!("a cluster runs in {} already", folder.display()),
-                "stop it with `pentimento stop`, or name another folder with --cluster",
-            ));
-        }
-    }
-    let addresses = match cluster::former_addresses(&folder, servers) {
-        Some(former) => former,
-        None => cluster::free_addresses(servers)?,
-    };
-    cluster::write_files(&folder, &addresses, TokenConfig::default())?;
-    for server in &addresses {
-        let data = cluster::server_folder(&folder, server.id);
-        cluster::start("server", &data.join("server.toml"), &data)?;
-    }
-    let ids: Vec<u8> = addresses.iter().map(|server| server.id).collect();
-    cluster::wait_ready(&folder, &ids)?;
-    show(output, &folder)?;
-    output.remark("next: pentimento init NAME");
-    Ok(0)
-}
-
-fn show(output: Output, folder: &Path) -> Result<bool, Failure> {
+/// If there is no cluster.
+pub(super) fn show(output: Output, folder: &Path) -> Result<bool, Failure> {
     let found: Vec<_> = cluster::servers(folder)?
         .iter()
         .map(|s| {
@@ -97,7 +57,7 @@ pub fn status(output: Output, global: &Global, dir: &ClusterDir) -> Ended {
     })
 }
 
-/// Stops a cluster and waits for its end.
+/// Stops a cluster and waits for its end. One that is stopped already is as good.
 ///
 /// # Errors
 /// If there is none, or a server does not end.
@@ -112,20 +72,14 @@ pub fn stop(output: Output, dir: &ClusterDir) -> Ended {
     for data in &folders {
         told += u32::from(cluster::command(data, ServerCommand::Stop).is_ok());
     }
-    for _ in 0..STOP_STEPS {
-        if folders.iter().all(|data| cluster::status(data).is_err()) {
-            output.line(
-                format!("{told} servers stopped"),
-                json!({ "stopped": told }),
-            );
-            return Ok(0);
-        }
-        pause(STOP_STEP);
-    }
-    Err(failure::unreachable(
-        "a server does not end",
-        "end its process by hand",
-    ))
+    cluster::wait_end(&folders)?;
+    let text = match told {
+        0 => "no server was running".to_owned(),
+        1 => "1 server stopped".to_owned(),
+        _ => format!("{told} servers stopped"),
+    };
+    output.line(text, json!({ "stopped": told }));
+    Ok(0)
 }
 
 /// Makes a person's key and configuration.

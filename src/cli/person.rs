@@ -110,6 +110,7 @@ impl Person {
             Verb::Demo { .. }
             | Verb::Up { .. }
             | Verb::Stop(_)
+            | Verb::Purge(_)
             | Verb::Cluster(_)
             | Verb::Health(_)
             | Verb::Init { .. }

@@ -92,8 +92,16 @@ pub fn servers(found: &[(u8, Option<ServerStatus>)]) -> Said {
             None => vec![format!("n{id}"), "down".into()],
             Some(s) => vec![
                 format!("n{id}"),
-                if s.failing { "failing" } else { "up" }.into(),
+                if s.failing {
+                    "failing"
+                } else if s.draining {
+                    "draining"
+                } else {
+                    "up"
+                }
+                .into(),
                 s.clients.to_string(),
+                s.admin.to_string(),
                 s.alive.len().to_string(),
                 if s.caught_up { "yes" } else { "no" }.into(),
                 s.jobs.to_string(),
@@ -115,6 +123,7 @@ pub fn servers(found: &[(u8, Option<ServerStatus>)]) -> Said {
         "node",
         "state",
         "clients at",
+        "admin at",
         "sees",
         "caught up",
         "jobs",

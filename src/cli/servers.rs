@@ -21,6 +21,10 @@ pub fn run(output: Output, verb: &ClusterVerb) -> Ended {
     match verb {
         ClusterVerb::Status(dir) => status(output, dir),
         ClusterVerb::Leader(dir) => leader(output, dir),
+        ClusterVerb::Drain {
+            server,
+            cluster: dir,
+        } => drain(output, &cluster::folder(dir), *server),
         ClusterVerb::Token {
             state,
             silent,
@@ -64,7 +68,7 @@ fn nobody() -> Failure {
 fn outlook(found: &Found) -> Result<&ServerStatus, Failure> {
     let statuses = || found.iter().filter_map(|(_, status)| status.as_ref());
     statuses()
-        .find(|status| !status.failing)
+        .find(|status| !status.failing && !status.draining)
         .or_else(|| statuses().next())
         .ok_or_else(nobody)
 }
@@ -88,6 +92,8 @@ fn status(output: Output, dir: &ClusterDir) -> Ended {
 fn state(status: &ServerStatus) -> &'static str {
     if status.failing {
         "failing"
+    } else if status.draining {
+        "draining"
     } else if !status.sees_majority() {
         "alone"
     } else if !status.caught_up {
@@ -167,15 +173,16 @@ fn leader(output: Output, dir: &ClusterDir) -> Ended {
         );
         if !one.alive {
             told = format!("n{}: not heard", one.node.0);
+        } else if one.draining {
+            told += ", about to end";
         } else if !one.caught_up {
             told += ", not caught up";
         }
         told
     };
-    let ties = view
-        .outlook
-        .iter()
-        .filter(|one| one.alive && one.caught_up == next.caught_up && one.wait_us == next.wait_us);
+    let ties = view.outlook.iter().filter(|one| {
+        one.alive && !one.draining && one.caught_up == next.caught_up && one.wait_us == next.wait_us
+    });
     let ties: Vec<String> = ties.map(|one| format!("n{}", one.node.0)).collect();
     let mut lines = vec![match ties.as_slice() {
         [_] => format!("n{} would take the next request", next.node.0),
@@ -255,6 +262,18 @@ fn fail(output: Output, folder: &Path, server: u8, seconds: u32, announced: bool
             Ok(0)
         }
     }
+}
+
+/// Ends one server in order.
+fn drain(output: Output, folder: &Path, server: u8) -> Ended {
+    let data = known_server(folder, server)?;
+    cluster::command(&data, ServerCommand::Stop)?;
+    cluster::wait_end(&[data])?;
+    output.line(
+        format!("n{server} has drained and ended"),
+        json!({ "drained": server }),
+    );
+    Ok(0)
 }
 
 /// The folder of a server that is configured.

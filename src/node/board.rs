@@ -42,18 +42,34 @@ pub enum News {
     },
     /// A wish to fail now came to nothing.
     NotNow(&'static str),
-    /// Jobs waiting and running.
+    /// Requests that are not done here.
     Jobs(u32),
     /// A request that this server owned has ended.
     Ended(Tale),
     /// One more request claimed.
     Claimed,
+    /// The node is about to end.
+    Draining,
+    /// The node may go.
+    Drained {
+        /// Requests that were not done in time.
+        left: u32,
+    },
     /// What the process takes.
     Measured(Measured),
     /// Users online.
     Online(u32),
     /// Letters kept.
     Letters(u32),
+}
+
+/// The two steps of a node's end.
+#[derive(Clone, Debug, Default)]
+pub struct Ends {
+    /// Somebody wants it.
+    pub wanted: Rc<Notify>,
+    /// The concerns have nothing against it any more.
+    pub reached: Rc<Notify>,
 }
 
 /// The actor.
@@ -63,7 +79,7 @@ pub struct Board {
     clock: Clock,
     concerns: Rc<Mailboxes>,
     codec: Addr<CodecActor>,
-    stop: Rc<Notify>,
+    ends: Ends,
     waiting: VecDeque<oneshot::Sender<ServerReply>>,
 }
 
@@ -75,7 +91,7 @@ impl Board {
         clock: Clock,
         concerns: Rc<Mailboxes>,
         codec: Addr<CodecActor>,
-        stop: Rc<Notify>,
+        ends: Ends,
     ) -> Self {
         Self {
             status,
@@ -83,7 +99,7 @@ impl Board {
             clock,
             concerns,
             codec,
-            stop,
+            ends,
             waiting: VecDeque::new(),
         }
     }
@@ -117,6 +133,11 @@ impl Board {
                 "majority",
                 status.sees_majority(),
                 &format!("hears {seen} of {all} servers, itself included"),
+            ),
+            check(
+                "not_draining",
+                !status.draining,
+                "is about to end and takes no new request",
             ),
             check(
                 "no_planned_failure",
@@ -167,6 +188,11 @@ impl Handler<In<News>> for Board {
             News::Jobs(jobs) => self.status.jobs = jobs,
             News::Ended(tale) => self.tally.add(self.clock.now(), &tale),
             News::Claimed => self.tally.claimed += 1,
+            News::Draining => self.status.draining = true,
+            News::Drained { left } => {
+                tracing::info!(left, "drained");
+                self.ends.reached.notify_one();
+            }
             News::Measured(measured) => self.tally.measured = Some(measured),
             News::Online(online) => self.status.users_online = online,
             News::Letters(letters) => self.status.letters = letters,
@@ -214,7 +240,7 @@ impl Handler<Commanded> for Board {
                 Box::pin(reply.into_actor(self))
             }
             ServerCommand::Stop => {
-                self.stop.notify_one();
+                self.ends.wanted.notify_one();
                 ready(ServerReply::Ok)
             }
         }

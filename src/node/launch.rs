@@ -6,14 +6,16 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use actix::{Actor, AsyncContext, Context};
+use actix::{Actor, Addr, AsyncContext, Context};
+use actix_web::dev::ServerHandle;
 use rand::TryRng;
 use thiserror::Error;
 use tokio::net::{UdpSocket, UnixListener};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
 use super::admin;
-use super::board::Board;
+use super::board::{Board, Ends};
 use super::clock::Clock;
 use super::config::{ClientConfig, ServerConfig};
 use super::control;
@@ -22,16 +24,31 @@ use super::cpu_pool::CpuPool;
 use super::desk::PersonDesk;
 use super::load_probe::LoadProbe;
 use super::switchboard::{Accept, Switchboard};
-use super::vault::{Vault, VaultActor, VaultError};
-use super::{client, machines, server};
+use super::vault::{Flush, Vault, VaultActor, VaultError};
+use super::{client, machines, server, supervisor};
 use crate::actors::membership;
 use crate::crypto::identity::SecretIdentity;
 use crate::net::codec_actor::{self, CodecActor, Face};
 use crate::net::peers::Peers;
-use crate::proto::operator::ServerStatus;
+use crate::proto::ids::NodeId;
+use crate::proto::operator::{ServerCommand, ServerStatus};
 
 /// How long goodbyes may take to leave before the node ends.
 const FAREWELL: Duration = Duration::from_millis(100);
+
+/// A drain that does not tell its end by itself is over after so long.
+const DRAIN_MAX: Duration = Duration::from_millis(8_500);
+/// For the disk and the admin port together, at the very end.
+const LAST_MAX: Duration = Duration::from_secs(1);
+
+/// How a server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Drained, or as far as it got in the time for it.
+    InOrder,
+    /// By a second signal: whatever was under way is cut.
+    AtOnce,
+}
 
 /// Why a node does not start. Nothing is left running.
 #[derive(Debug, Error)]
@@ -88,30 +105,21 @@ fn fresh_seed() -> Result<[u8; 32], LaunchError> {
     Ok(seed)
 }
 
-/// Runs a server until it is told to stop. Must be called inside an actix system.
+/// Runs a server until it is told to stop and has drained, or is told a second time. Writes its
+/// addresses to `ready_file` when it listens. Must be called inside an actix system.
 ///
 /// # Errors
 /// If it cannot be started.
-pub async fn server(config: ServerConfig) -> Result<(), LaunchError> {
+pub async fn server(config: ServerConfig, ready_file: Option<PathBuf>) -> Result<End, LaunchError> {
+    let signals = Signals::catch();
     let clock = Clock::start();
     let own = config.own();
     let vault = Vault::open(&config.data)?;
-    let faces = vec![
-        Face {
-            socket: bind(own.clients)?,
-            known: Peers::default(),
-            strangers: true,
-        },
-        Face {
-            socket: bind(own.peers)?,
-            known: Peers::new(config.others().map(|other| (other.node(), other.peers))),
-            strangers: false,
-        },
-    ];
+    let faces = faces(&config)?;
     let control = listen(&config.data)?;
     let (admin, admin_address) = bind_admin(config.admin)?;
     let machines = machines::server(&config, vault.tables()?, clock.calendar(), fresh_seed()?);
-    let stop = Rc::new(Notify::new());
+    let ends = Ends::default();
 
     let switchboard = Context::<Switchboard<server::Mailboxes>>::new();
     let answers = switchboard.address().recipient();
@@ -120,6 +128,7 @@ pub async fn server(config: ServerConfig) -> Result<(), LaunchError> {
     let vault = VaultActor::start_in_arbiter(&disk.handle(), move |_| {
         VaultActor::new(vault, told, server::Ingress::Edge)
     });
+    let flushed = vault.clone();
     let covers = CoverShelf::new(config.covers());
     let threads = config.work.threads();
     let pool = CpuPool::start(threads, covers, answers.clone(), server::Ingress::Edge)?.start();
@@ -140,28 +149,86 @@ pub async fn server(config: ServerConfig) -> Result<(), LaunchError> {
     let _ = codec.run(CodecActor::new(faces, sink));
     let status = blank_status(&config, admin_address);
     let _ = board.run(Board::new(
-        status,
+        status.clone(),
         clock,
         concerns.clone(),
         codec_address,
-        stop.clone(),
+        ends.clone(),
     ));
     LoadProbe::new(answers, server::Ingress::Measured).start();
     let admin = admin::serve(admin, board_address.clone())?;
     actix_rt::spawn(control::serve_operator(control, board_address));
     let (node, clients, peers) = (own.node(), own.clients, own.peers);
     tracing::info!(%node, %clients, %peers, admin = %admin_address, "server is up");
+    supervisor::ready(&status, ready_file.as_deref())?;
+    supervisor::watch();
 
-    told_to_stop(&stop).await;
-    tracing::info!(node = %own.node(), "server ends");
-    super::shell::Post::deliver(
-        &*concerns,
-        server::To::Membership(membership::Input::Halted { announced: true }),
-    );
-    farewell().await;
-    admin.stop(false).await;
-    disk.stop();
-    Ok(())
+    let running = Running {
+        node,
+        concerns,
+        ends,
+        vault: flushed,
+        disk,
+        admin,
+        ready_file,
+    };
+    Ok(running.until_the_end(signals).await)
+}
+
+/// The two sockets of a server.
+fn faces(config: &ServerConfig) -> Result<Vec<Face>, LaunchError> {
+    let own = config.own();
+    Ok(vec![
+        Face {
+            socket: bind(own.clients)?,
+            known: Peers::default(),
+            strangers: true,
+        },
+        Face {
+            socket: bind(own.peers)?,
+            known: Peers::new(config.others().map(|other| (other.node(), other.peers))),
+            strangers: false,
+        },
+    ])
+}
+
+/// What the end of a server needs of it.
+struct Running {
+    node: NodeId,
+    concerns: Rc<server::Mailboxes>,
+    ends: Ends,
+    vault: Addr<VaultActor<server::Ingress>>,
+    disk: actix_rt::Arbiter,
+    admin: ServerHandle,
+    ready_file: Option<PathBuf>,
+}
+
+impl Running {
+    async fn until_the_end(self, mut signals: Signals) -> End {
+        let node = self.node;
+        signals.or(&self.ends.wanted).await;
+        tracing::info!(%node, "server drains");
+        supervisor::stopping(self.ready_file.as_ref());
+        self.concerns
+            .take(server::Ingress::Operator(ServerCommand::Stop));
+        tokio::select! {
+            _ = tokio::time::timeout(DRAIN_MAX, self.ends.reached.notified()) => {}
+            () = signals.next() => return End::AtOnce,
+        }
+        let halted = membership::Input::Halted { announced: true };
+        super::shell::Post::deliver(&*self.concerns, server::To::Membership(halted));
+        farewell().await;
+        // A disk or a client that hangs does not keep us.
+        let last = async {
+            // Whether it answered makes no difference any more.
+            let _ = self.vault.send(Flush).await;
+            self.admin.stop(false).await;
+        };
+        let _ = tokio::time::timeout(LAST_MAX, last).await;
+        self.disk.stop();
+        tracing::info!(%node, "server ends");
+        End::InOrder
+    }
 }
 
 fn blank_status(config: &ServerConfig, admin: SocketAddr) -> ServerStatus {
@@ -174,6 +241,7 @@ fn blank_status(config: &ServerConfig, admin: SocketAddr) -> ServerStatus {
         admin,
         alive: vec![own.node()],
         caught_up: false,
+        draining: false,
         failing: false,
         token_on: config.token.on,
         token_here: false,
@@ -247,7 +315,7 @@ pub async fn client(config: ClientConfig, identity: SecretIdentity) -> Result<()
     actix_rt::spawn(control::serve_person(control, desk_address));
     tracing::info!(name = config.name, "client is up");
 
-    told_to_stop(&stop).await;
+    Signals::catch().or(&stop).await;
     concerns.take(client::Ingress::Leave);
     farewell().await;
     disk.stop();
@@ -263,20 +331,40 @@ async fn farewell() {
     tokio::time::sleep(FAREWELL).await;
 }
 
-/// Waits for a command or a signal of the operating system.
-async fn told_to_stop(stop: &Notify) {
-    let signals = (
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()),
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt()),
-    );
-    let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+/// Signals of the operating system that end a node.
+struct Signals(Option<(Signal, Signal)>);
+
+impl Signals {
+    /// From here on signals do not end the process by themselves.
+    fn catch() -> Self {
+        let caught = (
+            signal(SignalKind::terminate()),
+            signal(SignalKind::interrupt()),
+        );
+        if let (Ok(terminate), Ok(interrupt)) = caught {
+            return Self(Some((terminate, interrupt)));
+        }
         tracing::warn!("no signals here, only a command stops the node");
-        return stop.notified().await;
-    };
-    tokio::select! {
-        () = stop.notified() => {}
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        Self(None)
+    }
+
+    /// Waits for the next one.
+    async fn next(&mut self) {
+        match &mut self.0 {
+            None => std::future::pending().await,
+            Some((terminate, interrupt)) => tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            },
+        }
+    }
+
+    /// Waits for a command or the next signal.
+    async fn or(&mut self, stop: &Notify) {
+        tokio::select! {
+            () = stop.notified() => {}
+            () = self.next() => {}
+        }
     }
 }
 

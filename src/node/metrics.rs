@@ -50,7 +50,12 @@ fn requests(registry: &mut Registry, status: &ServerStatus, tally: &Tally) {
     );
     count(registry, "elections", "Requests claimed", tally.claimed);
     let jobs = u64::from(status.jobs);
-    gauge(registry, "jobs", "Requests that wait or run here", jobs);
+    gauge(
+        registry,
+        "jobs",
+        "Requests that wait, run or are on their way back here",
+        jobs,
+    );
     let letters = u64::from(status.letters);
     gauge(
         registry,
@@ -64,7 +69,10 @@ fn requests(registry: &mut Registry, status: &ServerStatus, tally: &Tally) {
 
 fn cluster(registry: &mut Registry, status: &ServerStatus) {
     let next = status.next().is_some_and(|next| next.node == status.node);
-    let whole = status.outlook.iter().all(|one| one.alive && one.caught_up);
+    let whole = status
+        .outlook
+        .iter()
+        .all(|one| one.alive && one.caught_up && !one.draining);
     let flags = [
         (
             "leader",
@@ -80,6 +88,11 @@ fn cluster(registry: &mut Registry, status: &ServerStatus) {
             "failing",
             "1 while this server simulates a failure",
             status.failing,
+        ),
+        (
+            "draining",
+            "1 while this server is about to end",
+            status.draining,
         ),
         (
             "cluster_healthy",
@@ -159,6 +172,7 @@ mod tests {
             node: NodeId(node),
             alive: true,
             caught_up: true,
+            draining: false,
             queued: 0,
             running: 0,
             speed_milli: 1_000,
@@ -172,6 +186,7 @@ mod tests {
             admin: address,
             alive: vec![NodeId(1), NodeId(2)],
             caught_up: true,
+            draining: false,
             failing: false,
             token_on: false,
             token_here: false,
@@ -222,6 +237,7 @@ mod tests {
             "pentimento_leader 1",
             "pentimento_token_held 0",
             "pentimento_failing 0",
+            "pentimento_draining 0",
             "pentimento_cluster_healthy 1",
             "pentimento_cluster_available 1",
             "pentimento_datagrams_dropped_total{reason=\"a \\\"stranger\\\"\"} 6",

@@ -21,6 +21,7 @@ pub mod load_probe;
 pub mod machines;
 pub mod metrics;
 pub mod notices;
+pub mod supervisor;
 pub mod tally;
 pub mod vault;
 pub mod workshop;

@@ -7,8 +7,8 @@ use super::shell::Arrows;
 use super::switchboard::{Accept, Burst, DiskRequest, EdgeAnswer, WorkRequest};
 use crate::actors::edges::Desk;
 use crate::actors::{
-    directory, election, failure_token, fragment_receiver, fragment_sender, mailbox, membership,
-    stego_worker,
+    directory, drain, election, failure_token, fragment_receiver, fragment_sender, mailbox,
+    membership, stego_worker,
 };
 use crate::net::codec_actor::{Incoming, Order};
 use crate::proto::cargo::Cargo;
@@ -29,6 +29,8 @@ concerns! {
         Mailbox: mailbox: mailbox::Mailbox, mailbox 1024;
         /// Jobs of this server.
         StegoWorker: stego_worker: stego_worker::StegoWorker, mailbox 1024;
+        /// When the node may end.
+        Drain: drain: drain::Drain, mailbox 256;
         /// Messages that leave.
         FragmentSender: fragment_sender: fragment_sender::FragmentSender, mailbox 1024;
         /// Messages that arrive.
@@ -142,7 +144,8 @@ impl Accept for Mailboxes {
             Ingress::Operator(ServerCommand::PassToken) => {
                 to.push(To::FailureToken(failure_token::Input::PassOn));
             }
-            Ingress::Operator(ServerCommand::Status | ServerCommand::Stop) => {}
+            Ingress::Operator(ServerCommand::Stop) => to.push(To::Drain(drain::Input::Begun)),
+            Ingress::Operator(ServerCommand::Status) => {}
         }
     }
 }
@@ -395,10 +398,30 @@ impl Arrows<stego_worker::Output> for Mailboxes {
                 to.push(To::Election(election::Input::Finished(request)));
             }
             stego_worker::Output::Ended(tale) => to.push(To::Board(board::News::Ended(tale))),
-            stego_worker::Output::Jobs { queued, running } => {
+            stego_worker::Output::Jobs {
+                queued,
+                running,
+                open,
+            } => {
                 to.push(To::Membership(membership::Input::Jobs { queued, running }));
-                to.push(To::Board(board::News::Jobs(queued + running)));
+                to.push(To::Drain(drain::Input::Open(open)));
+                to.push(To::Board(board::News::Jobs(open)));
             }
+        }
+    }
+}
+
+impl Arrows<drain::Output> for Mailboxes {
+    fn route(order: drain::Output, to: &mut Vec<To>) {
+        match order {
+            drain::Output::Retire => {
+                to.push(To::Membership(membership::Input::Retired));
+                to.push(To::Election(election::Input::Retired));
+                to.push(To::StegoWorker(stego_worker::Input::Retired));
+                to.push(To::FailureToken(failure_token::Input::Retired));
+                to.push(To::Board(board::News::Draining));
+            }
+            drain::Output::Over { left } => to.push(To::Board(board::News::Drained { left })),
         }
     }
 }

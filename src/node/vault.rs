@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use actix::{Actor, Context, Handler, Recipient};
+use actix::{Actor, Context, Handler, Message, Recipient};
 use bytes::Bytes;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use thiserror::Error;
@@ -272,6 +272,17 @@ impl<I: Send + 'static> VaultActor<I> {
             wrap,
         }
     }
+}
+
+/// Answered when everything that was ordered before is on disk.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Flush;
+
+impl<I: Send + 'static> Handler<Flush> for VaultActor<I> {
+    type Result = ();
+
+    fn handle(&mut self, _: Flush, _: &mut Self::Context) {}
 }
 
 impl<I: Send + 'static> Actor for VaultActor<I> {

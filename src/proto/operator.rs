@@ -25,7 +25,7 @@ pub enum ServerCommand {
     },
     /// Pass the failure token on to the next server, if it is here.
     PassToken,
-    /// End the node.
+    /// Take nothing new, finish what runs, and end the node.
     Stop,
 }
 
@@ -57,13 +57,15 @@ pub struct ServerStatus {
     pub alive: Vec<NodeId>,
     /// Whether it has caught up with the state of the others.
     pub caught_up: bool,
+    /// Whether it is about to end.
+    pub draining: bool,
     /// Whether it is in a simulated failure.
     pub failing: bool,
     /// Whether the failure simulation is on.
     pub token_on: bool,
     /// Whether it holds the failure token.
     pub token_here: bool,
-    /// Jobs waiting and running.
+    /// Requests of this server that are not done: waiting, running, or on their way back.
     pub jobs: u32,
     /// Requests done since the start.
     pub requests_done: u64,
@@ -88,7 +90,9 @@ impl ServerStatus {
     /// the request decides; this is the one with the lowest number.
     #[must_use]
     pub fn next(&self) -> Option<&Prospect> {
-        self.outlook.first().filter(|first| first.alive)
+        self.outlook
+            .first()
+            .filter(|first| first.alive && !first.draining)
     }
 
     /// Whether this server hears a majority of the configured ones, itself included.
@@ -108,6 +112,8 @@ pub struct Prospect {
     /// Whether it has caught up with the state of the others; one that has not comes after all
     /// that have.
     pub caught_up: bool,
+    /// Whether it is about to end; it then takes nothing.
+    pub draining: bool,
     /// Jobs that wait there.
     pub queued: u32,
     /// Jobs that run there.

@@ -254,6 +254,8 @@ pub struct LoadReport {
     pub speed_milli: u32,
     /// Whether this server has caught up with the state of the others.
     pub caught_up: bool,
+    /// Whether it is about to end and takes no new request.
+    pub draining: bool,
     /// Digest over the letters this server holds and has let go, to notice differences.
     pub mail_digest: u64,
     /// Digest over the names this server knows, to notice differences.

@@ -31,6 +31,7 @@ struct Seat {
     running: u32,
     speed_milli: u32,
     caught_up: bool,
+    draining: bool,
     /// Requests claimed since its last report.
     claimed: u32,
 }
@@ -45,6 +46,7 @@ impl Seat {
         running: 0,
         speed_milli: 1,
         caught_up: false,
+        draining: false,
         claimed: 0,
     };
 
@@ -56,6 +58,7 @@ impl Seat {
             running: report.running,
             speed_milli: report.speed_milli,
             caught_up: report.caught_up,
+            draining: report.draining,
             ..Self::UNKNOWN
         }
     }
@@ -155,14 +158,15 @@ impl Seats {
         self.seats.get(&node).map_or(u64::MAX, Seat::score)
     }
 
-    /// How many live servers come before this one.
+    /// How many live servers that go on to live come before this one.
     pub(super) fn rank(&self, request: RequestId) -> u64 {
         let place = |node: NodeId, seat: &Seat| (seat.score(), tie_break(request, node), node);
         let Some(mine) = self.seats.get(&self.me) else {
             return 0;
         };
         let mine = place(self.me, mine);
-        let live = self.seats.iter().filter(|(_, seat)| seat.alive);
+        let stays = |seat: &Seat| seat.alive && !seat.draining;
+        let live = self.seats.iter().filter(|(_, seat)| stays(seat));
         let better = live.filter(|&(&node, seat)| place(node, seat) < mine);
         better.map(|_| 1).sum()
     }
@@ -181,6 +185,7 @@ pub fn outlook(members: &[Member]) -> Vec<Prospect> {
                 node: member.node,
                 alive: member.alive,
                 caught_up: report.caught_up,
+                draining: report.draining,
                 queued: report.queued,
                 running: report.running,
                 speed_milli: report.speed_milli,
@@ -189,7 +194,9 @@ pub fn outlook(members: &[Member]) -> Vec<Prospect> {
             (seat.score(), prospect)
         })
         .collect();
-    ranked.sort_by_key(|(score, prospect)| (!prospect.alive, *score, prospect.node));
+    ranked.sort_by_key(|(score, prospect)| {
+        (!prospect.alive, prospect.draining, *score, prospect.node)
+    });
     ranked.into_iter().map(|(_, prospect)| prospect).collect()
 }
 

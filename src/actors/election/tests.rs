@@ -1,8 +1,10 @@
 use proptest::prelude::*;
 
+use super::words::RETRY_AFTER_MS;
 use super::*;
 use crate::proto::ids::Digest;
 use crate::proto::packet::LoadReport;
+use crate::proto::packet::{Elected, RefusalReason};
 use crate::time::WallTime;
 
 mod bus;
@@ -59,6 +61,7 @@ fn member(node: u8, alive: bool, queued: u32) -> Member {
             running: 0,
             speed_milli: 1_000,
             caught_up: true,
+            draining: false,
             mail_digest: 0,
             names_digest: 0,
         },
@@ -637,4 +640,73 @@ proptest! {
             prop_assert_eq!(machine.agenda.len(), machine.cases.len());
         }
     }
+}
+
+/// All alive and equal, server 1 about to end.
+fn first_retires() -> Input {
+    let mut members: Vec<_> = NODES.iter().map(|node| member(node.0, true, 0)).collect();
+    members[0].report.draining = true;
+    Input::View(members)
+}
+
+#[test]
+fn a_server_that_is_about_to_end_claims_nothing_new_but_keeps_what_it_has() {
+    let mut machine = server(1, [Some(0), Some(1), Some(1)]);
+    let outputs = give(&mut machine, at(5), asked(1));
+    assert!(outputs.contains(&won(1, 0)));
+    give(&mut machine, at(6), Input::Retired);
+    assert!(
+        give(&mut machine, at(7), asked(1)).contains(&won(1, 0)),
+        "asked again"
+    );
+    assert_eq!(give(&mut machine, at(8), asked(2)), []);
+    give(&mut machine, at(9), claimed(2, 3, 0, 5));
+    assert_eq!(
+        give(&mut machine, at(10), view([Some(0), None, Some(1)])),
+        []
+    );
+    let ended = give(&mut machine, at(11), Input::Finished(ask(1).request));
+    assert!(ended.contains(&done_to(2, 1)));
+}
+
+#[test]
+fn what_a_retiring_server_would_claim_later_is_left_to_the_others() {
+    let mut machine = server(1, [Some(5), Some(0), Some(0)]);
+    assert_eq!(give(&mut machine, at(5), asked(1)), []);
+    give(&mut machine, at(6), Input::Retired);
+    assert_eq!(machine.deadline(), None);
+    give(&mut machine, at(7), Input::Halted);
+    assert_eq!(
+        give(&mut machine, at(8), asked(2)),
+        [],
+        "also after a planned failure"
+    );
+}
+
+#[test]
+fn nobody_waits_for_a_server_that_is_about_to_end() {
+    let mut first_claims = 0;
+    for me in [2, 3] {
+        let mut machine = with(config(me), [Some(9), Some(9), Some(9)]);
+        give(&mut machine, at(1), first_retires());
+        let outputs = give(&mut machine, at(5), asked(1));
+        first_claims += usize::from(outputs.contains(&won(1, 0)));
+    }
+    assert_eq!(first_claims, 1, "one of the two is the first");
+}
+
+#[test]
+fn the_outlook_is_in_the_order_of_ranks_with_the_lost_ones_last() {
+    let mut members: Vec<_> = NODES.iter().map(|node| member(node.0, true, 0)).collect();
+    let order =
+        |members: &[Member]| -> Vec<u8> { outlook(members).iter().map(|one| one.node.0).collect() };
+    assert_eq!(order(&members), [1, 2, 3]);
+    members[0].report.queued = 1;
+    assert_eq!(order(&members), [2, 3, 1]);
+    members[1].report.caught_up = false;
+    assert_eq!(order(&members), [3, 1, 2]);
+    members[2].report.draining = true;
+    assert_eq!(order(&members), [1, 2, 3]);
+    members[0].alive = false;
+    assert_eq!(order(&members), [2, 3, 1]);
 }

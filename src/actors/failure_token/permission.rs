@@ -173,6 +173,7 @@ impl FailureToken {
         match self.activity {
             Activity::Failing { .. } => Some("this server is in a failure already"),
             Activity::Asking(_) => Some("this server is asking for permission already"),
+            Activity::Calm if self.retired => Some("this server is about to end"),
             Activity::Calm if self.config.peers.is_empty() => {
                 Some("there is no other server to carry on")
             }

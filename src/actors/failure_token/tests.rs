@@ -36,6 +36,7 @@ fn member(node: NodeId, alive: bool) -> Member {
             running: 0,
             speed_milli: 1_000,
             caught_up: true,
+            draining: false,
             mail_digest: 0,
             names_digest: 0,
         },
@@ -597,4 +598,21 @@ fn a_server_alone_never_fails_on_purpose() {
             assert!(!matches!(output, Output::Fail { .. }));
         }
     }
+}
+
+#[test]
+fn an_operator_or_the_end_of_the_server_passes_the_token_on() {
+    for input in [Input::PassOn, Input::Retired] {
+        let mut bench = Bench::new(config());
+        bench.hear(0, ONE, TokenPacket::Pass { turn: 5 });
+        let told = bench.give(1, input);
+        assert_eq!(sent(&told, THREE, TokenPacket::Pass { turn: 6 }), 1);
+    }
+}
+
+#[test]
+fn a_server_that_is_about_to_end_fails_no_more_on_purpose() {
+    let mut bench = Bench::new(config());
+    bench.give(1, Input::Retired);
+    assert!(not_now(&bench.give(2, fail_now(1_000))));
 }

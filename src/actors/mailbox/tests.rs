@@ -224,6 +224,7 @@ impl Rig {
                 running: 0,
                 speed_milli: 1,
                 caught_up: digest.is_some(),
+                draining: false,
                 mail_digest: digest.unwrap_or(0),
                 names_digest: 0,
             },

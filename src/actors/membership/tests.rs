@@ -382,3 +382,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn that_it_is_about_to_end_is_told_to_everybody_at_once() {
+    let mut machine = Membership::new(config());
+    run_until(&mut machine, Moment::START);
+    let mut out = Outbox::new();
+    machine.handle(Moment::from_millis(1), Input::Retired, &mut out);
+    let told = sent(&out.take());
+    let drains =
+        |(_, packet): &(NodeId, Packet)| matches!(packet, Packet::Load(report) if report.draining);
+    assert_eq!(told.len(), 2);
+    assert!(told.iter().all(drains), "{told:?}");
+}

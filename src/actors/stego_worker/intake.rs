@@ -60,7 +60,7 @@ impl StegoWorker {
         let is_full = self.waiting() >= self.config.waiting_max && !runs_at_once;
         if ask.size_bytes as usize > MESSAGE_MAX_BYTES {
             refuse(&job, RefusalReason::BadBody, out);
-        } else if is_full || !self.has_room(ask.size_bytes as usize) {
+        } else if self.retired || is_full || !self.has_room(ask.size_bytes as usize) {
             refuse(&job, self.busy(), out);
         } else {
             self.jobs.insert(ask.request, job);

@@ -122,7 +122,8 @@ impl Bench {
     }
 
     fn counts(&self) -> (u32, u32) {
-        self.machine.told
+        let (queued, running, _) = self.machine.told;
+        (queued, running)
     }
 }
 
@@ -227,6 +228,7 @@ fn counts_are_told_on_each_change_only() {
     let one = Output::Jobs {
         queued: 1,
         running: 0,
+        open: 1,
     };
     assert_eq!(out.take(), vec![one]);
     machine.handle(ms(0), won, &mut out);
@@ -629,4 +631,75 @@ fn words_about_unknown_requests_change_nothing() {
         assert_eq!(bench.give(word), vec![]);
         assert_eq!(bench.machine.deadline(), None);
     }
+}
+
+const HAND_OVER: RefusalReason = RefusalReason::Busy {
+    retry_after_ms: HAND_OVER_MS,
+};
+
+#[test]
+fn a_server_that_is_about_to_end_finishes_what_runs_and_lets_go_of_what_waits() {
+    let mut bench = Bench::new(config());
+    let body = body_of(1, SMALL);
+    bench.won(1, &body);
+    let ticket = runs(&bench.arrives(1, &body), &hide(1, SMALL));
+    bench.won(2, &body_of(2, SMALL));
+    assert_eq!(bench.give(Input::Retired), refused(2, HAND_OVER));
+    assert_eq!(bench.won(3, &body_of(3, SMALL)), refused(3, HAND_OVER));
+    assert_eq!(bench.worked(ticket, embedded()), [returned(1, 0, 0)]);
+    assert_eq!(
+        bench.machine.told,
+        (0, 0, 1),
+        "not done before it is delivered"
+    );
+    bench.give(Input::Delivered(id(1)));
+    assert_eq!(bench.machine.told, (0, 0, 0));
+}
+
+#[test]
+fn each_end_of_a_request_is_told_once_with_what_it_took() {
+    let mut machine = StegoWorker::new(config());
+    let mut out = Outbox::new();
+    let body = body_of(1, SMALL);
+    let inputs = [
+        (
+            0,
+            Input::Won {
+                ask: ask_for(1, &body),
+                client: client(),
+                epoch: 0,
+            },
+        ),
+        (
+            10,
+            Input::BodyArrived {
+                request: id(1),
+                body,
+            },
+        ),
+    ];
+    for (at, input) in inputs {
+        machine.handle(ms(at), input, &mut out);
+    }
+    let ticket = out.take().into_iter().find_map(|output| match output {
+        Output::Run { ticket, .. } => Some(ticket),
+        _ => None,
+    });
+    let ticket = ticket.expect("it runs");
+    let done = embedded();
+    machine.handle(ms(30), Input::Worked { ticket, done }, &mut out);
+    for _ in 0..2 {
+        machine.handle(ms(60), Input::Delivered(id(1)), &mut out);
+    }
+    let told = out.take().into_iter().filter_map(|output| match output {
+        Output::Ended(tale) => Some(tale),
+        _ => None,
+    });
+    let tale = Tale {
+        ending: Ending::Delivered,
+        wait_us: Some(10_000),
+        hiding_us: Some(20_000),
+        return_us: Some(30_000),
+    };
+    assert_eq!(told.collect::<Vec<_>>(), [tale]);
 }

@@ -242,6 +242,7 @@ impl World {
                         running: 0,
                         speed_milli: 1,
                         caught_up,
+                        draining: false,
                         mail_digest: digest,
                         names_digest: 0,
                     },
