@@ -2,7 +2,8 @@
 //!
 //! The pixels are not touched: whole segments and chunks are left out, the rest is copied byte for
 //! byte. What a reader needs to show the picture as meant stays: colour profile, palette,
-//! animation, and the orientation, alone. A file that is no picture, or a damaged one, comes back as it was.
+//! animation, and the orientation, alone. A file that is no picture, or a damaged one, comes back
+//! as it was.
 //!
 //! Invariants: no input panics; the work grows with the size of the file; what is cleaned twice is
 //! what was cleaned once.

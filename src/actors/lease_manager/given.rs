@@ -285,7 +285,12 @@ impl Given {
                 told.or_else(|| ended(EndReason::Spent, last))
             }
             Some(date) => ended(EndReason::Expired, date),
-            None => told.filter(|told| told.reason == EndReason::Expired),
+            None => {
+                // A date that we moved is expected to take effect.
+                let is_moved = |of: &PendingChange| matches!(of.adjust.change, Change::Until(_));
+                let is_over = !self.pending.iter().any(is_moved);
+                told.filter(|told| told.reason == EndReason::Expired && is_over)
+            }
         }
     }
 

@@ -113,8 +113,12 @@ fn a_later_date_brings_key_and_picture_again_and_no_date_ends_nothing() {
     assert_eq!(left, 0, "looks alone do not bring it back");
     assert_eq!(refusal(&mut world).0, Reason::Expired);
     let later = world.date_in(500_000);
-    world.adjust(Change::Until(Some(later)));
+    let moved = world.adjust(Change::Until(Some(later)));
     world.settle();
+    let Outcome::Adjusted { left, .. } = world.outcome(moved) else {
+        panic!("not adjusted");
+    };
+    assert_eq!(left, 3);
     world.pass(2_000);
     world.settle();
     assert_eq!(world.received_file(), Some(&picture(50)));
