@@ -248,7 +248,7 @@ pub enum LogEvent {
     },
     /// No look is left; the picture was replaced by its cover or deleted.
     Spent,
-    /// The end date came first; the picture was replaced by its cover or deleted.
+    /// The end date came first: no look is given any more.
     Expired,
 }
 

@@ -4,7 +4,7 @@ use rand_chacha::rand_core::Rng;
 
 use super::super::edges::{DiskAnswer, DiskFault, DiskOrder, Work, WorkDone, WorkFault};
 use super::jobs::{Job, RowKey, Then, is_emptying};
-use super::received::FileState;
+use super::received::{FileState, expired};
 use super::{LeaseManager, Output};
 use crate::actors::machine::Outbox;
 use crate::proto::ids::GrantId;
@@ -16,12 +16,12 @@ impl LeaseManager {
     /// When no look is left, by number or by date, and none is open: destroys the key, then deals
     /// with the file.
     pub(super) fn settle(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
+        self.note_date(now, id, out);
         let (due, at) = (self.due_end(now), self.config.calendar.at(now));
         let is_open = self.claims.contains_key(&id);
         let Some(lease) = self.received.get_mut(&id) else {
             return;
         };
-        lease.note_date(at);
         if is_open || !lease.is_ending() || lease.file == FileState::Emptying {
             return;
         }
@@ -138,11 +138,11 @@ impl LeaseManager {
             return;
         }
         lease.file = file;
-        let event = if lease.is_expired() {
-            LogEvent::Expired
-        } else {
-            LogEvent::Spent
-        };
+        if lease.is_expired() {
+            // Logged when the date passed.
+            return self.store(now, vec![RowKey::Received(id)], Vec::new(), out);
+        }
+        let event = LogEvent::Spent;
         self.record(now, id, LogEntry { at, event }, Vec::new(), out);
     }
 
@@ -152,6 +152,15 @@ impl LeaseManager {
         let is_writing = |job: &Job| matches!(job, Job::Write { keys, .. } if keys.contains(&key));
         if !self.dirty.contains(&key) && !self.jobs.any(is_writing) {
             self.empty(now, id, out);
+        }
+    }
+
+    /// Notes, once, that the date of a lease has passed.
+    pub(super) fn note_date(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
+        let at = self.config.calendar.at(now);
+        let lease = self.received.get_mut(&id);
+        if lease.is_some_and(|lease| lease.note_date(at)) {
+            self.record(now, id, expired(at), Vec::new(), out);
         }
     }
 

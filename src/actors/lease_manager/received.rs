@@ -146,9 +146,11 @@ impl Received {
             return Some(Vec::new());
         };
         candidates.truncate(usize::try_from(count).unwrap_or(usize::MAX));
-        let entries: Vec<LogEntry> = candidates.iter().map(adjusted).collect();
+        let mut entries: Vec<LogEntry> = candidates.iter().map(adjusted).collect();
+        if self.judge(&candidates, now) {
+            entries.push(expired(now));
+        }
         self.unreported.extend_from_slice(&entries);
-        self.judge(&candidates, now);
         if self.left() > 0 && !matches!(self.file, FileState::Here | FileState::Missing) {
             self.key = Some(*key);
             self.file = FileState::Missing;
@@ -157,23 +159,26 @@ impl Received {
     }
 
     /// Whether these changes ended the lease, or began it anew. Only another date brings an expired
-    /// one back.
-    fn judge(&mut self, changes: &[Adjust], now: WallTime) {
+    /// one back. True if it is found to be expired.
+    fn judge(&mut self, changes: &[Adjust], now: WallTime) -> bool {
         let revoked = changes.iter().find(|made| made.change == Change::Revoke);
         let is_moved = |made: &Adjust| matches!(made.change, Change::Until(_));
         let stays_expired = self.is_expired() && !changes.iter().any(is_moved);
         if let Some(revoke) = revoked {
-            return self.end(EndReason::Revoked, revoke.at);
+            self.end(EndReason::Revoked, revoke.at);
+            return false;
         }
         if self.terms.revoked || stays_expired {
-            return;
+            return false;
         }
         if self.terms.left() > 0 {
             self.ended = None;
-            self.note_date(now);
-        } else if self.ended.is_none() || self.is_expired() {
+            return self.note_date(now);
+        }
+        if self.ended.is_none() || self.is_expired() {
             self.end(EndReason::Spent, now);
         }
+        false
     }
 
     fn end(&mut self, reason: EndReason, at: WallTime) {
@@ -342,6 +347,12 @@ impl Received {
 
 fn generation(key: &[u8; 32]) -> Digest {
     Digest(blake3::derive_key("pentimento 1 grant generation", key))
+}
+
+/// The entry of an end by date.
+pub(super) const fn expired(at: WallTime) -> LogEntry {
+    let event = LogEvent::Expired;
+    LogEntry { at, event }
 }
 
 const fn adjusted(adjust: &Adjust) -> LogEntry {

@@ -212,11 +212,9 @@ impl LeaseManager {
         out: &mut Outbox<Output>,
     ) {
         // A change or the end date may have come since the claim.
-        let at = self.config.calendar.at(now);
-        if self.received.get_mut(&id).is_some_and(|lease| {
-            lease.note_date(at);
-            lease.left() == 0
-        }) {
+        self.note_date(now, id, out);
+        let lease = self.received.get(&id);
+        if lease.is_some_and(|lease| lease.left() == 0) {
             let failure = self.may_view(id).err().unwrap_or_else(failures::too_slow);
             self.fail_view(now, id, failure, out);
             return;
