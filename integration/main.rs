@@ -10,6 +10,7 @@ mod dates;
 mod garbage;
 mod kill_elected;
 mod operate;
+mod people;
 mod restart_all;
 mod stage;
 mod tidy;

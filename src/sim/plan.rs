@@ -12,7 +12,8 @@ use super::world::wall_time;
 use crate::proto::control::{Command, News, Reason};
 use crate::proto::ids::{GrantId, WishId};
 use crate::proto::lease::{Change, Conditions, LogEntry};
-use crate::proto::outcome::Lease;
+use crate::proto::letter::ImageRef;
+use crate::proto::outcome::{Lease, OpenAsk};
 use crate::time::WallTime;
 
 /// Servers in the world; they have the places 0 to 2.
@@ -21,6 +22,11 @@ pub const SERVERS: usize = 3;
 pub const ALICE: usize = 3;
 /// Bob's place.
 pub const BOB: usize = 4;
+
+/// Name of the picture that Alice shares by hand.
+pub const SHARED: &str = "shared";
+/// Name of the picture that Bob asks for.
+const OFFERED: &str = "offered";
 
 const SECOND: u64 = 1_000_000;
 /// When people begin to wish.
@@ -56,6 +62,10 @@ pub enum Act {
     View,
     /// The owner changes the grant.
     Adjust(Change),
+    /// The borrower takes their newest question back.
+    Withdraw,
+    /// The owner gives their word on that question.
+    Decide(Option<u32>),
 }
 
 /// A run as the seed wants it: acts in the order of their times, in microseconds.
@@ -77,6 +87,7 @@ impl Plan {
         let weather = Weather::draw(&mut rng);
         let mut acts = Vec::new();
         wishes(&mut rng, &mut acts);
+        questions(seed, &mut acts);
         outages(&mut rng, &mut acts);
         if rng.random_bool(0.6) {
             let announced = rng.random_bool(0.5);
@@ -115,7 +126,7 @@ fn wishes(rng: &mut ChaCha20Rng, acts: &mut Vec<(u64, Act)>) {
         ));
     }
     let share = Command::Share {
-        name: "shared".into(),
+        name: SHARED.into(),
         original: Some(noise(rng, 8_000)),
         to: "bob".into(),
         views: rng.random_range(1..4),
@@ -147,6 +158,36 @@ fn wishes(rng: &mut ChaCha20Rng, acts: &mut Vec<(u64, Act)>) {
 /// An end date somewhere in the part of the run in which people wish.
 fn date(rng: &mut ChaCha20Rng) -> WallTime {
     wall_time(rng.random_range(FIRST_WISH + 5 * SECOND..CALM + 20 * SECOND))
+}
+
+/// Questions for an offered picture, taken back and answered as it happens, often at once.
+fn questions(seed: u64, acts: &mut Vec<(u64, Act)>) {
+    let mut rng = ChaCha20Rng::seed_from_u64(seed ^ 0x0061_736b_7300);
+    let offer = Command::Offer {
+        name: OFFERED.into(),
+        original: noise(&mut rng, 5_000),
+        keep_metadata: true,
+    };
+    acts.push((FIRST_WISH, Act::Wish(ALICE, offer)));
+    for _ in 0..rng.random_range(0..3) {
+        let at = rng.random_range(FIRST_WISH + 2 * SECOND..CALM - 15 * SECOND);
+        let ask = Command::Ask {
+            peer: "alice".into(),
+            image: ImageRef::Name(OFFERED.into()),
+            views: 1,
+            remark: String::new(),
+            wait_ms: if rng.random_bool(0.5) { 0 } else { 3_000 },
+        };
+        acts.push((at, Act::Wish(BOB, ask)));
+        let soon = |rng: &mut ChaCha20Rng| at + rng.random_range(SECOND / 2..4 * SECOND);
+        if rng.random_bool(0.6) {
+            acts.push((soon(&mut rng), Act::Withdraw));
+        }
+        if rng.random_bool(0.6) {
+            let views = rng.random_bool(0.7).then_some(1);
+            acts.push((soon(&mut rng), Act::Decide(views)));
+        }
+    }
 }
 
 fn noise(rng: &mut ChaCha20Rng, size_max: usize) -> Bytes {
@@ -235,8 +276,20 @@ pub enum WishKind {
     Shown,
     /// A change of a grant.
     Adjust(Change),
+    /// A question taken back.
+    Withdraw,
+    /// The owner's word on a question; perhaps it makes a picture.
+    Decide,
     /// A question of the run itself.
     Probe,
+}
+
+impl WishKind {
+    /// Whether a server may have to make a picture for it.
+    #[must_use]
+    pub const fn makes_picture(self) -> bool {
+        matches!(self, Self::Hide | Self::Share | Self::Decide)
+    }
 }
 
 /// The record of all wishes of a run, by client and number.
@@ -310,4 +363,6 @@ pub struct Done {
     pub leases: BTreeMap<usize, Vec<Lease>>,
     /// The logs as each client tells them.
     pub logs: BTreeMap<usize, Vec<(GrantId, LogEntry)>>,
+    /// The questions as each client tells them.
+    pub asks: BTreeMap<usize, Vec<OpenAsk>>,
 }

@@ -9,7 +9,7 @@ use super::plan::{ALICE, Act, BOB, CALM, Done, END, Plan, SERVERS, WishKind, Wis
 use super::world::{Seen, World};
 use crate::node::config::TokenConfig;
 use crate::proto::control::{Command, News, Outcome, Reason, Report, Wish};
-use crate::proto::ids::{GrantId, ViewId};
+use crate::proto::ids::{AskId, GrantId, ViewId};
 use crate::proto::operator::ServerCommand;
 
 const SECOND: u64 = 1_000_000;
@@ -48,6 +48,10 @@ pub struct Counts {
     pub expired: u64,
     /// Changes of grants acknowledged.
     pub changes: u64,
+    /// Questions answered by their owner, and taken back by their asker.
+    pub answers: u64,
+    /// See `answers`.
+    pub withdrawals: u64,
     /// Planned failures.
     pub failures: u64,
     /// Crashes.
@@ -67,6 +71,8 @@ impl Counts {
         self.refusals += other.refusals;
         self.expired += other.expired;
         self.changes += other.changes;
+        self.answers += other.answers;
+        self.withdrawals += other.withdrawals;
         self.failures += other.failures;
         self.crashes += other.crashes;
         self.asked += other.asked;
@@ -93,6 +99,8 @@ impl Counts {
                 Outcome::Shared { .. } => self.grants += 1,
                 Outcome::Counted { .. } => self.looks += 1,
                 Outcome::Adjusted { .. } => self.changes += 1,
+                Outcome::Decided(_) => self.answers += 1,
+                Outcome::Withdrawn(_) => self.withdrawals += 1,
                 _ => {}
             },
             _ => {}
@@ -124,6 +132,8 @@ struct Run {
     checks: Vec<Box<dyn Check>>,
     violations: Vec<(&'static str, String)>,
     grant: Option<GrantId>,
+    /// Bob's newest question, as far as he was told.
+    ask: Option<AskId>,
     /// Looks to be reported as shown, and when.
     looks: Vec<(u64, ViewId)>,
     done: Done,
@@ -151,6 +161,7 @@ impl Run {
             checks: checks::all(),
             violations: Vec::new(),
             grant: None,
+            ask: None,
             looks: Vec::new(),
             done: Done::default(),
             counts: Counts::default(),
@@ -250,6 +261,19 @@ impl Run {
                 };
                 self.wish(ALICE, WishKind::Adjust(change), command);
             }
+            Act::Withdraw => {
+                let Some(ask) = self.ask else { return };
+                self.wish(BOB, WishKind::Withdraw, Command::Withdraw(ask.hex()));
+            }
+            Act::Decide(views) => {
+                let Some(ask) = self.ask else { return };
+                let command = Command::Decide {
+                    ask: ask.hex(),
+                    views,
+                    reason: "no".into(),
+                };
+                self.wish(ALICE, WishKind::Decide, command);
+            }
         }
         if (0..SERVERS).all(|server| !self.world.is_up(server)) {
             self.wishes.outage();
@@ -279,7 +303,7 @@ impl Run {
             return;
         }
         let id = self.wishes.add(who, kind, self.lives[&who]);
-        self.counts.asked += u64::from(matches!(kind, WishKind::Hide | WishKind::Share));
+        self.counts.asked += u64::from(kind.makes_picture());
         let seen = self.world.poke(who, Happening::Wish(Wish { id, command }));
         self.watch(seen);
     }
@@ -309,6 +333,10 @@ impl Run {
         let News::Done(outcome) = news else { return };
         match &**outcome {
             Outcome::Shared { grant, .. } => self.grant = Some(*grant),
+            Outcome::Asked { ask, .. } => self.ask = Some(*ask),
+            Outcome::Requests(asks) => {
+                self.done.asks.insert(who, asks.clone());
+            }
             Outcome::Opened { view, .. } => {
                 self.looks.push((self.world.now() + LOOKING, *view));
             }
@@ -326,6 +354,7 @@ impl Run {
         for who in [ALICE, BOB] {
             self.wish(who, WishKind::Probe, Command::Leases);
             self.wish(who, WishKind::Probe, Command::Ledger(None));
+            self.wish(who, WishKind::Probe, Command::Requests);
         }
     }
 

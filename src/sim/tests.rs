@@ -42,6 +42,8 @@ fn two_hundred_seeds_hold_every_check_and_are_not_idle() {
     assert!(counts.refusals > 50, "{counts:?}");
     assert!(counts.expired > 50, "{counts:?}");
     assert!(counts.changes > 200, "{counts:?}");
+    assert!(counts.answers > 20, "{counts:?}");
+    assert!(counts.withdrawals > 20, "{counts:?}");
     assert!(counts.failures > 300, "{counts:?}");
     assert!(counts.crashes > 300, "{counts:?}");
 }

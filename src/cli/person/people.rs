@@ -30,10 +30,23 @@ pub fn show_id(output: Output, home: &std::path::Path, as_qr: bool) -> Ended {
         let drawn = qr::blocks(&code)
             .ok_or_else(|| failure::usage("the code fits no QR code", "take a shorter name"))?;
         let words = pairing::words(&user).join(" ");
-        said.text = format!("{drawn}@{name}  {words}");
+        said.text = format!("{}@{name}  {words}", in_colour(&drawn));
     }
     output.say(&said);
     Ok(0)
+}
+
+/// White on black whatever the terminal's colours are: some readers want dark on light. Elsewhere
+/// than on a terminal, and if the person wants no colours, as it is.
+fn in_colour(drawn: &str) -> String {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if plain || !std::io::stdout().is_terminal() {
+        return drawn.to_owned();
+    }
+    let lines = drawn.lines();
+    lines
+        .map(|line| format!("\x1b[38;5;231;48;5;16m{line}\x1b[0m\n"))
+        .collect()
 }
 
 impl Person {

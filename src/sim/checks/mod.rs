@@ -2,6 +2,7 @@
 //! once more at the end, after the faults have stopped and everything had time to come to rest.
 
 mod answered;
+mod asks_agree;
 mod ends;
 mod one_failure;
 mod single_result;
@@ -29,6 +30,7 @@ pub trait Check {
 pub fn all() -> Vec<Box<dyn Check>> {
     vec![
         Box::new(answered::Answered),
+        Box::new(asks_agree::AsksAgree),
         Box::new(ends::NoLookAfterTheEnd::default()),
         Box::new(one_failure::OneFailure::default()),
         Box::new(single_result::SingleResult::default()),

@@ -2,7 +2,7 @@
 //! failures explain.
 
 use super::Check;
-use crate::sim::plan::{Done, WishKind, Wishes};
+use crate::sim::plan::{Done, Wishes};
 use crate::sim::world::Seen;
 
 /// See the module.
@@ -27,7 +27,7 @@ impl Check for WorkBound {
         let pictures = done
             .wishes
             .iter()
-            .filter(|wished| matches!(wished.kind, WishKind::Hide | WishKind::Share))
+            .filter(|wished| wished.kind.makes_picture())
             .count();
         // At a fifth of loss some claims cross, and some failures hit a server at work.
         let most = pictures + pictures / 2 + 3;

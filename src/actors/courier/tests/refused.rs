@@ -29,7 +29,10 @@ fn a_letter_of_a_refused_writer_is_confirmed_and_has_no_effect() {
         assert_eq!(confirmed(&outputs), [(Party::Client(home()), letter.id)]);
         assert_eq!(outputs.len(), 1, "nobody is met, nothing is handed on");
     }
-    assert_eq!(acked(&rig.give(mail(&[letter.clone()]))), [letter.id]);
+    assert_eq!(
+        acked(&rig.give(mail(std::slice::from_ref(&letter)))),
+        [letter.id]
+    );
     assert_eq!(rig.count(Table::Seen), 0);
     let other = letter_from(&SecretIdentity::from_secret([3; 32]), 2, &ask("cara"));
     assert_eq!(handed_on(&rig.give(arrives(&other))).len(), 1);
