@@ -343,3 +343,6 @@ impl<'a> Player<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,9 @@ pub(super) struct Simulated {
     servers: Vec<ServerState>,
     /// What happened at once when something was done.
     waiting: Vec<Happened>,
+    /// What is planted into the election of every server that starts.
+    #[cfg(test)]
+    pub(super) fault: crate::sim::world::PlantedFault,
 }
 
 impl Simulated {
@@ -43,6 +46,8 @@ impl Simulated {
             world,
             servers: vec![ServerState::default(); servers],
             waiting: Vec::new(),
+            #[cfg(test)]
+            fault: crate::sim::world::PlantedFault::None,
         }
     }
 
@@ -93,7 +98,12 @@ impl Stage for Simulated {
 
     fn deed(&mut self, host: Host, deed: Deed) -> Result<(), Failure> {
         let seen = match deed {
-            Deed::Start => self.world.start(host),
+            Deed::Start => {
+                let seen = self.world.start(host);
+                #[cfg(test)]
+                self.world.plant(host, self.fault);
+                seen
+            }
             Deed::Strike => self.world.crash(host),
             Deed::Pause => {
                 self.world.pause(host);

@@ -8,6 +8,9 @@ use std::time::Duration;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
+#[cfg(any(test, feature = "planted-faults"))]
+pub use crate::actors::election::PlantedFault;
+
 use super::disk::Disk;
 use super::network::{Cuts, Weather};
 use super::node::{Happening, Role, Running, Wanted};
@@ -208,7 +211,7 @@ impl World {
 
     /// Plants a fault into the election of a running server.
     #[cfg(any(test, feature = "planted-faults"))]
-    pub fn plant(&mut self, node: usize, fault: crate::actors::election::PlantedFault) {
+    pub fn plant(&mut self, node: usize, fault: PlantedFault) {
         if let Some(Running::Server(machines)) = &mut self.slots[node].running {
             machines.election.plant(fault);
         }

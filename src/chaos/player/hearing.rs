@@ -85,7 +85,7 @@ impl Player<'_> {
             (Purpose::Request(request) | Purpose::Shown(request), Err(failure)) => {
                 self.ended.insert((host, number));
                 let end = match failure.reason {
-                    Reason::QuotaSpent | Reason::Revoked | Reason::Denied => {
+                    Reason::QuotaSpent | Reason::Expired | Reason::Revoked | Reason::Denied => {
                         End::Refused(failure.reason)
                     }
                     Reason::NotFound if self.looks.contains_key(&request) => {

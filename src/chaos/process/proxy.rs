@@ -311,7 +311,7 @@ mod tests {
     use super::*;
 
     const WAIT: Duration = Duration::from_secs(5);
-    const SILENCE: Duration = Duration::from_millis(150);
+    const SILENCE: Duration = Duration::from_millis(400);
 
     struct Bench {
         ends: Vec<Plain>,

@@ -62,7 +62,7 @@ pub(super) fn duration(ms: f64) -> String {
         format!("{:.1} s", ms / 1e3)
     } else if ms >= 1_000.0 {
         format!("{:.2} s", ms / 1e3)
-    } else if ms >= 10.0 {
+    } else if ms >= 10.0 || ms == 0.0 {
         format!("{ms:.0} ms")
     } else {
         format!("{ms:.1} ms")

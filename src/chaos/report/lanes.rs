@@ -33,7 +33,7 @@ pub(super) fn lanes(record: &Record) -> Markup {
             aria-label="Hosts, load and response times over the time of the run" {
             @if calm < RIGHT {
                 rect.rest x=(calm) y="4" width=(RIGHT - calm) height=(bottom - 4.0) {}
-                text.hint x=(calm + 6.0) y="14" { "faults over" }
+                text.hint x=(RIGHT) y="13" text-anchor="end" { "faults over" }
             }
             @for tick in time.ticks(10) {
                 line.grid x1=(time.at(tick)) x2=(time.at(tick)) y1="18" y2=(bottom) {}
@@ -171,6 +171,7 @@ fn times(record: &Record, time: &Scale, top: f64) -> Markup {
                 (duration(tick))
             }
         }
+        path.tail d=(tail(record.length_us, &done, time, &scale)) {}
         @for (at, took, word, number) in done.iter().step_by(stride) {
             circle class=(word) cx=(time.at(*at)) cy=(scale.at(*took)) r="2.6" {
                 title { (word) " " (number) ": " (duration(*took)) }
@@ -182,7 +183,6 @@ fn times(record: &Record, time: &Scale, top: f64) -> Markup {
                 title { "request " (request.number) " had no result" }
             }
         }
-        path.tail d=(tail(record.length_us, &done, time, &scale)) {}
     }
 }
 

@@ -94,7 +94,12 @@ fn tiles(report: &Report) -> Markup {
         ul.tiles {
             @for (metric, label) in shown {
                 li {
-                    b { (value(metric, measured(metric))) }
+                    b {
+                        @match measured(metric).filter(|_| metric.ends_with("_ms")) {
+                            Some(ms) => (duration(ms)),
+                            None => (value(metric, measured(metric))),
+                        }
+                    }
                     span { (label) }
                 }
             }

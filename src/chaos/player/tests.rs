@@ -1,0 +1,222 @@
+//! The player sees what must not happen: on a stage that misbehaves on purpose, and in the
+//! simulator with faults planted into the election.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::*;
+use crate::chaos::judge::{
+    self, AT_MOST_ONE_PLANNED_FAILURE, AT_MOST_ONE_RESULT, KNOWN, NO_REQUEST_LOST,
+};
+use crate::chaos::scenario::Mode;
+use crate::chaos::simulated::Simulated;
+use crate::chaos::stage::{Happened, What};
+use crate::node::config::TokenConfig;
+use crate::proto::control::{News, Outcome, Reason, Timings};
+use crate::proto::ids::UserId;
+use crate::proto::outcome::Peer;
+use crate::sim::world::PlantedFault;
+use crate::time::WallTime;
+
+/// How a stage misbehaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    None,
+    NeverAnswers,
+    AnswersTwice,
+    SameResultForAll,
+    Says(Reason),
+    FailsTogether,
+}
+
+struct Fake {
+    now_us: u64,
+    last: u64,
+    planned: BTreeMap<(u64, u64), Happened>,
+    fault: Fault,
+}
+
+impl Fake {
+    fn new(fault: Fault) -> Self {
+        Self {
+            now_us: 0,
+            last: 0,
+            planned: BTreeMap::new(),
+            fault,
+        }
+    }
+
+    fn plan(&mut self, wait_us: u64, host: Host, what: What) {
+        let at_us = self.now_us + wait_us;
+        self.last += 1;
+        let happened = Happened { at_us, host, what };
+        self.planned.insert((at_us, self.last), happened);
+    }
+
+    fn answer(&mut self, host: Host, number: u64, outcome: Outcome) {
+        self.plan(
+            50_000,
+            host,
+            What::Told(number, News::Done(Box::new(outcome))),
+        );
+    }
+}
+
+fn peer(name: &str) -> Peer {
+    Peer {
+        name: name.into(),
+        user: UserId([0; 32]),
+        online: true,
+        last_seen: WallTime(0),
+        conflict: false,
+        known: true,
+        verified: false,
+        blocked: false,
+    }
+}
+
+impl Stage for Fake {
+    fn now_us(&self) -> u64 {
+        self.now_us
+    }
+
+    fn advance(&mut self, until_us: u64) -> Result<Vec<Happened>, Failure> {
+        let first = self.planned.first_entry();
+        match first.filter(|first| first.key().0 <= until_us) {
+            Some(first) => {
+                let happened = first.remove();
+                self.now_us = happened.at_us;
+                Ok(vec![happened])
+            }
+            None => {
+                self.now_us = until_us;
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    fn deed(&mut self, _: Host, _: Deed) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn wish(&mut self, client: Host, number: u64, command: Command) -> Result<(), Failure> {
+        let counter = match self.fault {
+            Fault::SameResultForAll => 1,
+            _ => number as u32,
+        };
+        let outcome = match (command, self.fault) {
+            (Command::Peers, _) => Outcome::Peers {
+                peers: ["alice", "bob"].map(peer).into(),
+                fresh: true,
+            },
+            (Command::Leases, _) => Outcome::Leases(Vec::new()),
+            (Command::Ledger(_), _) => Outcome::Ledger(Vec::new()),
+            (_, Fault::NeverAnswers) => return Ok(()),
+            (_, Fault::Says(reason)) => {
+                let failure = Failure::new(reason, "no", "");
+                self.plan(50_000, client, What::Told(number, News::Failed(failure)));
+                return Ok(());
+            }
+            _ => Outcome::Hidden {
+                request: RequestId { boot: 1, counter },
+                picture: Bytes::new(),
+                timings: Timings::default(),
+            },
+        };
+        if self.fault == Fault::AnswersTwice && matches!(outcome, Outcome::Hidden { .. }) {
+            self.answer(client, number, outcome.clone());
+        }
+        self.answer(client, number, outcome);
+        Ok(())
+    }
+
+    fn operate(&mut self, _: Host, command: ServerCommand) {
+        let failing = |failing| {
+            What::Server(ServerState {
+                failing,
+                ..ServerState::default()
+            })
+        };
+        if let ServerCommand::FailNow { .. } = command {
+            self.plan(1_000, 0, failing(true));
+            let together = self.fault == Fault::FailsTogether;
+            self.plan(9_000, 0, failing(together));
+            self.plan(10_000, 1, failing(true));
+            self.plan(20_000, 0, failing(false));
+            self.plan(20_000, 1, failing(false));
+        }
+    }
+
+    fn cut(&mut self, _: Host, _: Host, _: bool) {}
+
+    fn weather(&mut self, _: Weather) {}
+}
+
+const SCENARIO: &str = "schema = 1\nname = \"x\"\nseed = 3\n[cluster]\nnodes = 3\n\
+    clients = [\"alice\", \"bob\"]\n[[load]]\nop = \"hide\"\nrate_per_s = 2\nfor_s = 5\n\
+    [[step]]\nat_s = 1\ndo = \"fail n1 for 2s\"\n";
+
+/// The invariants that a run on such a stage breaks.
+fn broken(fault: Fault) -> Vec<&'static str> {
+    let scenario = Scenario::parse(SCENARIO, KNOWN).expect("reads");
+    let mut stage = Fake::new(fault);
+    let record = play(&scenario, 3, Weather::FAIR, &mut stage).expect("plays");
+    assert_eq!(record.requests.len(), 10);
+    let mut names: Vec<_> = record.violations.iter().map(|v| v.invariant).collect();
+    names.dedup();
+    names
+}
+
+#[test]
+fn a_stage_that_behaves_breaks_nothing() {
+    assert_eq!(broken(Fault::None), Vec::<&str>::new());
+}
+
+#[test]
+fn each_misbehaviour_breaks_its_invariant() {
+    assert_eq!(broken(Fault::NeverAnswers), [NO_REQUEST_LOST]);
+    assert_eq!(broken(Fault::AnswersTwice), [AT_MOST_ONE_RESULT]);
+    assert_eq!(broken(Fault::SameResultForAll), [AT_MOST_ONE_RESULT]);
+    assert_eq!(broken(Fault::Says(Reason::Unreachable)), [NO_REQUEST_LOST]);
+    assert_eq!(broken(Fault::FailsTogether), [AT_MOST_ONE_PLANNED_FAILURE]);
+}
+
+#[test]
+fn a_full_cluster_that_says_so_has_lost_nothing() {
+    assert_eq!(broken(Fault::Says(Reason::Busy)), Vec::<&str>::new());
+}
+
+/// Plays a scenario of the tree in the simulator with a fault in every election.
+fn planted(text: &str, fault: PlantedFault) -> judge::Verdict {
+    let scenario = Scenario::parse(text, KNOWN).expect("reads");
+    let token = TokenConfig::default();
+    let mut stage = Simulated::set(&scenario, scenario.seed, token, Weather::FAIR);
+    stage.fault = fault;
+    let record = play(&scenario, scenario.seed, Weather::FAIR, &mut stage).expect("plays");
+    judge::judge(&scenario, Mode::Sim, &record)
+}
+
+const CRASH_ELECTED: &str = include_str!("../../../config/chaos/crash-elected.toml");
+
+#[test]
+fn an_election_without_takeover_breaks_the_run() {
+    assert!(planted(CRASH_ELECTED, PlantedFault::None).passed);
+    let verdict = planted(CRASH_ELECTED, PlantedFault::NeverTakesOver);
+    let bound = |metric: &str| {
+        verdict
+            .thresholds
+            .iter()
+            .find(|bound| bound.metric == metric)
+    };
+    let takeovers = bound("takeovers.count").expect("is bounded");
+    assert!(!verdict.passed && !takeovers.holds, "{verdict:?}");
+}
+
+#[test]
+fn an_election_that_everyone_wins_breaks_the_bound_of_work() {
+    let verdict = planted(CRASH_ELECTED, PlantedFault::EveryoneWins);
+    let bounds = verdict.thresholds.iter().filter(|bound| !bound.holds);
+    let broken: Vec<&str> = bounds.map(|bound| bound.metric.as_str()).collect();
+    assert!(broken.contains(&"work.per_request"), "{broken:?}");
+}
