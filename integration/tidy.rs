@@ -22,6 +22,7 @@ const MAY_IMPORT: &Table = &[
     ("chaos",    &[
         "sim", "talk", "node", "net", "terminal", "stego", "crypto", "proto", "time",
     ]),
+    ("window",   &["node", "stego", "time"]),
     ("talk",     &["node", "crypto", "terminal", "proto", "time"]),
     ("sim",      &["net", "node", "actors", "crypto", "proto", "time"]),
     ("terminal", &["proto", "time"]),
@@ -36,8 +37,8 @@ const MAY_IMPORT: &Table = &[
 
 /// Everything a program wires; not the concerns themselves.
 const PROGRAMS: &[&str] = &[
-    "tui", "web", "chaos", "talk", "sim", "node", "net", "terminal", "stego", "crypto", "proto",
-    "time",
+    "tui", "web", "window", "chaos", "talk", "sim", "node", "net", "terminal", "stego", "crypto",
+    "proto", "time",
 ];
 
 const ANYTHING: &[&str] = &["*"];

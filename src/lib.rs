@@ -25,4 +25,9 @@ pub mod talk;
 
 pub mod chaos;
 
+#[cfg(feature = "window")]
+pub mod window;
+
+pub mod tui;
+
 pub mod cli;

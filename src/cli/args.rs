@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::person::Way;
 use crate::chaos::command::ChaosVerb;
+use crate::tui::pictures::Protocol;
 
 /// Share an image with one person for a counted number of looks, hidden in an ordinary picture.
 #[derive(Debug, Parser)]
@@ -166,6 +168,28 @@ pub enum Verb {
     View {
         /// The lease: first digits of its id, or @owner/name
         lease: String,
+        /// How it is painted: auto, kitty, sixel, iterm, blocks, or window where that was built in
+        #[arg(
+            long,
+            default_value = "auto",
+            env = "PENTIMENTO_PROTOCOL",
+            value_name = "WAY"
+        )]
+        protocol: Way,
+    },
+    /// Screens in the terminal: people, galleries, looks, leases, questions, servers
+    Tui {
+        /// How pictures are painted: auto, kitty, sixel, iterm or blocks
+        #[arg(
+            long,
+            default_value = "auto",
+            env = "PENTIMENTO_PROTOCOL",
+            value_name = "WAY"
+        )]
+        protocol: Protocol,
+        /// Where the local cluster keeps its files
+        #[command(flatten)]
+        cluster: ClusterDir,
     },
     /// Grants, given and received
     #[command(subcommand)]

@@ -13,10 +13,9 @@ use crate::node::control::Link;
 use crate::proto::control::{Failure, Reason};
 use crate::proto::operator::{ServerCommand, ServerReply, ServerStatus};
 use crate::talk::home::{self, ServerList};
+pub use crate::talk::newcomer::SERVERS_FILE;
 use crate::talk::session::pause;
 
-/// Name of the list of servers in a cluster's folder.
-pub const SERVERS_FILE: &str = "cluster.toml";
 const READY_STEP: Duration = Duration::from_millis(50);
 const READY_STEPS: u32 = 200;
 /// Ten seconds are promised.

@@ -4,7 +4,6 @@ pub mod args;
 pub mod cluster;
 pub mod demo;
 pub mod failure;
-pub mod files;
 pub mod health;
 pub mod logs;
 pub mod node;
@@ -14,6 +13,7 @@ pub mod person;
 pub mod progress;
 pub mod render;
 pub mod servers;
+pub mod tui;
 pub mod up;
 
 use std::process::ExitCode;
@@ -29,7 +29,9 @@ pub fn run(arguments: Arguments) -> ExitCode {
     let Arguments { global, command } = arguments;
     // A node has nothing else to say than its log.
     let node = u8::from(matches!(command, Verb::Node(_)));
-    logs::start(global.verbose.saturating_add(node));
+    if !matches!(command, Verb::Tui { .. }) {
+        logs::start(global.verbose.saturating_add(node));
+    }
     let output = Output {
         json: global.json,
         quiet: global.quiet,
@@ -46,6 +48,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         }),
         Verb::Health(arguments) => health::run(output, &arguments),
         Verb::Init { name, servers } => operator::init(output, &global, &name, servers.as_ref()),
+        Verb::Tui { protocol, cluster } => tui::run(&global, &cluster, protocol),
         Verb::Run => operator::run(output, &global),
         Verb::Node(arguments) => node::run(&arguments),
         Verb::Id { qr } => people::show_id(output, &person::home_of(&global), qr),

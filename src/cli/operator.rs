@@ -5,15 +5,15 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::{ClusterDir, Global, Verb};
-use super::failure::{self, Ended};
+use super::failure::Ended;
 use super::output::Output;
 use super::person::Person;
 use super::{cluster, render};
 use crate::node::launch;
 use crate::proto::control::{Failure, Reason};
-use crate::proto::limits::NAME_MAX_BYTES;
 use crate::proto::operator::ServerCommand;
 use crate::talk::home::{self, CONFIG_FILE};
+use crate::talk::newcomer;
 use crate::talk::session::launch_failure;
 
 /// Shows every server. Gives whether all answer.
@@ -92,29 +92,9 @@ pub fn init(
     name: &str,
     servers: Option<&std::path::PathBuf>,
 ) -> Ended {
-    let name = name.trim_start_matches('@');
-    let fits = !name.is_empty()
-        && name.len() <= NAME_MAX_BYTES
-        && !name.starts_with('.')
-        && name
-            .chars()
-            .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
-    if !fits {
-        return Err(failure::usage(
-            format!("{name:?} cannot be a name"),
-            format!("letters, digits, - _ . and at most {NAME_MAX_BYTES} bytes"),
-        ));
-    }
+    let name = newcomer::name(name)?;
     let home = global.home.clone().unwrap_or_else(home::default_home);
-    let list = servers
-        .cloned()
-        .unwrap_or_else(|| home::default_cluster().join(cluster::SERVERS_FILE));
-    let servers = home::read_servers(&list).map_err(|failure| Failure {
-        hint: "start a local cluster with `pentimento up`, or name a list with --servers".into(),
-        ..failure
-    })?;
-    let identity = home::make_key(&home)?;
-    home::write_config(&home, name, &servers)?;
+    let identity = newcomer::make(&home, name, servers.map(std::path::PathBuf::as_path))?;
     output.line(
         format!(
             "@{name} is {}\nhome: {}",

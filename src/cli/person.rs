@@ -5,6 +5,8 @@ pub mod people;
 mod pictures;
 mod screen;
 mod viewing;
+
+pub use viewing::Way;
 pub mod watch;
 
 use std::path::PathBuf;
@@ -14,12 +16,12 @@ use serde_json::json;
 
 use super::args::{Global, MailboxVerb, RequestsVerb, RulesVerb, Verb};
 use super::failure::{self, Ended, PENDING};
-use super::files::{file_name, read};
 use super::output::Output;
 use super::render;
 use crate::proto::control::{AskRule, Command, Failure, Outcome, Reason, Rule};
 use crate::proto::letter::{ImageRef, Verdict};
 use crate::proto::outcome::OpenAsk;
+use crate::talk::files::{file_name, read};
 use crate::talk::home;
 use crate::talk::session::Session;
 
@@ -79,7 +81,7 @@ impl Person {
                 note,
                 wait,
             } => self.request(session, &image, views, note, wait),
-            Verb::View { lease } => self.view(session, &lease),
+            Verb::View { lease, protocol } => self.view(session, &lease, protocol),
             Verb::Offer {
                 file,
                 name,
@@ -117,6 +119,7 @@ impl Person {
             | Verb::Id { .. }
             | Verb::Watch { .. }
             | Verb::Run
+            | Verb::Tui { .. }
             | Verb::Chaos(_)
             | Verb::Node(_) => Err(failure::usage("not a command of a person", "")),
         }

@@ -2,6 +2,8 @@
 //! how wishes go in and reports come out. Decides nothing about what is wished.
 
 pub mod failures;
+pub mod files;
 pub mod home;
 pub mod line;
+pub mod newcomer;
 pub mod session;

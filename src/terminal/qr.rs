@@ -14,11 +14,30 @@ const ROWS_MAX: usize = 22;
 #[must_use]
 pub fn blocks(text: &str) -> Option<String> {
     let code = made(text)?;
-    let quiet = if (code.size + 2 * QUIET).div_ceil(2) <= ROWS_MAX {
+    let quiet = if rows(&code, QUIET) <= ROWS_MAX {
         QUIET
     } else {
         QUIET_TIGHT
     };
+    Some(drawn(&code, quiet))
+}
+
+/// The code of a text in at most so many rows; none if it does not fit.
+#[must_use]
+pub fn blocks_within(text: &str, rows_max: usize) -> Option<String> {
+    let code = made(text)?;
+    let quiet = [QUIET, QUIET_TIGHT];
+    let quiet = quiet
+        .into_iter()
+        .find(|quiet| rows(&code, *quiet) <= rows_max)?;
+    Some(drawn(&code, quiet))
+}
+
+const fn rows(code: &QRCode, quiet: usize) -> usize {
+    (code.size + 2 * quiet).div_ceil(2)
+}
+
+fn drawn(code: &QRCode, quiet: usize) -> String {
     let side = code.size + 2 * quiet;
     let is_light = |row: usize, column: usize| {
         let inside = |at: usize| at.checked_sub(quiet).filter(|at| *at < code.size);
@@ -40,7 +59,7 @@ pub fn blocks(text: &str) -> Option<String> {
         }
         drawn.push('\n');
     }
-    Some(drawn)
+    drawn
 }
 
 /// The code with as much redundancy as costs no larger code than the least does.
@@ -100,5 +119,13 @@ mod tests {
     #[test]
     fn what_fits_no_code_gives_none() {
         assert_eq!(blocks(&"x".repeat(10_000)), None);
+    }
+
+    #[test]
+    fn a_code_fits_the_rows_or_is_none() {
+        let code = pairing::code("alice", &UserId([0x5a; 32]));
+        let (_, rows) = size(&blocks_within(&code, 19).expect("fits"));
+        assert!(rows <= 19);
+        assert_eq!(blocks_within(&code, rows - 1), None);
     }
 }

@@ -8,12 +8,12 @@ use super::leases::{date, show_ms};
 use super::{Person, odd, petname};
 use crate::cli::args::{AtEnd, ShareArguments};
 use crate::cli::failure::{self, Ended, PENDING};
-use crate::cli::files::{beside, file_name, read, write};
 use crate::cli::progress::Bar;
 use crate::cli::render;
 use crate::proto::control::{Command, Outcome};
 use crate::proto::lease::{AtZero, Conditions};
 use crate::stego;
+use crate::talk::files::{beside, file_name, read, write};
 use crate::talk::session::Session;
 use crate::terminal::text::size;
 

@@ -1,12 +1,10 @@
-//! The terminal while a picture is on it: nothing of it stays behind, however the look ends.
+//! The terminal while a single key is waited for.
 
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
-
-use crate::cli::output;
 
 /// What a person did at a prompt or at a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,22 +24,13 @@ pub(super) fn is_there() -> bool {
 
 /// A terminal that hands over each key, Ctrl-C too. Given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Screen {
-    is_painted: bool,
-}
+pub(super) struct Screen(());
 
 impl Screen {
     /// Takes the terminal.
     pub(super) fn take() -> io::Result<Self> {
         enable_raw_mode()?;
-        Ok(Self { is_painted: false })
-    }
-
-    /// Shows text on a page of its own, which leaves no trace in what can be scrolled back.
-    pub(super) fn paint(&mut self, text: &str) {
-        self.is_painted = true;
-        let lines = text.replace('\n', "\r\n");
-        output::print(&format!("\x1b[?1049h\x1b[2J\x1b[H{lines}"));
+        Ok(Self(()))
     }
 
     /// Waits for a key, at most so long; none if none came.
@@ -70,9 +59,6 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        if self.is_painted {
-            output::print("\x1b[2J\x1b[?1049l");
-        }
         // The terminal may be gone; then there is nothing to restore.
         let _ = disable_raw_mode();
     }

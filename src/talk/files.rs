@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use super::failure;
+use super::failures;
 use crate::proto::control::{Failure, Reason};
 use crate::proto::limits::MESSAGE_MAX_BYTES;
 use crate::terminal::text::size;
@@ -17,7 +17,7 @@ use crate::terminal::text::size;
 pub fn file_name(path: &Path) -> Result<String, Failure> {
     let name = path.file_name().and_then(|name| name.to_str());
     name.map(str::to_owned).ok_or_else(|| {
-        failure::usage(
+        failures::usage(
             format!("{} has no usable file name", path.display()),
             "rename the file",
         )
@@ -36,12 +36,12 @@ pub fn beside(file: &Path, ending: &str) -> PathBuf {
 /// If it is missing, a folder, unreadable or too large.
 pub fn read(path: &Path) -> Result<Bytes, Failure> {
     use std::io::Read;
-    let file = fs::File::open(path).map_err(|error| failure::file(path, &error))?;
+    let file = fs::File::open(path).map_err(|error| failures::file(path, &error))?;
     let meta = file
         .metadata()
-        .map_err(|error| failure::file(path, &error))?;
+        .map_err(|error| failures::file(path, &error))?;
     if meta.is_dir() {
-        return Err(failure::usage(
+        return Err(failures::usage(
             format!("{} is a folder", path.display()),
             "name a file",
         ));
@@ -49,7 +49,7 @@ pub fn read(path: &Path) -> Result<Bytes, Failure> {
     let mut bytes = Vec::new();
     file.take(MESSAGE_MAX_BYTES as u64 + 1)
         .read_to_end(&mut bytes)
-        .map_err(|error| failure::file(path, &error))?;
+        .map_err(|error| failures::file(path, &error))?;
     if bytes.len() > MESSAGE_MAX_BYTES {
         return Err(Failure::new(
             Reason::TooLarge,
@@ -69,5 +69,5 @@ pub fn read(path: &Path) -> Result<Bytes, Failure> {
 /// # Errors
 /// If the place cannot be written.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    fs::write(path, bytes).map_err(|error| failure::file(path, &error))
+    fs::write(path, bytes).map_err(|error| failures::file(path, &error))
 }
