@@ -14,3 +14,4 @@ mod people;
 mod restart_all;
 mod stage;
 mod tidy;
+mod web;

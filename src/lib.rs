@@ -30,4 +30,6 @@ pub mod window;
 
 pub mod tui;
 
+pub mod web;
+
 pub mod cli;

@@ -80,7 +80,13 @@ pub enum Verb {
         servers: Option<PathBuf>,
     },
     /// Keep your client running, so that others can reach you
-    Run,
+    Run {
+        /// Show your gallery in a browser besides
+        #[arg(long)]
+        web: bool,
+    },
+    /// Show your gallery in a browser, on this machine only
+    Web(WebArguments),
     /// Run one node without a face, like the program pentimento-node
     #[command(hide = true)]
     Node(NodeArguments),
@@ -205,6 +211,20 @@ pub enum Verb {
     Rules(RulesVerb),
     /// Fetch waiting letters and send what is due
     Sync,
+}
+
+/// Where the gallery is shown.
+#[derive(Clone, Debug, Args)]
+pub struct WebArguments {
+    /// Open a browser even if there seems to be no display
+    #[arg(long)]
+    pub open: bool,
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub listen: std::net::SocketAddr,
+    /// Let others reach it: what it shows is not encrypted on its way
+    #[arg(long)]
+    pub expose: bool,
 }
 
 /// What one node is told.

@@ -15,6 +15,7 @@ pub mod render;
 pub mod servers;
 pub mod tui;
 pub mod up;
+pub mod web;
 
 use std::process::ExitCode;
 
@@ -49,7 +50,9 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Verb::Health(arguments) => health::run(output, &arguments),
         Verb::Init { name, servers } => operator::init(output, &global, &name, servers.as_ref()),
         Verb::Tui { protocol, cluster } => tui::run(&global, &cluster, protocol),
-        Verb::Run => operator::run(output, &global),
+        Verb::Run { web: false } => operator::run(output, &global),
+        Verb::Run { web: true } => web::run_beside(output, &global),
+        Verb::Web(arguments) => web::run(output, &global, &arguments),
         Verb::Node(arguments) => node::run(&arguments),
         Verb::Id { qr } => people::show_id(output, &person::home_of(&global), qr),
         Verb::Watch { all } => watch::watch(output, &person::home_of(&global), all),

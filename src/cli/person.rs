@@ -118,9 +118,10 @@ impl Person {
             | Verb::Init { .. }
             | Verb::Id { .. }
             | Verb::Watch { .. }
-            | Verb::Run
             | Verb::Tui { .. }
             | Verb::Chaos(_)
+            | Verb::Run { .. }
+            | Verb::Web(_)
             | Verb::Node(_) => Err(failure::usage("not a command of a person", "")),
         }
     }
