@@ -381,7 +381,9 @@ fn commands(section: &str) -> Vec<String> {
 #[test]
 fn an_operator_drains_kills_and_restarts_every_server_by_the_manual_and_no_request_fails() {
     let desk = Desk::new();
-    desk.must("pentimento up");
+    for line in commands("A cluster on one machine") {
+        desk.must(&line);
+    }
     desk.must("pentimento init alice");
     fs::write(desk.folder.path().join("photo.bin"), noise(9, 30_000)).expect("writes");
     let mut online = desk.command("pentimento").arg("run").spawn().expect("runs");
@@ -434,7 +436,10 @@ fn an_operator_drains_kills_and_restarts_every_server_by_the_manual_and_no_reque
     });
     online.kill().and_then(|()| online.wait()).expect("it ran");
     assert_eq!(failed, None);
-    desk.must("pentimento stop");
+    for line in commands("Ending it") {
+        desk.must(&line);
+    }
+    assert!(!desk.cluster().exists());
 }
 
 #[test]

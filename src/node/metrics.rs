@@ -7,7 +7,6 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use super::tally::{HIDE, Tally};
@@ -141,8 +140,11 @@ fn process(registry: &mut Registry, tally: &Tally) {
         seconds.inc_by(measured.cpu_ms as f64 / 1_000.0);
         registry.register("cpu_seconds", "CPU time of the process", seconds);
     }
-    let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-    registry.register("build", "What runs here", version);
+    // A gauge, because older readers of the format know no type for it.
+    let version = Family::<[(&'static str, &'static str); 1], Gauge>::default();
+    let labels = [("version", env!("CARGO_PKG_VERSION"))];
+    version.get_or_create(&labels).set(1);
+    registry.register("build_info", "What runs here", version);
 }
 
 fn gauge(registry: &mut Registry, name: &str, help: &str, value: u64) {
@@ -244,6 +246,11 @@ mod tests {
             "pentimento_bytes_total{direction=\"received\"} 8",
             "pentimento_bytes_total{direction=\"sent\"} 0",
             "pentimento_rss_bytes 7",
+            concat!(
+                "pentimento_build_info{version=\"",
+                env!("CARGO_PKG_VERSION"),
+                "\"} 1"
+            ),
             "pentimento_cpu_seconds_total 1.5",
         ] {
             assert!(
