@@ -7,7 +7,8 @@ use clap::{Parser, Subcommand};
 use pentimento::chaos::command::{self, ChaosVerb};
 use pentimento::cli::args::NodeArguments;
 use pentimento::cli::failure::{self, BROKEN, Ended};
-use pentimento::cli::{logs, node, output};
+use pentimento::cli::node::{self, Given};
+use pentimento::cli::{logs, output};
 use pentimento::sim::run::{self, Counts, Verdict};
 
 /// Play clusters in which things fail, and check what must hold.
@@ -25,7 +26,14 @@ enum Command {
     Chaos(ChaosVerb),
     /// Run one node; real processes of a scenario are this program too
     #[command(hide = true)]
-    Node(NodeArguments),
+    Node {
+        /// What the node is told.
+        #[command(flatten)]
+        node: NodeArguments,
+        /// Where its configuration comes from.
+        #[command(flatten)]
+        given: Given,
+    },
     /// Run seeds one after another
     Seeds {
         /// How many
@@ -40,9 +48,9 @@ enum Command {
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Seeds { count, from } => seeds(count, from),
-        Command::Node(arguments) => {
+        Command::Node { node, given } => {
             logs::start(1);
-            end(node::run(&arguments))
+            end(node::run(&node, &given))
         }
         Command::Chaos(verb) => end(command::run(&verb, &mut |text| {
             output::print(&format!("{text}\n"));

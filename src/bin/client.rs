@@ -2,9 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use pentimento::cli::{self, args::Arguments};
-
 fn main() -> ExitCode {
-    cli::run(Arguments::parse())
+    pentimento::cli::main()
 }

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use pentimento::cli::args::NodeArguments;
-use pentimento::cli::{failure, logs, node};
+use pentimento::cli::node::{self, Given};
+use pentimento::cli::{failure, logs};
 
 /// Run one node of Pentimento.
 #[derive(Debug, Parser)]
@@ -13,6 +14,9 @@ struct Arguments {
     /// What the node is told.
     #[command(flatten)]
     node: NodeArguments,
+    /// Where its configuration comes from.
+    #[command(flatten)]
+    given: Given,
     /// Log more (twice: much more), to standard error
     #[arg(short, long, action = clap::ArgAction::Count)]
     verbose: u8,
@@ -21,7 +25,7 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     logs::start(arguments.verbose.saturating_add(1));
-    match node::run(&arguments.node) {
+    match node::run(&arguments.node, &arguments.given) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => failure::report(&failure, false),
     }

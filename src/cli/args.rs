@@ -1,9 +1,12 @@
 //! The command line as clap sees it. Noun and verb; names are petnames (`@bob`), never addresses.
 
+mod grants;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use self::grants::{LeaseVerb, MailboxVerb, PeersVerb, RequestsVerb, RulesVerb};
 use super::person::Way;
 use crate::chaos::command::ChaosVerb;
 use crate::tui::pictures::Protocol;
@@ -20,29 +23,58 @@ pub struct Arguments {
     pub command: Verb,
 }
 
+/// The heading above the options that every command takes.
+const EVERY: &str = "Options of every command";
+
 /// Options that every command takes.
 #[derive(Clone, Debug, Args)]
 pub struct Global {
     /// Folder of your key, pictures and grants
-    #[arg(long, global = true, env = "PENTIMENTO_HOME", value_name = "DIR")]
+    #[arg(long, global = true, env = "PENTIMENTO_HOME", value_name = "DIR", help_heading = EVERY)]
     pub home: Option<PathBuf>,
+    /// Another home of yours, by name: homes/NAME below the default one
+    #[arg(long, global = true, env = "PENTIMENTO_PROFILE", value_name = "NAME", help_heading = EVERY)]
+    pub profile: Option<String>,
+    /// A configuration file whose values win over those of the home's own
+    #[arg(long, global = true, env = "PENTIMENTO_CONFIG", value_name = "FILE", help_heading = EVERY)]
+    pub config: Option<PathBuf>,
+    /// One value of the configuration, over all files and variables; can be repeated
+    #[arg(long, global = true, value_name = "KEY=VALUE", help_heading = EVERY)]
+    pub set: Vec<String>,
+    /// Colours: where a terminal is, always, or never
+    #[arg(
+        long,
+        global = true,
+        env = "PENTIMENTO_COLOR",
+        value_name = "WHEN",
+        default_value = "auto",
+        help_heading = EVERY
+    )]
+    pub color: clap::ColorChoice,
     /// Print one JSON object instead of text
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERY)]
     pub json: bool,
     /// Never ask; what would need an answer fails
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERY)]
     pub no_input: bool,
     /// Answer yes to every question
-    #[arg(short = 'y', long, global = true)]
+    #[arg(short = 'y', long, global = true, help_heading = EVERY)]
     pub yes: bool,
     /// Print only what was asked for
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = EVERY)]
     pub quiet: bool,
     /// Log more (twice: much more), to standard error
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = EVERY, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Give up after so many seconds
-    #[arg(long, global = true, default_value_t = 60, env = "PENTIMENTO_TIMEOUT")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "SECONDS",
+        default_value_t = 60,
+        env = "PENTIMENTO_TIMEOUT",
+        help_heading = EVERY
+    )]
     pub timeout: u64,
 }
 
@@ -90,14 +122,23 @@ pub enum Verb {
     /// Run one node without a face, like the program pentimento-node
     #[command(hide = true)]
     Node(NodeArguments),
-    /// Hide a file in a picture, for yourself
+    /// Hide files in pictures, for yourself
+    #[command(after_help = "\
+Examples:
+  pentimento hide photo.jpg                 makes photo.hidden.png
+  pentimento hide *.jpg                     one picture for each
+  pentimento hide --from-list files.txt     one path a line, # begins a remark")]
     Hide {
-        /// The file: a picture, or any other
-        file: PathBuf,
+        /// The files: pictures, or any others
+        #[arg(value_name = "FILE", required_unless_present = "from_list")]
+        files: Vec<PathBuf>,
+        /// A text file with one path a line; relative ones begin at its folder
+        #[arg(long, value_name = "LIST", conflicts_with = "files")]
+        from_list: Option<PathBuf>,
         /// Your own picture to hide it in [default: the smallest default cover that fits]
         #[arg(long, value_name = "FILE")]
         cover: Option<PathBuf>,
-        /// Where the picture goes [default: FILE with the ending hidden.png]
+        /// Where the picture goes, for one file [default: FILE with the ending hidden.png]
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
@@ -201,16 +242,33 @@ pub enum Verb {
     #[command(subcommand)]
     Lease(LeaseVerb),
     /// What happened to grants
-    Ledger {
-        /// One lease only
-        #[arg(long)]
-        lease: Option<String>,
-    },
+    Ledger(LedgerArguments),
     /// How questions are treated without asking you
     #[command(subcommand)]
     Rules(RulesVerb),
     /// Fetch waiting letters and send what is due
     Sync,
+    /// Show or check the configuration
+    #[command(subcommand)]
+    Config(ConfigVerb),
+    /// Look for what is wrong here: home, key, configuration, client, servers, terminal
+    Doctor,
+    /// Print completions for a shell
+    #[command(after_help = "\
+Example:
+  pentimento completions bash > ~/.local/share/bash-completion/completions/pentimento")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write a manual page for each command
+    Man {
+        /// The folder
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
+    /// Tell the version
+    Version,
 }
 
 /// Where the gallery is shown.
@@ -233,9 +291,6 @@ pub struct NodeArguments {
     /// What the node is
     #[arg(long, value_enum)]
     pub role: Role,
-    /// Its configuration; commented examples are under config/
-    #[arg(long, value_name = "FILE")]
-    pub config: PathBuf,
     /// Write a server's addresses and process id there, as JSON, when it listens
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
@@ -265,6 +320,49 @@ pub struct UpArguments {
     /// Where the cluster keeps its files
     #[command(flatten)]
     pub cluster: ClusterDir,
+}
+
+/// Which events are told, and how.
+#[derive(Debug, Args)]
+pub struct LedgerArguments {
+    /// One lease only
+    #[arg(long)]
+    pub lease: Option<String>,
+    /// Only what happened in the last while, as 30m, 12h or 1d
+    #[arg(long, value_name = "SPAN")]
+    pub since: Option<String>,
+    /// One JSON object a line, without a frame around them
+    #[arg(long, value_name = "FORM")]
+    pub export: Option<ExportForm>,
+}
+
+/// Forms for other programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ExportForm {
+    /// A JSON object a line
+    Jsonl,
+}
+
+/// The configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigVerb {
+    /// Show every value that counts
+    Show {
+        /// Tell where each value comes from
+        #[arg(long)]
+        origins: bool,
+        /// Whose configuration
+        #[arg(long, value_enum, default_value_t = Role::Client)]
+        role: Role,
+    },
+    /// Check a file, or without one everything that counts
+    Check {
+        /// The file
+        file: Option<PathBuf>,
+        /// Whose configuration [default: as the keys of the file tell]
+        #[arg(long, value_enum)]
+        role: Option<Role>,
+    },
 }
 
 /// Where a local cluster keeps its files.
@@ -378,153 +476,4 @@ pub enum AtEnd {
     Carrier,
     /// The file is deleted
     Delete,
-}
-
-/// People.
-#[derive(Debug, Subcommand)]
-pub enum PeersVerb {
-    /// List the people you know or can find
-    Ls,
-    /// Remember the person of a code as verified
-    Add {
-        /// Their code, as `pentimento id` shows it to them [default: asked for]
-        code: Vec<String>,
-    },
-    /// Mark a person as verified after comparing words
-    Verify {
-        /// The person, as @name
-        peer: String,
-    },
-    /// Take that back
-    Unverify {
-        /// The person, as @name
-        peer: String,
-    },
-    /// Refuse letters to and from a person
-    Block {
-        /// The person, as @name
-        peer: String,
-    },
-    /// Take that back
-    Unblock {
-        /// The person, as @name
-        peer: String,
-    },
-}
-
-/// Letters on their way.
-#[derive(Debug, Subcommand)]
-pub enum MailboxVerb {
-    /// Count letters that are not delivered or with the servers yet
-    Ls,
-    /// Fetch waiting letters and send what is due, like `sync`
-    Flush,
-}
-
-/// Questions for looks.
-#[derive(Debug, Subcommand)]
-pub enum RequestsVerb {
-    /// List open and answered questions
-    Ls,
-    /// Grant looks
-    Approve {
-        /// First digits of the question's id
-        id: String,
-        /// Grant so many instead of what was asked
-        #[arg(long)]
-        views: Option<u32>,
-    },
-    /// Take a question of yours back
-    Withdraw {
-        /// First digits of the question's id
-        id: String,
-    },
-    /// Grant none
-    Deny {
-        /// First digits of the question's id
-        id: String,
-        /// What to tell
-        #[arg(long, default_value = "the owner said no")]
-        reason: String,
-    },
-}
-
-/// Grants.
-#[derive(Debug, Subcommand)]
-pub enum LeaseVerb {
-    /// List all grants
-    Ls,
-    /// Show one grant
-    Show {
-        /// First digits of its id, or @peer/name
-        lease: String,
-    },
-    /// Grant more looks
-    Add {
-        /// First digits of its id, or @peer/name
-        lease: String,
-        /// How many
-        views: u32,
-    },
-    /// Grant fewer looks
-    Sub {
-        /// First digits of its id, or @peer/name
-        lease: String,
-        /// How many
-        views: u32,
-    },
-    /// Grant so many looks in all
-    Set {
-        /// First digits of its id, or @peer/name
-        lease: String,
-        /// How many
-        views: u32,
-    },
-    /// Give one look back, for one that was cut short
-    Refund {
-        /// First digits of its id, or @peer/name
-        lease: String,
-    },
-    /// Move the end date, or take it away
-    Until {
-        /// First digits of its id, or @peer/name
-        lease: String,
-        /// 7d, 12h, 30m, 2026-12-24, 2026-12-24T18:00 (UTC), or never
-        when: String,
-    },
-    /// Take all looks back
-    Revoke {
-        /// First digits of its id, or @peer/name; with --all a peer, as @name, or nobody
-        #[arg(required_unless_present = "all")]
-        lease: Option<String>,
-        /// Of everything you gave, or all you gave that peer
-        #[arg(long)]
-        all: bool,
-    },
-}
-
-/// Rules.
-#[derive(Debug, Subcommand)]
-pub enum RulesVerb {
-    /// List the rules
-    Ls,
-    /// Set the rule for a peer, or for everybody (@*)
-    Set {
-        /// The peer, as @name, or @*
-        peer: String,
-        /// Grant up to so many looks a picture without asking
-        #[arg(long, conflicts_with = "refuse")]
-        grant: Option<u32>,
-        /// Refuse every question
-        #[arg(long)]
-        refuse: bool,
-        /// Show no previews
-        #[arg(long)]
-        no_previews: bool,
-    },
-    /// Take the rule for a peer back
-    Clear {
-        /// The peer, as @name, or @*
-        peer: String,
-    },
 }

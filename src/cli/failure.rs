@@ -37,10 +37,7 @@ pub fn report(failure: &Failure, json: bool) -> ExitCode {
         });
         super::output::print(&format!("{value}\n"));
     } else {
-        eprintln!("error[{}]: {}", word(failure.reason), failure.message);
-        if !failure.hint.is_empty() {
-            eprintln!("help: {}", failure.hint);
-        }
+        super::output::tell(&super::entry::complaint(failure));
     }
     ExitCode::from(failure.reason.exit_code())
 }

@@ -2,17 +2,23 @@
 
 pub mod args;
 pub mod cluster;
+pub mod config;
 pub mod demo;
+pub mod doctor;
+pub mod entry;
 pub mod failure;
 pub mod health;
+pub mod interrupt;
 pub mod logs;
 pub mod node;
 pub mod operator;
 pub mod output;
+pub mod paint;
 pub mod person;
 pub mod progress;
 pub mod render;
 pub mod servers;
+pub mod shell;
 pub mod tui;
 pub mod up;
 pub mod web;
@@ -24,14 +30,32 @@ use args::{Arguments, Verb};
 use output::Output;
 use person::{Person, people, watch};
 
+/// The whole program of a person.
+#[must_use]
+pub fn main() -> ExitCode {
+    match entry::parse(std::env::args_os().collect()) {
+        Ok(arguments) => run(arguments),
+        Err(code) => code,
+    }
+}
+
 /// Does what the command line says.
 #[must_use]
 pub fn run(arguments: Arguments) -> ExitCode {
-    let Arguments { global, command } = arguments;
+    let Arguments {
+        mut global,
+        command,
+    } = arguments;
+    if let Err(failure) = entry::settle(&mut global) {
+        return failure::report(&failure, global.json);
+    }
     // A node has nothing else to say than its log.
     let node = u8::from(matches!(command, Verb::Node(_)));
     if !matches!(command, Verb::Tui { .. }) {
         logs::start(global.verbose.saturating_add(node));
+    }
+    if !entry::ends_by_signal(&command) {
+        interrupt::watch();
     }
     let output = Output {
         json: global.json,
@@ -53,9 +77,17 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Verb::Run { web: false } => operator::run(output, &global),
         Verb::Run { web: true } => web::run_beside(output, &global),
         Verb::Web(arguments) => web::run(output, &global, &arguments),
-        Verb::Node(arguments) => node::run(&arguments),
         Verb::Id { qr } => people::show_id(output, &person::home_of(&global), qr),
         Verb::Watch { all } => watch::watch(output, &person::home_of(&global), all),
+        Verb::Node(arguments) => node::run(&arguments, &entry::given(&global)),
+        Verb::Config(verb) => config::run(output, &global, &verb),
+        Verb::Doctor => doctor::run(output, &global),
+        Verb::Completions { shell } => shell::completions(shell),
+        Verb::Man { folder } => shell::man(output, &folder),
+        Verb::Version => {
+            output.say(&entry::version());
+            Ok(0)
+        }
         person => Person::new(&global).run(person),
     };
     match ended {

@@ -101,7 +101,7 @@ pub fn init(
             identity.user_id(),
             home.display()
         ),
-        json!({ "name": name, "user": identity.user_id().hex(), "home": home }),
+        json!({ "name": name, "user": identity.user_id().hex(), "home": crate::talk::files::shown(&home) }),
     );
     Ok(0)
 }
@@ -111,9 +111,9 @@ pub fn init(
 /// # Errors
 /// If it does not start.
 pub fn run(output: Output, global: &Global) -> Ended {
-    let home = global.home.clone().unwrap_or_else(home::default_home);
+    let home = super::entry::home(global);
     let config = home::read_config(&home)?;
-    let identity = home::read_key(&home)?;
+    let identity = home::read_key(&home.folder)?;
     output.remark(&format!("@{} is online; Ctrl-C ends it", config.name));
     actix_rt::System::new()
         .block_on(launch::client(config, identity))

@@ -12,6 +12,23 @@ pub fn print(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// Prints to standard output; without colours where none are wanted.
+pub fn print_styled(text: &str) {
+    let mut out = anstream::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Prints a line to standard error; without colours where none are wanted, and never an error.
+pub fn tell(text: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{text}");
+}
+
+/// Begins a line of standard error that the person ends.
+pub fn ask(question: &str) {
+    let mut err = anstream::stderr().lock();
+    let _ = write!(err, "{question}").and_then(|()| err.flush());
+}
+
 /// How to print.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
@@ -30,14 +47,14 @@ impl Output {
                 json!({ "schema": 1, "ok": true, "result": said.json })
             ));
         } else if !said.text.is_empty() {
-            print(&format!("{}\n", said.text));
+            print_styled(&format!("{}\n", said.text));
         }
     }
 
     /// Prints a remark beside the result, to standard error.
     pub fn remark(self, text: &str) {
         if !self.quiet && !self.json {
-            eprintln!("{text}");
+            tell(text);
         }
     }
 

@@ -1,6 +1,8 @@
 //! The commands of a person: each opens a conversation with the client node and prints its end.
 
+mod batch;
 mod leases;
+mod ledger;
 pub mod people;
 mod pictures;
 mod screen;
@@ -15,6 +17,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::args::{Global, MailboxVerb, RequestsVerb, RulesVerb, Verb};
+use super::entry;
 use super::failure::{self, Ended, PENDING};
 use super::output::Output;
 use super::render;
@@ -22,12 +25,12 @@ use crate::proto::control::{AskRule, Command, Failure, Outcome, Reason, Rule};
 use crate::proto::letter::{ImageRef, Verdict};
 use crate::proto::outcome::OpenAsk;
 use crate::talk::files::{file_name, read};
-use crate::talk::home;
+use crate::talk::home::{self, Home};
 use crate::talk::session::Session;
 
 /// What every command of a person needs.
 pub struct Person {
-    home: PathBuf,
+    home: Home,
     output: Output,
     global: Global,
 }
@@ -42,7 +45,7 @@ impl Person {
     /// The person of this home.
     #[must_use]
     pub fn new(global: &Global) -> Self {
-        let home = home_of(global);
+        let home = entry::home(global);
         let output = Output {
             json: global.json,
             quiet: global.quiet,
@@ -69,10 +72,11 @@ impl Person {
     fn carry_out(&self, verb: Verb, session: &mut Session) -> Ended {
         match verb {
             Verb::Hide {
-                file,
+                files,
+                from_list,
                 cover,
                 output,
-            } => self.hide(session, &file, cover, output),
+            } => self.hide_all(session, &files, from_list.as_deref(), cover, output),
             Verb::Reveal { picture, output } => self.reveal(session, &picture, output),
             Verb::Share(wanted) => self.share(session, wanted),
             Verb::Request {
@@ -105,7 +109,7 @@ impl Person {
             }
             Verb::Requests(verb) => self.requests(session, verb),
             Verb::Lease(verb) => self.lease(session, verb),
-            Verb::Ledger { lease } => self.simple(session, Command::Ledger(lease)),
+            Verb::Ledger(wanted) => self.ledger(session, wanted),
             Verb::Rules(verb) => self.simple(session, rules_command(verb)),
             Verb::Sync => self.simple(session, Command::Settle(5_000)),
             Verb::Status(_) => self.simple(session, Command::Status),
@@ -122,6 +126,11 @@ impl Person {
             | Verb::Chaos(_)
             | Verb::Run { .. }
             | Verb::Web(_)
+            | Verb::Config(_)
+            | Verb::Doctor
+            | Verb::Completions { .. }
+            | Verb::Man { .. }
+            | Verb::Version
             | Verb::Node(_) => Err(failure::usage("not a command of a person", "")),
         }
     }

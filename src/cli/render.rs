@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 pub use self::leases::{lease_story, leases, ledger, removed};
 pub use self::people::{notice, own_id, peer, peers};
+use super::paint;
 
 use crate::proto::control::{AskRule, Rule, Timings};
 use crate::proto::letter::{GalleryItem, Verdict};
@@ -89,17 +90,16 @@ pub fn servers(found: &[(u8, Option<ServerStatus>)]) -> Said {
     let rows: Vec<Vec<String>> = found
         .iter()
         .map(|(id, status)| match status {
-            None => vec![format!("n{id}"), "down".into()],
+            None => vec![format!("n{id}"), paint::state("down")],
             Some(s) => vec![
                 format!("n{id}"),
-                if s.failing {
+                paint::state(if s.failing {
                     "failing"
                 } else if s.draining {
                     "draining"
                 } else {
                     "up"
-                }
-                .into(),
+                }),
                 s.clients.to_string(),
                 s.admin.to_string(),
                 s.alive.len().to_string(),

@@ -64,7 +64,7 @@ pub fn start(
     arguments: &WebArguments,
 ) -> Result<Gallery, Failure> {
     let folder = global.home.clone().unwrap_or_else(home::default_home);
-    let config = home::read_config(&folder)?;
+    let config = home::read_config(&super::entry::home(global))?;
     let gallery = serve::start(&Config {
         home: folder,
         name: config.name.clone(),

@@ -1,14 +1,19 @@
-//! Configuration files: TOML in, checked and typed values out. Unknown keys are errors; an error
-//! names the place, the value and the rule.
+//! What servers and clients are told: checked and typed values, from layers that `layers` merges.
+//! Unknown keys are errors; an error names the place, the value and the rule.
+
+pub mod keys;
+pub mod layers;
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use toml::Table;
 
+use self::keys::Key;
+use self::layers::{Broken, Layered, Origin, Settings, Sources};
 use crate::proto::ids::NodeId;
 use crate::proto::limits::SERVERS_MAX;
 
@@ -23,19 +28,27 @@ pub enum ConfigError {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// The file is no TOML, or has a key or a value that does not belong there.
-    #[error("{path}: {reason}")]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// With line and column.
+    /// There is no TOML, or a key or a value that does not belong there.
+    #[error("{origin}: {reason}")]
+    Wrong {
+        /// Where; for a file with line and column.
+        origin: Origin,
+        /// What is wrong.
         reason: String,
     },
+    /// Nobody set a value that is needed.
+    #[error("`{key}` is not set, neither in a file nor by {variable}")]
+    Missing {
+        /// The key.
+        key: &'static str,
+        /// Its variable of the environment.
+        variable: String,
+    },
     /// Two values do not go together, or one is out of its range.
-    #[error("{path}: {rule}")]
+    #[error("{origin}: {rule}")]
     Rule {
-        /// The file.
-        path: PathBuf,
+        /// Where one of the values was set.
+        origin: Origin,
         /// The rule, with the values.
         rule: String,
     },
@@ -168,18 +181,14 @@ fn any_port() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
-fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, ConfigError> {
-    let text = fs::read_to_string(path).map_err(|source| ConfigError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    toml::from_str(&text).map_err(|error| ConfigError::Parse {
-        path: path.to_owned(),
-        reason: error.to_string().trim_end().to_owned(),
+fn check_servers(servers: &[ServerAddress]) -> Result<(), Broken> {
+    list_rules(servers).map_err(|rule| Broken {
+        key: "server",
+        rule,
     })
 }
 
-fn check_servers(servers: &[ServerAddress]) -> Result<(), String> {
+fn list_rules(servers: &[ServerAddress]) -> Result<(), String> {
     if servers.is_empty() || servers.len() > SERVERS_MAX {
         return Err(format!(
             "{} servers, there must be 1 to {SERVERS_MAX}",
@@ -200,24 +209,33 @@ fn check_servers(servers: &[ServerAddress]) -> Result<(), String> {
     Ok(())
 }
 
-impl ServerConfig {
-    /// Reads and checks a file.
-    ///
-    /// # Errors
-    /// If it cannot be read, has unknown keys, or breaks a rule.
-    pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let config: Self = read(path)?;
-        config.check().map_err(|rule| ConfigError::Rule {
-            path: path.to_owned(),
-            rule,
-        })?;
-        Ok(config)
+impl Layered for ServerConfig {
+    const KEYS: &'static [Key] = keys::SERVER;
+    const PREFIX: &'static str = "PENTIMENTO_NODE__";
+    const OWN_PREFIX: bool = true;
+
+    fn built_in() -> Table {
+        #[derive(Serialize)]
+        struct BuiltIn {
+            admin: SocketAddr,
+            token: TokenConfig,
+            work: WorkConfig,
+        }
+        let built_in = BuiltIn {
+            admin: any_port(),
+            token: TokenConfig::default(),
+            work: WorkConfig::default(),
+        };
+        Table::try_from(built_in).expect("our own defaults are TOML")
     }
 
-    fn check(&self) -> Result<(), String> {
+    fn rules(&self) -> Result<(), Broken> {
         check_servers(&self.servers)?;
         if !self.servers.iter().any(|server| server.id == self.id) {
-            return Err(format!("id = {} is none of the servers", self.id));
+            return Err(Broken {
+                key: "id",
+                rule: format!("id = {} is none of the servers", self.id),
+            });
         }
         let TokenConfig {
             hold_min_ms,
@@ -225,19 +243,58 @@ impl ServerConfig {
             ..
         } = self.token;
         if hold_min_ms == 0 || hold_min_ms > hold_max_ms || hold_max_ms > 20_000 {
-            return Err(format!(
-                "token.hold_min_ms = {hold_min_ms} and token.hold_max_ms = {hold_max_ms}, \
-                 there must be 1 <= min <= max <= 20000"
-            ));
+            return Err(Broken {
+                key: "token.hold_max_ms",
+                rule: format!(
+                    "token.hold_min_ms = {hold_min_ms} and token.hold_max_ms = {hold_max_ms}, \
+                     there must be 1 <= min <= max <= 20000"
+                ),
+            });
         }
         if self.work.threads > 256 || !(1..=10_000).contains(&self.work.waiting_max) {
-            return Err(format!(
-                "work.threads = {} and work.waiting_max = {}, there must be threads <= 256 and \
-                 1 <= waiting_max <= 10000",
-                self.work.threads, self.work.waiting_max
-            ));
+            return Err(Broken {
+                key: "work.waiting_max",
+                rule: format!(
+                    "work.threads = {} and work.waiting_max = {}, there must be threads <= 256 \
+                     and 1 <= waiting_max <= 10000",
+                    self.work.threads, self.work.waiting_max
+                ),
+            });
         }
         Ok(())
+    }
+}
+
+impl Layered for ClientConfig {
+    const KEYS: &'static [Key] = keys::CLIENT;
+    const PREFIX: &'static str = "PENTIMENTO_";
+    const OWN_PREFIX: bool = false;
+
+    fn built_in() -> Table {
+        let listen = toml::Value::String(any_port().to_string());
+        Table::from_iter([("listen".to_owned(), listen)])
+    }
+
+    fn rules(&self) -> Result<(), Broken> {
+        check_servers(&self.servers)
+    }
+}
+
+/// Only this file.
+fn alone(path: &Path) -> Sources {
+    Sources {
+        files: vec![path.to_owned()],
+        ..Sources::default()
+    }
+}
+
+impl ServerConfig {
+    /// Reads and checks one file, without the other layers.
+    ///
+    /// # Errors
+    /// If it cannot be read, has unknown keys, lacks one, or breaks a rule.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        Settings::merge::<Self>(&alone(path))?.config()
     }
 
     /// The folder for drawn covers.
@@ -265,16 +322,12 @@ impl ServerConfig {
 }
 
 impl ClientConfig {
-    /// Reads and checks a file.
+    /// Reads and checks one file, without the other layers.
     ///
     /// # Errors
-    /// If it cannot be read, has unknown keys, or breaks a rule.
+    /// If it cannot be read, has unknown keys, lacks one, or breaks a rule.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let mut config: Self = read(path)?;
-        check_servers(&config.servers).map_err(|rule| ConfigError::Rule {
-            path: path.to_owned(),
-            rule,
-        })?;
+        let mut config: Self = Settings::merge::<Self>(&alone(path))?.config()?;
         if config.home.is_none() {
             config.home = path.parent().map(Path::to_owned);
         }
@@ -289,63 +342,4 @@ impl ClientConfig {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn load(text: &str) -> Result<ServerConfig, ConfigError> {
-        let folder = tempfile::tempdir().expect("folder");
-        let path = folder.path().join("node.toml");
-        fs::write(&path, text).expect("writes");
-        ServerConfig::load(&path)
-    }
-
-    const SERVERS: &str = r#"
-        [[server]]
-        id = 1
-        clients = "127.0.0.1:4101"
-        peers = "127.0.0.1:4201"
-    "#;
-
-    #[test]
-    fn what_is_left_out_has_a_default() {
-        let config = load(&format!("id = 1\ndata = \"d\"\n{SERVERS}")).expect("loads");
-        assert!(!config.token.on);
-        assert_eq!(config.own().node(), NodeId(1));
-        assert_eq!(config.others().count(), 0);
-    }
-
-    #[test]
-    fn an_unknown_key_is_named_with_its_line() {
-        let error = load(&format!("id = 1\ndata = \"d\"\ncolour = 3\n{SERVERS}"));
-        let text = error.expect_err("refused").to_string();
-        assert!(text.contains("colour") && text.contains("line 3"), "{text}");
-    }
-
-    #[test]
-    fn values_that_do_not_go_together_are_refused_with_the_rule() {
-        let cases = [
-            format!("id = 2\ndata = \"d\"\n{SERVERS}"),
-            format!("id = 1\ndata = \"d\"\n[token]\nhold_max_ms = 30000\n{SERVERS}"),
-            format!("id = 1\ndata = \"d\"\n[work]\nwaiting_max = 0\n{SERVERS}"),
-            format!("id = 1\ndata = \"d\"\n{SERVERS}{SERVERS}"),
-            "id = 1\ndata = \"d\"\nserver = []\n".to_owned(),
-        ];
-        for text in cases {
-            assert!(
-                matches!(load(&text), Err(ConfigError::Rule { .. })),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn the_commented_files_load() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
-        for number in 1..=3 {
-            let config =
-                ServerConfig::load(&folder.join(format!("server-{number}.toml"))).expect("loads");
-            assert_eq!((config.id, config.servers.len()), (number, 3));
-        }
-        ClientConfig::load(&folder.join("client.toml")).expect("loads");
-    }
-}
+mod tests;

@@ -24,6 +24,12 @@ pub fn file_name(path: &Path) -> Result<String, Failure> {
     })
 }
 
+/// A path as text; bytes that are none are replaced.
+#[must_use]
+pub fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
 /// The same path with another ending.
 #[must_use]
 pub fn beside(file: &Path, ending: &str) -> PathBuf {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::failures;
 use crate::crypto::identity::SecretIdentity;
+use crate::node::config::layers::{self, Settings, Sources};
 use crate::node::config::{ClientConfig, ConfigError, ServerAddress};
 use crate::proto::control::{Failure, Reason};
 
@@ -17,6 +18,38 @@ use crate::proto::control::{Failure, Reason};
 pub const KEY_FILE: &str = "identity.key";
 /// Name of the configuration file.
 pub const CONFIG_FILE: &str = "client.toml";
+
+/// A home, and what the command line says beside its own file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Home {
+    /// The folder.
+    pub folder: PathBuf,
+    /// A file whose values win over those of the home's own.
+    pub config: Option<PathBuf>,
+    /// `KEY=VALUE` that win over everything.
+    pub set: Vec<String>,
+}
+
+impl From<&Path> for Home {
+    fn from(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&PathBuf> for Home {
+    fn from(folder: &PathBuf) -> Self {
+        folder.as_path().into()
+    }
+}
+
+impl From<&Self> for Home {
+    fn from(home: &Self) -> Self {
+        home.clone()
+    }
+}
 
 /// The list of servers, as `up` writes it and `init` reads it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,6 +70,21 @@ fn below(variable: &str, otherwise: &str) -> PathBuf {
 #[must_use]
 pub fn default_home() -> PathBuf {
     below("XDG_DATA_HOME", ".local/share")
+}
+
+/// The home folder of a profile.
+///
+/// # Errors
+/// If the name cannot be a folder's.
+pub fn profile_home(name: &str) -> Result<PathBuf, Failure> {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
+        return Err(failures::usage(
+            format!("{name:?} cannot be the name of a profile"),
+            "letters, digits, - _ and . can",
+        ));
+    }
+    Ok(default_home().join("homes").join(name))
 }
 
 /// The folder of the local cluster if none is named.
@@ -170,13 +218,54 @@ fn any_port(servers: &[ServerAddress]) -> SocketAddr {
     (address, 0).into()
 }
 
-/// Reads the configuration of a home.
+/// Where the configuration of a home comes from: its own file if there is one, the file and the
+/// flags of the command line, the environment of this process.
+#[must_use]
+pub fn sources(home: &Home) -> Sources {
+    let own = Some(home.folder.join(CONFIG_FILE)).filter(|path| path.is_file());
+    Sources {
+        files: own.into_iter().chain(home.config.clone()).collect(),
+        variables: std::env::vars_os().collect(),
+        flags: home.set.clone(),
+    }
+}
+
+/// Reads the configuration of a home, all layers of it.
 ///
 /// # Errors
 /// If there is none or it is wrong.
-pub fn read_config(home: &Path) -> Result<ClientConfig, Failure> {
-    let path = home.join(CONFIG_FILE);
-    ClientConfig::load(&path).map_err(|error| config_failure(&error))
+pub fn read_config(home: &Home) -> Result<ClientConfig, Failure> {
+    let sources = sources(home);
+    let settings = Settings::merge::<ClientConfig>(&sources);
+    let config = settings.and_then(|settings| settings.config::<ClientConfig>());
+    let mut config = match config {
+        Err(ConfigError::Missing { .. }) if sources.files.is_empty() => {
+            return Err(Failure::new(
+                Reason::Config,
+                format!("no configuration in {}", home.folder.display()),
+                "make one with `pentimento init NAME`",
+            ));
+        }
+        other => other.map_err(|error| config_failure(&error))?,
+    };
+    // The folder was chosen before its file could be read.
+    config.home = Some(home.folder.clone());
+    Ok(config)
+}
+
+/// The folder that a configuration file names as home.
+///
+/// # Errors
+/// If the file cannot be read or is wrong.
+pub fn named_home(config: &Path) -> Result<Option<PathBuf>, Failure> {
+    let sources = Sources {
+        files: vec![config.to_owned()],
+        ..Sources::default()
+    };
+    let settings = Settings::merge::<ClientConfig>(&sources);
+    let settings = settings.map_err(|error| config_failure(&error))?;
+    let home = settings.by_key.get("home");
+    Ok(home.and_then(|home| home.value.as_str()).map(PathBuf::from))
 }
 
 /// Reads a list of servers.
@@ -185,12 +274,9 @@ pub fn read_config(home: &Path) -> Result<ClientConfig, Failure> {
 /// If it cannot be read or is wrong.
 pub fn read_servers(path: &Path) -> Result<Vec<ServerAddress>, Failure> {
     let text = fs::read_to_string(path).map_err(|error| failures::file(path, &error))?;
-    let list: ServerList = toml::from_str(&text).map_err(|error| {
-        Failure::new(
-            Reason::Config,
-            format!("{}: {error}", path.display()),
-            "each server needs [[server]] with id, clients and peers",
-        )
+    let list: ServerList = toml::from_str(&text).map_err(|error| Failure {
+        hint: "each server needs [[server]] with id, clients and peers".into(),
+        ..config_failure(&layers::wrong(path, &text, &error))
     })?;
     Ok(list.servers)
 }
@@ -199,8 +285,9 @@ pub fn read_servers(path: &Path) -> Result<Vec<ServerAddress>, Failure> {
 #[must_use]
 pub fn config_failure(error: &ConfigError) -> Failure {
     let hint = match error {
-        ConfigError::Read { .. } => "make a configuration with `pentimento init NAME`",
-        ConfigError::Parse { .. } => "compare it with the commented files under config/",
+        ConfigError::Read { .. } => "check the path; `pentimento init NAME` makes a client's",
+        ConfigError::Wrong { .. } => "compare it with the commented files under config/",
+        ConfigError::Missing { .. } => "see `pentimento config show --origins`",
         ConfigError::Rule { .. } => "change the named values",
     };
     Failure::new(Reason::Config, error.to_string(), hint)

@@ -1,12 +1,12 @@
 //! A conversation with the person's client node: the one that runs, or one of our own for as long
 //! as the command takes.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::failures;
-use super::home;
+use super::home::{self, Home};
 use crate::node::control::Link;
 use crate::node::launch::{self, LaunchError};
 use crate::proto::control::{Command, Failure, News, Outcome, Progress, Reason, Report, Wish};
@@ -49,16 +49,17 @@ impl OwnNode {
 ///
 /// # Errors
 /// If the home has no key or configuration, or the node does not start.
-pub fn start(home: &Path) -> Result<Option<OwnNode>, Failure> {
-    if Link::connect(home).is_ok() {
+pub fn start(home: impl Into<Home>) -> Result<Option<OwnNode>, Failure> {
+    let home = home.into();
+    if Link::connect(&home.folder).is_ok() {
         return Ok(None);
     }
     let own = OwnNode {
-        home: home.to_owned(),
-        thread: start_own(home.to_owned())?,
+        home: home.folder.clone(),
+        thread: start_own(&home)?,
     };
     for _ in 0..START_STEPS {
-        if Link::connect(home).is_ok() {
+        if Link::connect(&home.folder).is_ok() {
             return Ok(Some(own));
         }
         if own.thread.is_finished() {
@@ -87,9 +88,10 @@ impl Session {
     ///
     /// # Errors
     /// If the home has no key or configuration, or the node does not start.
-    pub fn open(home: &Path, timeout: Duration) -> Result<Self, Failure> {
-        let own = start(home)?;
-        let link = Link::connect(home).map_err(|error| lost(&error))?;
+    pub fn open(home: impl Into<Home>, timeout: Duration) -> Result<Self, Failure> {
+        let home = home.into();
+        let own = start(&home)?;
+        let link = Link::connect(&home.folder).map_err(|error| lost(&error))?;
         Self::with(link, own, timeout)
     }
 
@@ -137,9 +139,9 @@ impl Session {
     }
 }
 
-fn start_own(home: PathBuf) -> Result<JoinHandle<Result<(), LaunchError>>, Failure> {
-    let config = home::read_config(&home)?;
-    let identity = home::read_key(&home)?;
+fn start_own(home: &Home) -> Result<JoinHandle<Result<(), LaunchError>>, Failure> {
+    let config = home::read_config(home)?;
+    let identity = home::read_key(&home.folder)?;
     std::thread::Builder::new()
         .name("client".into())
         .spawn(move || {

@@ -18,13 +18,24 @@ pub fn millis(micros: u64) -> String {
     format!("{:.1} ms", micros as f64 / 1e3)
 }
 
+/// Columns that a text takes: its characters without escape sequences of colours.
+fn columns(text: &str) -> usize {
+    let mut parts = text.split('\x1b');
+    let first = parts.next().map_or(0, |plain| plain.chars().count());
+    let colored = |part: &str| {
+        let plain = part.split_once('m').map_or("", |(_, plain)| plain);
+        plain.chars().count()
+    };
+    first + parts.map(colored).sum::<usize>()
+}
+
 /// Rows in columns, each as wide as its widest cell, the last one open.
 #[must_use]
 pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
         cells
-            .map(|cell| cell.chars().count())
+            .map(|cell| columns(cell))
             .chain([head[column].len()])
             .max()
             .unwrap_or(0)
@@ -32,7 +43,7 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
     let line = |cells: Vec<&str>| {
         let padded = cells.iter().zip(&widths).map(|(cell, width)| {
-            let pad = width - cell.chars().count().min(*width);
+            let pad = width - columns(cell).min(*width);
             format!("{cell}{}", " ".repeat(pad))
         });
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
@@ -64,6 +75,18 @@ mod tests {
         assert_eq!(
             table(&["name", "n"], &rows),
             "name   n\nalice  1\nbo     22"
+        );
+    }
+
+    #[test]
+    fn colours_take_no_columns() {
+        let rows = vec![
+            vec!["\x1b[32mup\x1b[0m".into(), "1".into()],
+            vec!["down".into(), "2".into()],
+        ];
+        assert_eq!(
+            table(&["is", "n"], &rows),
+            "is    n\n\x1b[32mup\x1b[0m    1\ndown  2"
         );
     }
 

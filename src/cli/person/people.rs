@@ -5,7 +5,7 @@ use std::io::{BufRead, IsTerminal, Read, Write};
 use super::{Person, odd, petname};
 use crate::cli::args::PeersVerb;
 use crate::cli::failure::{self, Ended};
-use crate::cli::output::Output;
+use crate::cli::output::{self, Output};
 use crate::cli::render;
 use crate::proto::control::{Command, Failure, Outcome, Reason};
 use crate::proto::outcome::Peer;
@@ -22,7 +22,7 @@ const CODE_LINE_MAX_BYTES: u64 = 4_096;
 /// # Errors
 /// If the home has no key or configuration.
 pub fn show_id(output: Output, home: &std::path::Path, as_qr: bool) -> Ended {
-    let (config, identity) = (home::read_config(home)?, home::read_key(home)?);
+    let (config, identity) = (home::read_config(&home.into())?, home::read_key(home)?);
     let (name, user) = (config.name, identity.user_id());
     let mut said = render::own_id(&name, &user);
     if as_qr {
@@ -99,7 +99,7 @@ impl Person {
             ));
         }
         if stdin.is_terminal() {
-            eprint!("their code: ");
+            output::ask("their code: ");
         }
         let mut line = String::new();
         std::io::stderr()
@@ -121,9 +121,9 @@ impl Person {
             // The client says why.
             return Ok(true);
         };
-        eprintln!("the words of @{}:", peer.name);
-        eprintln!("    {}", pairing::words(&peer.user).join(" "));
-        eprint!("does `pentimento id` show them the same? [y/N] ");
+        output::tell(&format!("the words of @{}:", peer.name));
+        output::tell(&format!("    {}", pairing::words(&peer.user).join(" ")));
+        output::ask("does `pentimento id` show them the same? [y/N] ");
         let mut answer = String::new();
         std::io::stderr()
             .flush()

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use serde_json::json;
 
 use super::leases::{date, show_ms};
@@ -13,7 +14,7 @@ use crate::cli::render;
 use crate::proto::control::{Command, Outcome};
 use crate::proto::lease::{AtZero, Conditions};
 use crate::stego;
-use crate::talk::files::{beside, file_name, read, write};
+use crate::talk::files::{beside, file_name, read, shown, write};
 use crate::talk::session::Session;
 use crate::terminal::text::size;
 
@@ -22,7 +23,7 @@ impl Person {
         &self,
         session: &mut Session,
         file: &Path,
-        cover: Option<PathBuf>,
+        cover: Option<Bytes>,
         output: Option<PathBuf>,
     ) -> Ended {
         let original = read(file)?;
@@ -31,7 +32,6 @@ impl Person {
             self.output
                 .remark("note: this is no PNG, JPEG or WebP; it is hidden as it is");
         }
-        let cover = cover.as_deref().map(read).transpose()?;
         let command = Command::Hide {
             name: file_name(file)?,
             original,
@@ -60,7 +60,7 @@ impl Person {
                 spent.text,
             ),
             json!({
-                "file": target,
+                "file": shown(&target),
                 "original_bytes": before,
                 "picture_bytes": picture.len(),
                 "request": request.to_string(),
@@ -92,7 +92,7 @@ impl Person {
         write(&target, &original)?;
         self.output.line(
             format!("{} ({})", target.display(), size(original.len() as u64)),
-            json!({ "file": target, "name": name, "original_bytes": original.len() }),
+            json!({ "file": shown(&target), "name": name, "original_bytes": original.len() }),
         );
         Ok(0)
     }

@@ -127,10 +127,10 @@ impl Person {
         if is_answered || !screen::is_there() {
             return Ok(Key::Yes);
         }
-        eprint!("{question}");
+        output::ask(question);
         let screen = io::stderr().flush().and_then(|()| Screen::take());
         let key = screen.and_then(|screen| screen.key(None)).map_err(broken)?;
-        eprintln!();
+        output::tell("");
         Ok(key.unwrap_or(Key::Other))
     }
 

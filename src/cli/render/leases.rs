@@ -30,7 +30,8 @@ const fn reason(reason: EndReason) -> &'static str {
 /// How a grant stands, and since when if it has ended.
 fn state_since(lease: &Lease) -> String {
     let since = lease.ended.map(|ended| format!(", {}", ended.at));
-    format!("{}{}", state(lease), since.unwrap_or_default())
+    let word = super::paint::state(state(lease));
+    format!("{word}{}", since.unwrap_or_default())
 }
 
 /// What was taken out of a file, as a line of its own; nothing if nothing was.
