@@ -155,17 +155,21 @@ impl Desk {
         let (mut model, orders) = Model::new(has_home, self.setup.colour, size, self.now());
         self.carry_out(&mut model, orders)?;
         let mut lost_ticks = 0;
+        let mut ticked_at = self.now();
         while !self.is_over {
             self.draw(&mut model)?;
-            let event = match self.events.recv_timeout(TICK) {
-                Ok(event) => event,
-                Err(RecvTimeoutError::Timeout) => Event::Tick,
+            match self.events.recv_timeout(TICK) {
+                Ok(event) => self.happen(&mut model, event)?,
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
-            };
-            if matches!(event, Event::Tick) {
-                self.mend(&mut model, &mut lost_ticks)?;
             }
-            self.happen(&mut model, event)?;
+            // Time passes also while other events keep coming.
+            let now = self.now();
+            if u128::from(now.0.saturating_sub(ticked_at.0)) >= TICK.as_millis() {
+                ticked_at = now;
+                self.mend(&mut model, &mut lost_ticks)?;
+                self.happen(&mut model, Event::Tick)?;
+            }
             // What came meanwhile needs no frame of its own.
             while let Ok(event) = self.events.try_recv() {
                 self.happen(&mut model, event)?;

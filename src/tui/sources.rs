@@ -61,9 +61,11 @@ pub(super) fn signals(to: SyncSender<Event>) -> io::Result<()> {
         let told = runtime.block_on(async {
             let mut terminate = signal(SignalKind::terminate())?;
             let mut hang_up = signal(SignalKind::hangup())?;
+            let mut interrupt = signal(SignalKind::interrupt())?;
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = hang_up.recv() => {}
+                _ = interrupt.recv() => {}
             }
             io::Result::Ok(())
         });
