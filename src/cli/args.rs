@@ -33,10 +33,22 @@ pub struct Global {
     #[arg(long, global = true, env = "PENTIMENTO_HOME", value_name = "DIR", help_heading = EVERY)]
     pub home: Option<PathBuf>,
     /// Another home of yours, by name: homes/NAME below the default one
-    #[arg(long, global = true, env = "PENTIMENTO_PROFILE", value_name = "NAME", help_heading = EVERY)]
+    #[arg(
+        long,
+        global = true,
+        env = "PENTIMENTO_PROFILE",
+        value_name = "NAME",
+        help_heading = EVERY
+    )]
     pub profile: Option<String>,
     /// A configuration file whose values win over those of the home's own
-    #[arg(long, global = true, env = "PENTIMENTO_CONFIG", value_name = "FILE", help_heading = EVERY)]
+    #[arg(
+        long,
+        global = true,
+        env = "PENTIMENTO_CONFIG",
+        value_name = "FILE",
+        help_heading = EVERY
+    )]
     pub config: Option<PathBuf>,
     /// One value of the configuration, over all files and variables; can be repeated
     #[arg(long, global = true, value_name = "KEY=VALUE", help_heading = EVERY)]

@@ -101,7 +101,11 @@ pub fn init(
             identity.user_id(),
             home.display()
         ),
-        json!({ "name": name, "user": identity.user_id().hex(), "home": crate::talk::files::shown(&home) }),
+        json!({
+            "name": name,
+            "user": identity.user_id().hex(),
+            "home": crate::talk::files::shown(&home),
+        }),
     );
     Ok(0)
 }
