@@ -92,10 +92,10 @@ fn tabs(model: &Model, theme: Theme, columns: u16) -> Line<'static> {
             Tab::Requests if waiting > 0 => format!("·{waiting}"),
             _ => String::new(),
         };
-        let (open, close) = if tab == model.tab {
-            ("[", "]")
-        } else {
-            (" ", " ")
+        let (open, close) = match (tab == model.tab, columns >= 80) {
+            (true, _) => ("[", "]"),
+            (false, true) => (" ", " "),
+            (false, false) => (" ", ""),
         };
         let text = format!("{open}{number} {}{badge}{close}", tab.title());
         let style = if tab == model.tab {

@@ -78,7 +78,7 @@ fn tray(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Theme) {
         .as_ref()
         .map_or(0, |status| status.letters_queued);
     let title = if queued > 0 {
-        format!("Mailbox · {queued} letters queued here")
+        format!("Mailbox · letters queued here: {queued}")
     } else {
         "Mailbox".into()
     };

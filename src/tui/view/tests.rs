@@ -159,7 +159,7 @@ fn prompts_and_messages_stand_below() {
     keys(&mut model, "/car");
     check("filter", &model);
     let mut model = with_tray(NORMAL);
-    keys(&mut model, "5a0↵");
+    keys(&mut model, "5ax↵");
     check("approve_wrong_number", &model);
     let mut model = full(NORMAL, true);
     model.message = Some(Message::Bad(Failure::new(
