@@ -63,10 +63,13 @@ fn people_are_added_by_code_verified_and_refused() {
     stage.run("bob", &["--json", "ls", "@alice"]).result(0);
 }
 
+/// More than a test hears.
+const NOTICES_MAX: usize = 256;
+
 #[test]
 fn a_question_is_told_and_can_be_taken_back() {
     let stage = two_people();
-    let (told, notices) = mpsc::channel();
+    let (told, notices) = mpsc::sync_channel(NOTICES_MAX);
     let line = Line::connect(&stage.home("alice")).expect("a line");
     line.wish(
         Command::Watch(Some(0)),

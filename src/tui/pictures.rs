@@ -4,6 +4,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use crossterm::terminal::supports_keyboard_enhancement;
 use image::{DynamicImage, RgbImage};
 use ratatui::Frame;
 use ratatui::layout::{Rect, Size};
@@ -51,6 +52,14 @@ impl FromStr for Protocol {
     }
 }
 
+/// Whether the terminal answers questions at all. One that does not would leave a reader behind
+/// that takes the person's keys; inside tmux and screen the answer comes from another terminal,
+/// or never.
+fn answers() -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    !is_set("TMUX") && !is_set("STY") && supports_keyboard_enhancement().is_ok()
+}
+
 /// Knows how this terminal paints.
 #[derive(Clone, Debug)]
 pub struct Painter {
@@ -62,7 +71,7 @@ impl Painter {
     /// terminal over: the answer comes in as if it were typed.
     #[must_use]
     pub fn probe(protocol: Protocol) -> Self {
-        let mut picker = if protocol == Protocol::Blocks {
+        let mut picker = if protocol == Protocol::Blocks || !answers() {
             Picker::halfblocks()
         } else {
             let options = QueryStdioOptions {

@@ -32,9 +32,8 @@ impl Person {
             Key::Other => return Ok(0),
             Key::Interrupt => return Ok(INTERRUPTED),
         }
-        let look = match self.opened(session, lease)? {
-            Some(look) => look,
-            None => return Ok(INTERRUPTED),
+        let Some(look) = self.opened(session, lease)? else {
+            return Ok(INTERRUPTED);
         };
         let Some(picture) = look.picture(self.global.json) else {
             let_go(session, look.view)?;
@@ -92,24 +91,21 @@ impl Person {
         }
         let close_after = look.show_ms.map(|ms| Duration::from_millis(ms.into()));
         let title = format!("{}  {} x {}", look.name, picture.width(), picture.height());
-        let protocol = match way {
-            #[cfg(feature = "window")]
-            Way::Window => {
-                let mut end = None;
-                let shown = window::show(&picture, &title, close_after, || {
-                    end = Some(counted(session, look.view));
-                });
-                return ended(session, look, end, shown.map(|()| Closed::ByKey));
-            }
-            Way::Terminal(protocol) => protocol,
-        };
+        #[cfg(feature = "window")]
+        if way == Way::Window {
+            let mut end = None;
+            let shown = window::show(&picture, &title, close_after, || {
+                end = Some(counted(session, look.view));
+            });
+            return ended(session, look, end, shown.map(|()| Closed::ByKey));
+        }
         if is_lasting || !screen::is_there() {
             // The picture stays where it is printed.
             output::print(&blocks(&picture, &title));
             return counted(session, look.view).map(Shown::lasting);
         }
         let mut end = None;
-        let shown = look::show(picture, &title, protocol, close_after, || {
+        let shown = look::show(picture, &title, way.protocol(), close_after, || {
             let told = counted(session, look.view);
             let said = told.as_ref().map_or_else(
                 |failure| failure.message.clone(),
@@ -148,6 +144,16 @@ pub enum Way {
     /// In a window of its own.
     #[cfg(feature = "window")]
     Window,
+}
+
+impl Way {
+    const fn protocol(self) -> Protocol {
+        match self {
+            Self::Terminal(protocol) => protocol,
+            #[cfg(feature = "window")]
+            Self::Window => Protocol::Auto,
+        }
+    }
 }
 
 impl FromStr for Way {

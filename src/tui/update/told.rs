@@ -86,12 +86,11 @@ fn listed(model: &mut Model, errand: Errand, outcome: Outcome) {
         (_, Outcome::Peers { peers, .. }) => model.peers = Some(peers),
         (_, Outcome::Leases(leases)) => model.leases = Some(leases),
         (_, Outcome::Requests(asks)) => model.asks = Some(asks),
-        (Errand::Gallery(of), Outcome::Gallery { items, refused }) => {
-            if model.gallery.of == of {
-                model.gallery.items = Some(items.iter().map(Item::new).collect());
-                model.gallery.refused = refused;
-                model.gallery.failed = None;
-            }
+        // Another gallery may have been turned to meanwhile.
+        (Errand::Gallery(of), Outcome::Gallery { items, refused }) if model.gallery.of == of => {
+            model.gallery.items = Some(items.iter().map(Item::new).collect());
+            model.gallery.refused = refused;
+            model.gallery.failed = None;
         }
         (Errand::Log, Outcome::Ledger(entries)) => {
             if let Some(Overlay::Log(_, lines)) = &mut model.overlay {
