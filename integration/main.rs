@@ -14,4 +14,5 @@ mod people;
 mod restart_all;
 mod stage;
 mod tidy;
+mod tui;
 mod web;

@@ -6,6 +6,7 @@ use crossterm::event::{
     DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange,
 };
 use crossterm::execute;
+use ratatui::layout::{Position, Rect};
 use ratatui::{DefaultTerminal, Frame};
 
 /// The whole terminal, ours until this is dropped. A panic gives it back too.
@@ -42,7 +43,9 @@ impl Screen {
         let mut out = io::stdout();
         out.write_all(forget.as_bytes())?;
         out.flush()?;
-        self.terminal.clear()
+        let size = self.terminal.size()?;
+        // Clearing would ask the terminal for its cursor, and the keys are read elsewhere.
+        self.terminal.resize(Rect::from((Position::ORIGIN, size)))
     }
 
     /// Columns and rows.

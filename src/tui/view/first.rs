@@ -71,17 +71,7 @@ pub(super) fn draw(
         ),
     };
     let inner = panel(frame, body, theme, title, &[]);
-    let place = Rect {
-        x: inner.x + 2,
-        width: inner.width.saturating_sub(4),
-        ..inner
-    };
-    let high = u16::try_from(lines.len()).unwrap_or(0);
-    let place = Rect {
-        y: place.y + place.height.saturating_sub(high).min(4) / 2,
-        height: high.min(place.height),
-        ..place
-    };
+    let place = placed(inner, lines.len());
     let columns = usize::from(place.width);
     let lines: Vec<Line<'_>> = lines
         .into_iter()
@@ -89,6 +79,17 @@ pub(super) fn draw(
         .collect();
     frame.render_widget(Paragraph::new(lines), place);
     frame.render_widget(fitting(theme, keys, bottom.width), bottom);
+}
+
+/// Where so many lines go: near the top, with a margin.
+fn placed(inner: Rect, lines: usize) -> Rect {
+    let high = u16::try_from(lines).unwrap_or(0);
+    Rect {
+        x: inner.x + 2,
+        y: inner.y + inner.height.saturating_sub(high).min(4) / 2,
+        width: inner.width.saturating_sub(4),
+        height: high.min(inner.height),
+    }
 }
 
 fn welcome(theme: Theme) -> Vec<Line<'static>> {

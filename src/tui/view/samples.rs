@@ -172,7 +172,7 @@ fn item(name: &str, tint: u8) -> GalleryItem {
         let shade = u8::try_from(at % 48 * 4).unwrap_or(0);
         [tint, shade, 255 - shade]
     });
-    let picture = Picture::new(48, 32, pixels.collect()).unwrap();
+    let picture = Picture::new(48, 32, pixels.collect()).expect("fits");
     GalleryItem {
         name: name.into(),
         size_bytes: 1_900_000,
@@ -264,7 +264,7 @@ pub(crate) fn full(size: (u16, u16), colour: bool) -> Model {
     ];
     for (errand, outcome) in answers {
         let open = model.errands.iter().find(|(_, open)| **open == errand);
-        let tag = *open.unwrap().0;
+        let tag = *open.expect("is open").0;
         let news = News::Done(Box::new(outcome));
         update(&mut model, NOW, Event::Told(tag, news));
     }
@@ -277,7 +277,7 @@ pub(crate) fn gallery(model: &mut Model) {
         .errands
         .iter()
         .find(|(_, open)| matches!(open, Errand::Gallery(_)));
-    let tag = *open.unwrap().0;
+    let tag = *open.expect("is open").0;
     let outcome = Outcome::Gallery {
         items: items(),
         refused: false,
