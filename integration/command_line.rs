@@ -123,7 +123,7 @@ fn look_and_adjust(stage: &Stage, lease: &str, original: &[u8]) {
         .result(0);
     assert_eq!(
         (&revoked["posted"], &revoked["left"]),
-        (&"Direct".into(), &0.into())
+        (&"direct".into(), &0.into())
     );
     stage
         .run("bob", &["--json", "view", lease])

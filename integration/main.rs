@@ -12,6 +12,7 @@ mod kill_elected;
 mod operate;
 mod people;
 mod restart_all;
+mod schema;
 mod stage;
 mod tidy;
 mod tui;

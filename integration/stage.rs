@@ -391,6 +391,15 @@ impl Ran {
         String::from_utf8_lossy(&self.output.stderr).into_owned()
     }
 
+    /// What it printed, each line of which must be JSON.
+    #[track_caller]
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        let text = String::from_utf8_lossy(&self.output.stdout);
+        let lines = text.lines().map(serde_json::from_str);
+        let lines: Result<Vec<_>, _> = lines.collect();
+        lines.unwrap_or_else(|error| panic!("{}: {error}", self.whole()))
+    }
+
     /// What it printed, which must be one JSON object with our schema.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {

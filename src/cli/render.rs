@@ -257,7 +257,20 @@ pub fn requests(asks: &[OpenAsk]) -> Said {
             "remark": ask.remark,
             "at_ms": ask.at.0,
             "open": ask.state == AskState::Open,
-            "state": state(ask),
+            "state": match ask.state {
+                AskState::Open => "open",
+                AskState::Withdrawn => "withdrawn",
+                AskState::Approved(_) => "approved",
+                AskState::Denied(_) => "denied",
+            },
+            "granted": match ask.state {
+                AskState::Approved(views) => Some(views),
+                _ => None,
+            },
+            "message": match &ask.state {
+                AskState::Denied(reason) => Some(reason),
+                _ => None,
+            },
         })
     });
     Said {
@@ -317,9 +330,14 @@ pub fn rules(rules: &[(String, Rule)]) -> Said {
             ]
         })
         .collect();
-    let json = rules
-        .iter()
-        .map(|(peer, rule)| json!({ "peer": peer, "previews": rule.previews, "asks": asks(rule) }));
+    let json = rules.iter().map(|(peer, rule)| {
+        let (asks, views) = match rule.asks {
+            AskRule::Wait => ("wait", None),
+            AskRule::Grant(views) => ("grant", Some(views)),
+            AskRule::Refuse => ("refuse", None),
+        };
+        json!({ "peer": peer, "previews": rule.previews, "asks": asks, "views": views })
+    });
     Said {
         text: table(&["peer", "previews", "questions"], &rows),
         json: json.collect(),

@@ -183,12 +183,13 @@ fn leader(output: Output, dir: &ClusterDir) -> Ended {
     let ties = view.outlook.iter().filter(|one| {
         one.alive && !one.draining && one.caught_up == next.caught_up && one.wait_us == next.wait_us
     });
-    let ties: Vec<String> = ties.map(|one| format!("n{}", one.node.0)).collect();
-    let mut lines = vec![match ties.as_slice() {
+    let ties: Vec<u8> = ties.map(|one| one.node.0).collect();
+    let names: Vec<String> = ties.iter().map(|id| format!("n{id}")).collect();
+    let mut lines = vec![match names.as_slice() {
         [_] => format!("n{} would take the next request", next.node.0),
         _ => format!(
             "{} are equally good; the request's number decides",
-            ties.join(", ")
+            names.join(", ")
         ),
     }];
     lines.extend(view.outlook.iter().map(because));

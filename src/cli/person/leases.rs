@@ -110,9 +110,19 @@ fn adjust(
     };
     Ok((
         adjusted(grant, left, change, posted),
-        json!({ "lease": grant.hex(), "left": left, "posted": format!("{posted:?}") }),
+        json!({ "lease": grant.hex(), "left": left, "posted": word(posted) }),
         posted,
     ))
+}
+
+/// The stable word for how a letter went, as in JSON.
+const fn word(posted: Posted) -> &'static str {
+    match posted {
+        Posted::Direct => "direct",
+        Posted::Mailbox => "mailbox",
+        Posted::Queued => "queued",
+        Posted::Lost => "lost",
+    }
 }
 
 fn adjusted(grant: GrantId, left: u32, change: Change, posted: Posted) -> String {
