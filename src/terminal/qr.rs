@@ -124,8 +124,9 @@ mod tests {
     #[test]
     fn a_code_fits_the_rows_or_is_none() {
         let code = pairing::code("alice", &UserId([0x5a; 32]));
-        let (_, rows) = size(&blocks_within(&code, 19).expect("fits"));
-        assert!(rows <= 19);
-        assert_eq!(blocks_within(&code, rows - 1), None);
+        let full = blocks_within(&code, 19).expect("fits");
+        let tight = blocks_within(&code, 18).expect("fits with less around it");
+        assert_eq!((size(&full).1, size(&tight).1), (19, 17));
+        assert_eq!(blocks_within(&code, 16), None);
     }
 }

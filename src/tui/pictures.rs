@@ -159,6 +159,7 @@ impl Paintable {
 mod tests {
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
+    use ratatui::buffer::Cell;
 
     use super::*;
 
@@ -172,7 +173,7 @@ mod tests {
         let buffer = drawn.expect("draws").buffer.clone();
         assert_eq!(ready.fault(), None);
         let cells = (0..rows).flat_map(|y| (0..columns).map(move |x| (x, y)));
-        cells.filter(|at| buffer[*at].symbol() != " ").collect()
+        cells.filter(|at| buffer[*at] != Cell::EMPTY).collect()
     }
 
     #[test]
