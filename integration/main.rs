@@ -7,6 +7,7 @@ mod bad_input;
 mod chaos;
 mod command_line;
 mod dates;
+mod documents;
 mod garbage;
 mod kill_elected;
 mod operate;
