@@ -47,11 +47,22 @@ pub(super) fn home_if_it_stays(command: &str) -> Option<PathBuf> {
     STAYING.contains(&verb?).then(|| home.into())
 }
 
-/// A command that ran to its end.
+/// What a command has said, and its exit code if it has ended.
+#[derive(Debug)]
 pub(super) struct Ran {
     pub(super) code: Option<i32>,
-    pub(super) output: String,
-    pub(super) complaint: String,
+    output: String,
+    complaint: String,
+}
+
+impl Ran {
+    /// Whether it says what is shown, if anything is: the whole output, and any of the rest.
+    pub(super) fn says(&self, shown: &[String]) -> bool {
+        let complained = |line: &str| self.complaint.lines().any(|said| pattern::same(line, said));
+        let lines = shown.iter().map(String::as_str);
+        let printed: Vec<&str> = lines.filter(|line| !complained(line)).collect();
+        shown.is_empty() || pattern::matches(&printed, &self.output)
+    }
 }
 
 /// A process and all that it started in the foreground.
@@ -150,7 +161,6 @@ impl Sandbox {
     pub(super) fn begin(&mut self, place: &str, step: &Step, home: &Path) {
         let home = self.folder.path().join(home);
         let (mut running, output, complaint) = self.start(&step.command);
-        let shown: Vec<&str> = step.shown.iter().map(String::as_str).collect();
         let mut stays = || {
             let ended = running.0.try_wait().expect("its state is known");
             assert!(ended.is_none(), "{place} ended: {}", read(&complaint));
@@ -159,10 +169,14 @@ impl Sandbox {
             stays();
             Link::connect(&home).ok()
         });
-        until(&format!("{shown:#?} of {place}"), || {
+        until(&format!("{:#?} of {place}", step.shown), || {
             stays();
-            let said = read(&output);
-            (shown.is_empty() || pattern::matches(&shown, &said)).then_some(())
+            let said = Ran {
+                code: None,
+                output: read(&output),
+                complaint: read(&complaint),
+            };
+            said.says(&step.shown).then_some(())
         });
         self.staying.push(running);
     }
@@ -230,6 +244,25 @@ mod tests {
         assert_eq!(home("pentimento watch --home b"), Some("b".into()));
         assert_eq!(home("pentimento share run"), None);
         assert_eq!(home("pentimento-chaos run config/x.toml"), None);
+    }
+
+    #[test]
+    fn all_output_must_be_shown_and_complaints_may_be() {
+        let ran = Ran {
+            code: Some(0),
+            output: "one\ntwo\n".into(),
+            complaint: "note\n".into(),
+        };
+        let says = |shown: &[&str]| {
+            let shown: Vec<String> = shown.iter().map(|line| (*line).to_owned()).collect();
+            ran.says(&shown)
+        };
+        assert!(says(&[]));
+        assert!(says(&["one", "two"]));
+        assert!(says(&["note", "one", "two"]));
+        assert!(!says(&["one"]));
+        assert!(!says(&["note"]));
+        assert!(!says(&["one", "two", "three"]));
     }
 
     #[test]
