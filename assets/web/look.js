@@ -14,13 +14,17 @@ async function tell(word) {
   return answer.status === 204 ? null : answer.json();
 }
 
-function close(text) {
-  if (!isOpen) return;
+function blank(text) {
   isOpen = false;
   canvas.width = 1;
   canvas.height = 1;
   canvas.hidden = true;
   if (text) state.textContent = text;
+}
+
+function close(text) {
+  if (!isOpen) return;
+  blank(text);
   navigator.sendBeacon(address + "/closed");
 }
 
@@ -62,6 +66,16 @@ show().catch(async () => {
     : "The picture was sent but could not be shown. Ask the owner for a refund.";
 });
 addEventListener("pagehide", () => close(""));
+// The page behind tells how the lease stands: it is fetched when the look is over for the node too.
+document.getElementById("close").addEventListener("click", async (event) => {
+  event.preventDefault();
+  const behind = event.currentTarget.href;
+  if (isOpen) {
+    blank("");
+    await tell("closed").catch(() => null);
+  }
+  location.assign(behind);
+});
 addEventListener("keydown", (event) => {
   if (event.key === "Escape") document.getElementById("close").click();
 });
