@@ -51,7 +51,8 @@ pub(super) fn read_tree(folder: &str, wanted: fn(&str) -> bool) -> Vec<Source> {
             let name = name.unwrap_or_default();
             if path.is_dir() {
                 let hidden = name.starts_with('.') && name != ".ci";
-                if !hidden && !name.starts_with("target") {
+                let is_foreign = name.starts_with("target") || name == "node_modules";
+                if !hidden && !is_foreign {
                     pending.push(path);
                 }
             } else if wanted(&name) {

@@ -55,7 +55,7 @@ async function share(owner, name, views) {
   await form.locator("input[type=file]").setInputFiles({ name, mimeType: "image/png", buffer });
   await form.locator("select[name=to]").selectOption("bob");
   await form.locator("input[name=views]").fill(String(views));
-  await form.getByRole("button").click();
+  await form.locator("button").click();
   await owner.getByText(`at ${name} for @bob`).waitFor();
 }
 

@@ -57,9 +57,9 @@ fn row(lease: &Lease, now: WallTime) -> Markup {
                         input type="hidden" name="views" value="1";
                         input type="hidden" name="back" value="shared";
                         button.plain name="what" value="add"
-                            aria-label={ "One look more for " (lease.name) } { "+1" }
+                            aria-label={ "+1 look for " (lease.name) } { "+1" }
                         button.plain name="what" value="sub"
-                            aria-label={ "One look less for " (lease.name) } { "−1" }
+                            aria-label={ "−1 look for " (lease.name) } { "−1" }
                         button.danger name="what" value="revoke"
                             aria-label={ "Revoke " (lease.name) } { "Revoke" }
                     }
