@@ -1,7 +1,7 @@
 //! Chaos runs as files: a scenario says who there is, what they do, what fails and what must hold;
 //! it is played in virtual time or with real processes, and told as a report.
 //!
-//! One `player` plays both; what differs is the [`stage::Stage`] on which it plays: `simulated`
+//! One `player` plays both; what differs is the stage (`stage.rs`) on which it plays: `simulated`
 //! is a world in virtual time, `process` is real nodes behind a bad network of our own.
 
 pub mod command;
