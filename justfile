@@ -24,6 +24,14 @@ clippy:
 test *ARGS:
     cargo test --locked {{ARGS}}
 
+# Transports beside each other; `just bench --link` needs root, `just bench --list` tells the cases.
+bench *ARGS:
+    cargo bench --locked --bench transport -- {{ARGS}}
+
+# Encodings beside each other.
+bench-codec:
+    cargo bench --locked --bench codec
+
 # Documentation, warnings refused.
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps

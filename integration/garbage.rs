@@ -5,15 +5,12 @@ use std::net::{SocketAddr, UdpSocket};
 use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
-use bytes::Bytes;
-use pentimento::proto::codec::{VERSION, encode_packet};
+use pentimento::proto::codec;
 use pentimento::proto::control::Outcome;
-use pentimento::proto::ids::{Digest, NodeId, RequestId, TransferId};
-use pentimento::proto::limits::{ACK_BLOCKS, FRAGMENT_BYTES, MESSAGE_MAX_BYTES};
-use pentimento::proto::packet::{
-    Ask, Claim, Elected, Fragment, FragmentAck, Packet, StateKind, TokenPacket, TransferStatus,
-};
+use pentimento::proto::ids::{Digest, NodeId, RequestId, UserId};
+use pentimento::proto::packet::{Ask, Claim, Elected, Packet, StateKind, TokenPacket};
 use pentimento::talk::session::pause;
+use pentimento::transport::wire::{self, Header, NUMBERS, VERSION};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -54,7 +51,12 @@ fn ten_seconds_of_garbage_harm_nobody() {
     stage.wait_ready();
     for id in SERVERS {
         let dropped = stage.status(id).expect("it answers").dropped;
-        for reason in ["malformed", "stranger", "longer than 1200 bytes"] {
+        for reason in [
+            "another version of the protocol",
+            "unknown kind",
+            "unknown session",
+            "too short",
+        ] {
             let counted = dropped
                 .iter()
                 .any(|(name, count)| name == reason && *count > 0);
@@ -103,26 +105,21 @@ fn flood(targets: &[SocketAddr]) {
 
 /// A datagram that nobody in their right mind sends.
 fn garbage(rng: &mut ChaCha8Rng) -> Vec<u8> {
-    match rng.random_range(0..6_u8) {
-        0 => random_bytes(rng, 1_200),
-        1 => {
-            let mut frame = random_bytes(rng, 1_199);
-            frame.insert(0, VERSION);
-            frame
-        }
-        2 => {
-            let mut frame = frame_of(&forged(rng));
-            frame.truncate(rng.random_range(0..frame.len()));
-            frame
-        }
-        3 => {
-            let mut frame = frame_of(&forged(rng));
-            let place = rng.random_range(0..frame.len());
-            frame[place] ^= 1 << rng.random_range(0..8_u8);
-            frame
-        }
-        4 => vec![VERSION; 2_000],
-        _ => frame_of(&forged(rng)),
+    match rng.random_range(0..7_u8) {
+        0 => random_bytes(rng, 1_472),
+        // A handshake of whatever kind, of our version or of one to come.
+        1 => [
+            vec![VERSION, rng.random_range(0..9)],
+            random_bytes(rng, 1_400),
+        ]
+        .concat(),
+        2 => vec![VERSION + 1; rng.random_range(1..1_472)],
+        // A packet of a session that nobody has.
+        3 => [header(rng).to_bytes().to_vec(), random_bytes(rng, 1_400)].concat(),
+        4 => wire::unknown_session(header(rng)).to_vec(),
+        // What programs said before there were sessions.
+        5 => [vec![1], codec::encode(&forged(rng))].concat(),
+        _ => codec::encode(&forged(rng)),
     }
 }
 
@@ -132,55 +129,38 @@ fn random_bytes(rng: &mut ChaCha8Rng, longest: usize) -> Vec<u8> {
     bytes
 }
 
-fn frame_of(packet: &Packet) -> Vec<u8> {
-    encode_packet(packet).expect("forged packets fit a datagram")
+fn header(rng: &mut ChaCha8Rng) -> Header {
+    Header {
+        generation: rng.random_range(0..4),
+        session: rng.random(),
+        number: rng.random_range(0..NUMBERS),
+    }
 }
 
-/// A well-formed packet that its receiver must not believe: from a stranger, about nothing known,
-/// or claiming sizes that nobody has.
+/// A well-formed packet that its receiver must not believe: nobody sealed it.
 fn forged(rng: &mut ChaCha8Rng) -> Packet {
     let request = RequestId {
         boot: rng.random(),
         counter: rng.random(),
     };
-    match rng.random_range(0..8_u8) {
-        0 => fragment(rng, u32::MAX),
-        1 => fragment(rng, MESSAGE_MAX_BYTES as u32),
-        2 => Packet::FragmentAck(FragmentAck {
-            transfer: TransferId(rng.random()),
-            echo: rng.random(),
-            first_missing: rng.random(),
-            blocks: (0..ACK_BLOCKS).map(|_| rng.random()).collect(),
-            credit: u32::MAX,
-            status: TransferStatus::Complete,
-        }),
-        3 => Packet::Elected(Elected {
+    match rng.random_range(0..5_u8) {
+        0 => Packet::Elected(Elected {
             request,
             epoch: rng.random(),
             node: NodeId(rng.random()),
         }),
-        4 => Packet::Done(request),
-        5 => Packet::Token(TokenPacket::Pass { turn: u64::MAX }),
-        6 => Packet::StateAsk(StateKind::Mailbox),
+        1 => Packet::Done(request),
+        2 => Packet::Token(TokenPacket::Pass { turn: u64::MAX }),
+        3 => Packet::StateAsk(StateKind::Mailbox),
         _ => Packet::Claim(Claim {
             ask: Ask {
                 request,
                 size_bytes: u32::MAX,
                 digest: Digest(rng.random()),
             },
-            client: SocketAddr::from(([127, 0, 0, 1], rng.random())),
+            client: UserId(rng.random()),
             epoch: rng.random(),
             score: 0,
         }),
     }
-}
-
-fn fragment(rng: &mut ChaCha8Rng, total_bytes: u32) -> Packet {
-    Packet::Fragment(Fragment {
-        transfer: TransferId(rng.random()),
-        packet: rng.random(),
-        index: rng.random_range(0..=total_bytes / FRAGMENT_BYTES as u32),
-        total_bytes,
-        data: Bytes::from(random_bytes(rng, FRAGMENT_BYTES)),
-    })
 }

@@ -207,11 +207,12 @@ fn with_a_picture_that_nobody_takes(stage: &mut Stage, then: impl FnOnce(&mut St
     let (end, elected) = std::thread::scope(|scope| {
         let asked = scope.spawn(move || {
             let mut elected = None;
-            let end = Stage::hide_by(&mut alice, &noise(7, 20_000), |progress| {
-                if let Progress::Elected { node, .. } = progress
-                    && elected.is_none()
-                {
+            // Large enough that the picture is not back before the client stands still.
+            let end = Stage::hide_by(&mut alice, &noise(7, 1_900_000), |progress| {
+                if let Progress::Elected { node, .. } = progress {
                     elected = Some(node);
+                }
+                if matches!(progress, Progress::Hiding) {
                     signal(client, "STOP");
                 }
             });

@@ -320,6 +320,7 @@ fn alone(play: &Play) {
         "config show",
         "config show --origins",
         "config check",
+        "node keygen --data keys",
         "sync",
         "mailbox ls",
         "mailbox flush",
@@ -471,6 +472,10 @@ fn chaos(play: &Play) {
     play.does("nobody", "chaos check short.toml");
     play.does("nobody", "chaos run short.toml --out told");
     play.does("nobody", "chaos replay told/report.json");
+    play.does(
+        "nobody",
+        "chaos link --listen 127.0.0.1:0 --to 127.0.0.1:9 --for 1",
+    );
     play.fails("nobody", "config", "chaos check wrong.toml");
 }
 

@@ -71,7 +71,8 @@ impl Stage {
     pub(crate) fn set() -> Self {
         let place = Place::take();
         let folder = tempfile::tempdir().expect("a folder");
-        let servers = cluster::free_addresses(SERVERS[2]).expect("free ports");
+        let cluster = folder.path().join("cluster");
+        let servers = cluster::free_addresses(&cluster, SERVERS[2]).expect("free ports");
         let stage = Self {
             running: BTreeMap::new(),
             servers,

@@ -24,10 +24,11 @@ const MAY_IMPORT: &Table = &[
     ]),
     ("window",   &["node", "stego", "time"]),
     ("talk",     &["node", "crypto", "terminal", "proto", "time"]),
-    ("sim",      &["net", "node", "actors", "crypto", "proto", "time"]),
+    ("sim",      &["net", "node", "actors", "transport", "crypto", "proto", "time"]),
     ("terminal", &["proto", "time"]),
-    ("node",     &["net", "actors", "stego", "crypto", "proto", "time"]),
-    ("net",      &["proto", "time"]),
+    ("node",     &["net", "actors", "transport", "stego", "crypto", "proto", "time"]),
+    ("net",      &["transport", "proto", "time"]),
+    ("transport", &["proto", "crypto", "time"]),
     ("actors",   &["proto", "crypto", "time"]),
     ("crypto",   &["proto", "time"]),
     ("proto",    &["time"]),
@@ -50,7 +51,7 @@ const SHARED_CONCERNS: [&str; 4] = ["machine", "edges", "replica", "membership::
 
 /// Folders that decide and compute: time, seeds and bytes are arguments there.
 const PURE: Purity = Purity {
-    folders: &["actors", "proto", "stego", "crypto"],
+    folders: &["actors", "transport", "proto", "stego", "crypto"],
     crates: &["actix", "actix_rt", "tokio", "socket2", "redb", "sysinfo"],
     words: &[
         "Instant",
@@ -104,10 +105,11 @@ fn src() -> Vec<Source> {
     source::read_tree("src", is_rust)
 }
 
-/// The crate and its integration tests.
+/// The crate, its integration tests and its benches.
 fn all_rust() -> Vec<Source> {
     let mut sources = src();
     sources.extend(source::read_tree("integration", is_rust));
+    sources.extend(source::read_tree("benches", is_rust));
     sources
 }
 

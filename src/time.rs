@@ -106,6 +106,15 @@ impl Calendar {
     }
 }
 
+/// The earlier of two optional moments. Machines with several timers fold with it.
+#[must_use]
+pub fn earliest(first: Option<Moment>, second: Option<Moment>) -> Option<Moment> {
+    match (first, second) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (one, other) => one.or(other),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,5 +151,14 @@ mod tests {
         );
         // Whatever a peer sends has a text.
         assert!(WallTime(u64::MAX).to_string().ends_with(":25:51"));
+    }
+
+    #[test]
+    fn the_earliest_of_two_is_the_one_that_is_there() {
+        let one = Some(Moment::from_millis(1));
+        let two = Some(Moment::from_millis(2));
+        assert_eq!(earliest(one, two), one);
+        assert_eq!(earliest(None, two), two);
+        assert_eq!(earliest(None, None), None);
     }
 }

@@ -14,7 +14,6 @@
 //! that is running anyway, so it changes nothing here.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 
 use bytes::Bytes;
 
@@ -49,7 +48,8 @@ pub struct Config {
     pub attempts: u32,
     /// Milliseconds that each attempt waits for the confirmation.
     pub attempt_ms: u64,
-    /// Where a reader is, is waited for so long, in milliseconds; then they count as offline.
+    /// Whether a reader is online is waited for so long, in milliseconds; then they count as
+    /// offline.
     pub locate_ms: u64,
     /// Milliseconds between two rounds of asking the servers for a deposit, at first.
     pub deposit_every_ms: u64,
@@ -124,8 +124,8 @@ pub enum Input {
     Blocked(BTreeSet<UserId>),
     /// A letter arrived directly.
     LetterArrived {
-        /// From which address.
-        from: SocketAddr,
+        /// Who carries it. A letter is carried by its writer, or by a server.
+        from: UserId,
         /// An encoded letter.
         body: Bytes,
     },
@@ -136,10 +136,10 @@ pub enum Input {
     },
     /// The effect of a letter that we handed on is durable.
     Kept(LetterId),
-    /// A reader confirms a letter of ours.
+    /// A user confirms a letter of ours; only its reader can.
     LetterKept {
-        /// From which address.
-        from: SocketAddr,
+        /// Who.
+        from: UserId,
         /// Which.
         letter: LetterId,
     },
@@ -165,8 +165,8 @@ pub enum Input {
         ticket: Ticket,
         /// Who.
         user: UserId,
-        /// Where; none when offline.
-        address: Option<SocketAddr>,
+        /// Whether they can be reached now.
+        online: bool,
     },
     /// A transfer of a letter did not arrive.
     TransferFailed {
@@ -203,7 +203,7 @@ pub enum Output {
         /// The bytes.
         body: Bytes,
     },
-    /// Where is this user?
+    /// Can this user be reached now?
     Locate {
         /// Our number.
         ticket: Ticket,
@@ -220,8 +220,8 @@ pub enum Output {
         letter: LetterId,
         /// The writer.
         from: PublicIdentity,
-        /// Where it came from, if it came directly.
-        address: Option<SocketAddr>,
+        /// Whether it came from the writer directly.
+        direct: bool,
         /// When it was posted, by the writer's clock.
         posted_at: WallTime,
         /// What it says.
@@ -363,8 +363,8 @@ impl Machine for Courier {
             Input::Located {
                 ticket,
                 user,
-                address,
-            } => dispatch.located(ticket, user, address, call),
+                online,
+            } => dispatch.located(ticket, user, online, call),
             Input::Blocked(_) | Input::TransferFailed { .. } => {}
             Input::Disk { ticket, answer } => {
                 let written = matches!(answer, DiskAnswer::Written);

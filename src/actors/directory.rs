@@ -89,22 +89,24 @@ impl Config {
 pub enum Input {
     /// A client sent an errand; its signature is not checked yet.
     ErrandArrived {
+        /// Who sent it. Only errands of their own count.
+        client: UserId,
         /// Where it came from.
-        client: SocketAddr,
+        at: SocketAddr,
         /// The errand.
         errand: Errand,
     },
     /// A client asked the directory.
     LookupArrived {
-        /// Where it came from.
-        client: SocketAddr,
+        /// Who asks.
+        client: UserId,
         /// The question.
         lookup: Lookup,
     },
     /// A client answered a ping.
     PongArrived {
-        /// Where it came from.
-        client: SocketAddr,
+        /// Who.
+        client: UserId,
         /// The ping's number.
         nonce: u64,
     },
@@ -136,7 +138,7 @@ pub enum Output {
     /// Send a packet to a client.
     Send {
         /// To whom.
-        to: SocketAddr,
+        to: UserId,
         /// What.
         packet: Packet,
     },
@@ -152,19 +154,9 @@ pub enum Output {
         state: Bytes,
     },
     /// A user is present (again), for whom mail may wait.
-    Present {
-        /// Who.
-        user: UserId,
-        /// Where.
-        client: SocketAddr,
-    },
+    Present(UserId),
     /// An authenticated user wants their mail.
-    FetchMail {
-        /// Who.
-        user: UserId,
-        /// Where.
-        client: SocketAddr,
-    },
+    FetchMail(UserId),
     /// An authenticated user has these letters on disk.
     AckMail {
         /// Who.
@@ -194,11 +186,7 @@ pub enum Output {
 #[derive(Debug)]
 enum Effect {
     /// A user claims a name; they are told in the answer to the errand of this sequence.
-    Bind {
-        claim: Claim,
-        client: SocketAddr,
-        sequence: u64,
-    },
+    Bind { claim: Claim, sequence: u64 },
     /// What another server knows that we did not.
     Merge {
         from: NodeId,
@@ -282,13 +270,9 @@ impl Directory {
         let mut claimed = Vec::new();
         for effect in effects {
             match effect {
-                Effect::Bind {
-                    claim,
-                    client,
-                    sequence,
-                } => {
+                Effect::Bind { claim, sequence } => {
                     let user = claim.identity.user_id();
-                    claimed.push((client, sequence, user, claim.name.clone()));
+                    claimed.push((sequence, user, claim.name.clone()));
                     self.register.take(claim);
                 }
                 Effect::Merge { from, run, claims } => {
@@ -299,8 +283,8 @@ impl Directory {
                 }
             }
         }
-        for (client, sequence, user, name) in claimed {
-            out.push(here_answer(client, sequence, self.verdict(user, &name)));
+        for (sequence, user, name) in claimed {
+            out.push(here_answer(user, sequence, self.verdict(user, &name)));
         }
     }
 
@@ -338,7 +322,7 @@ impl Directory {
     }
 }
 
-const fn here_answer(to: SocketAddr, sequence: u64, name: NameAnswer) -> Output {
+const fn here_answer(to: UserId, sequence: u64, name: NameAnswer) -> Output {
     Output::Send {
         to,
         packet: Packet::HereAnswer(HereAnswer { sequence, name }),
@@ -354,7 +338,9 @@ impl Machine for Directory {
         let mut step = Step::Idle;
         self.online.expire(now);
         match input {
-            Input::ErrandArrived { client, errand } => self.errand(now, client, errand, out),
+            Input::ErrandArrived { client, at, errand } => {
+                self.errand(now, (client, at), errand, out);
+            }
             Input::LookupArrived { client, lookup } => self.lookup(client, &lookup, out),
             Input::PongArrived { client, nonce } => self.probes.answered(client, nonce),
             Input::StateAsked(from) => self.tell(now, from, out),

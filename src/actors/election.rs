@@ -17,12 +17,11 @@
 //! every configured server: one that is believed dead by mistake would otherwise claim as well.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::machine::{Machine, Outbox, earliest};
 use super::membership::Member;
-use crate::proto::ids::{NodeId, RequestId};
+use crate::proto::ids::{NodeId, RequestId, UserId};
 use crate::proto::packet::{Ask, Claim, Packet, Party};
 use crate::time::Moment;
 
@@ -95,8 +94,8 @@ impl Config {
 pub enum Input {
     /// A client asked, or asked again.
     Asked {
-        /// The client.
-        client: SocketAddr,
+        /// Who asks.
+        client: UserId,
         /// The request.
         ask: Ask,
     },
@@ -139,8 +138,8 @@ pub enum Output {
     Won {
         /// The request.
         ask: Ask,
-        /// The client.
-        client: SocketAddr,
+        /// Who asks.
+        client: UserId,
         /// Epoch of the claim.
         epoch: u32,
     },
@@ -191,7 +190,7 @@ impl Election {
         }
     }
 
-    fn asked(&mut self, now: Moment, client: SocketAddr, ask: Ask, out: &mut Outbox<Output>) {
+    fn asked(&mut self, now: Moment, client: UserId, ask: Ask, out: &mut Outbox<Output>) {
         let ended = self.over.end_of(ask.request);
         if ended.is_some_and(|end| now < end.at.after(LATE_ASK)) {
             return;
@@ -208,9 +207,8 @@ impl Election {
             self.over.reopen(ask.request);
             return self.run(now, Case::new(ask, client, epoch, now), out);
         };
-        // An id stays with the body for which it was first asked.
-        if case.ask == ask {
-            case.client = client;
+        // An id stays with the user who first asked under it, and with the body.
+        if (case.ask, case.client) == (ask, client) {
             case.touched = now;
             match case.stand {
                 Stand::Ours { contested, .. } => {

@@ -5,6 +5,8 @@
 //! inside a node, so whoever waits for an answer has a deadline and every handler is safe to
 //! repeat. The driver drains the outbox fully after each call.
 
+pub use crate::time::earliest;
+
 use crate::time::Moment;
 
 /// One concern.
@@ -69,15 +71,6 @@ impl<T> Outbox<T> {
     }
 }
 
-/// The earlier of two optional moments. Machines with several timers fold with it.
-#[must_use]
-pub fn earliest(first: Option<Moment>, second: Option<Moment>) -> Option<Moment> {
-    match (first, second) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (one, other) => one.or(other),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,14 +82,5 @@ mod tests {
         out.push(2);
         assert_eq!(out.take(), vec![1, 2]);
         assert!(out.is_empty());
-    }
-
-    #[test]
-    fn the_earliest_of_two_is_the_one_that_is_there() {
-        let one = Some(Moment::from_millis(1));
-        let two = Some(Moment::from_millis(2));
-        assert_eq!(earliest(one, two), one);
-        assert_eq!(earliest(None, two), two);
-        assert_eq!(earliest(None, None), None);
     }
 }

@@ -11,7 +11,6 @@
 
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 use bytes::Bytes;
 
@@ -98,8 +97,8 @@ impl Config {
 pub enum Input {
     /// A client deposits an encoded letter.
     DepositArrived {
-        /// Where it came from.
-        client: SocketAddr,
+        /// Who.
+        client: UserId,
         /// The letter's id, as the transfer names it.
         letter: LetterId,
         /// The encoded letter.
@@ -107,25 +106,15 @@ pub enum Input {
     },
     /// A client asks whether a letter is on disk here.
     CheckArrived {
-        /// Where it came from.
-        client: SocketAddr,
+        /// Who.
+        client: UserId,
         /// Which.
         letter: LetterId,
     },
     /// A user is present.
-    Present {
-        /// Who.
-        user: UserId,
-        /// Where.
-        client: SocketAddr,
-    },
+    Present(UserId),
     /// An authenticated user wants their mail.
-    Fetch {
-        /// Who.
-        user: UserId,
-        /// Where.
-        client: SocketAddr,
-    },
+    Fetch(UserId),
     /// An authenticated user has these letters on disk.
     Ack {
         /// Who.
@@ -161,14 +150,14 @@ pub enum Output {
     /// Send a packet to a client.
     Send {
         /// To whom.
-        to: SocketAddr,
+        to: UserId,
         /// What.
         packet: Packet,
     },
     /// Send letters to their reader.
     SendMail {
         /// To whom.
-        to: SocketAddr,
+        to: UserId,
         /// A [`Cargo::Mail`].
         cargo: Cargo,
         /// An encoded list of letters.
@@ -207,7 +196,7 @@ pub enum Output {
 #[derive(Debug)]
 enum Effect {
     /// A letter is kept; tell its writer.
-    Deposit { letter: Letter, client: SocketAddr },
+    Deposit { letter: Letter, client: UserId },
     /// Letters are let go.
     LetGo(Vec<(GoneKey, WallTime)>),
     /// What another server knows that we did not.
@@ -390,7 +379,7 @@ impl Mailbox {
     }
 }
 
-const fn deposited(to: SocketAddr, letter: LetterId) -> Output {
+const fn deposited(to: UserId, letter: LetterId) -> Output {
     Output::Send {
         to,
         packet: Packet::Deposited(letter),
@@ -426,8 +415,8 @@ impl Machine for Mailbox {
                 body,
             } => self.deposit(now, client, letter, &body, out),
             Input::CheckArrived { client, letter } => self.check(client, letter, out),
-            Input::Present { user, client } => self.present(user, client, out),
-            Input::Fetch { user, client } => self.fetch(now, user, client, out),
+            Input::Present(user) => self.present(user, out),
+            Input::Fetch(user) => self.fetch(now, user, out),
             Input::Ack { user, letters } => self.let_go(now, user, letters),
             Input::StateAsked(from) => self.tell(now, from, out),
             Input::StateArrived { from, state } => self.merge(now, from, &state),

@@ -6,10 +6,6 @@ pub mod edges;
 pub mod machine;
 mod replica;
 
-// On every node.
-pub mod fragment_receiver;
-pub mod fragment_sender;
-
 // On a server.
 pub mod directory;
 pub mod drain;

@@ -1,10 +1,10 @@
 //! This client's presence, and its own registry of the peers it knows.
 //!
 //! Tells all servers again and again that we are here, under which name; asks them who somebody is
-//! and where; remembers the answers, so that known peers can be reached when no server answers. The
-//! first key met under a name is kept for it: another key under the same name is a conflict, never
-//! a silent change. Remembers what the person says of peers: verified, blocked. Never carries a
-//! letter. Invariants: every question is answered exactly once,
+//! and where, and tells the transport; remembers the answers, so that known peers can be reached
+//! when no server answers. The first key met under a name is kept for it: another key under the
+//! same name is a conflict, never a silent change. Remembers what the person says of peers:
+//! verified, blocked. Never carries a letter. Invariants: every question is answered exactly once,
 //! by its deadline at the latest; what is remembered is bounded; errands are numbered upwards.
 
 mod failures;
@@ -18,7 +18,6 @@ mod trust;
 mod voice;
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use rand_chacha::ChaCha20Rng;
@@ -37,6 +36,7 @@ use crate::proto::control::{ClientStatus, Failure, News, Outcome, Report};
 use crate::proto::ids::{LetterId, NodeId, UserId, WishId};
 use crate::proto::limits::NAME_MAX_BYTES;
 use crate::proto::packet::{ErrandKind, HereAnswer, LookupAnswer, Packet, Party};
+use crate::proto::route::Route;
 use crate::time::{Calendar, Moment};
 
 /// Who we are, timings and bounds.
@@ -154,7 +154,7 @@ pub enum Input {
         /// The name, without a leading `@`.
         name: String,
     },
-    /// A concern wants to know where this user is.
+    /// A concern wants to know whether this user can be reached now.
     Locate {
         /// Whose order.
         ticket: Ticket,
@@ -231,9 +231,11 @@ pub enum Output {
         ticket: Ticket,
         /// Who.
         user: UserId,
-        /// Where; none when offline.
-        address: Option<SocketAddr>,
+        /// Whether they can be reached now; how, the transport was told before.
+        online: bool,
     },
+    /// How a user can be reached, for the transport; told whenever it is learned.
+    Reach(Route),
     /// Whom the person refuses; told at the start, at each change, and again for as long as it
     /// matters.
     Blocked(BTreeSet<UserId>),

@@ -14,14 +14,13 @@ mod tale;
 
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 use bytes::Bytes;
 
 use super::edges::{Desk, Ticket, TicketBook, Work, WorkDone, WorkFault};
 use super::machine::{Machine, Outbox, earliest};
 use crate::proto::cargo::Cargo;
-use crate::proto::ids::{NodeId, RequestId};
+use crate::proto::ids::{NodeId, RequestId, UserId};
 use crate::proto::packet::{Ask, Packet, RefusalReason};
 use crate::time::Moment;
 use body_cache::BodyCache;
@@ -108,8 +107,8 @@ pub enum Input {
     Won {
         /// The request.
         ask: Ask,
-        /// The client.
-        client: SocketAddr,
+        /// Who asked.
+        client: UserId,
         /// Epoch of the claim.
         epoch: u32,
     },
@@ -149,7 +148,7 @@ pub enum Output {
     /// Send a packet to a client.
     Send {
         /// To whom.
-        to: SocketAddr,
+        to: UserId,
         /// What.
         packet: Packet,
     },
@@ -163,7 +162,7 @@ pub enum Output {
     /// Send a finished picture to the client.
     Return {
         /// To whom.
-        to: SocketAddr,
+        to: UserId,
         /// A [`Cargo::Result`].
         cargo: Cargo,
         /// A PNG.

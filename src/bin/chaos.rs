@@ -7,8 +7,9 @@ use clap::{Parser, Subcommand};
 use pentimento::chaos::command::{self, ChaosVerb};
 use pentimento::cli::args::NodeArguments;
 use pentimento::cli::failure::{self, BROKEN, Ended};
+use pentimento::cli::logs;
 use pentimento::cli::node::{self, Given};
-use pentimento::cli::{logs, output};
+use pentimento::cli::output::{self, Output};
 use pentimento::sim::run::{self, Counts, Verdict};
 
 /// Play clusters in which things fail, and check what must hold.
@@ -50,7 +51,11 @@ fn main() -> ExitCode {
         Command::Seeds { count, from } => seeds(count, from),
         Command::Node { node, given } => {
             logs::start(1);
-            end(node::run(&node, &given))
+            let output = Output {
+                json: false,
+                quiet: false,
+            };
+            end(node::run(output, &node, &given))
         }
         Command::Chaos(verb) => end(command::run(&verb, &mut |text| {
             output::print(&format!("{text}\n"));

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use pentimento::cli::args::NodeArguments;
 use pentimento::cli::node::{self, Given};
+use pentimento::cli::output::Output;
 use pentimento::cli::{failure, logs};
 
 /// Run one node of Pentimento.
@@ -25,7 +26,11 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     logs::start(arguments.verbose.saturating_add(1));
-    match node::run(&arguments.node, &arguments.given) {
+    let output = Output {
+        json: false,
+        quiet: false,
+    };
+    match node::run(output, &arguments.node, &arguments.given) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => failure::report(&failure, false),
     }

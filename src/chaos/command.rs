@@ -1,4 +1,4 @@
-//! The commands of chaos runs: check, run, replay. They give what to print and the exit code.
+//! The commands of chaos runs: check, run, replay, link. They give what to print and the exit code.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::judge::{self, KNOWN};
+use super::link;
+use super::link::command::LinkArguments;
 use super::report::{self, Report};
 use super::scenario::{Mode, Scenario};
 use super::simulated::Simulated;
@@ -42,6 +44,8 @@ pub enum ChaosVerb {
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
+    /// Put a bad link between UDP clients and their server, until interrupted
+    Link(LinkArguments),
 }
 
 /// How to play a scenario.
@@ -92,6 +96,7 @@ pub fn run(verb: &ChaosVerb, tell: &mut dyn FnMut(&str)) -> Result<u8, Failure> 
             Ok(if report.verdict.passed { 0 } else { BROKEN })
         }
         ChaosVerb::Replay { report, out } => replay(report, out.as_deref(), tell),
+        ChaosVerb::Link(arguments) => link::command::run(arguments, tell),
     }
 }
 

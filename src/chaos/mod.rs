@@ -3,12 +3,17 @@
 //!
 //! One `player` plays both; what differs is the stage (`stage.rs`) on which it plays: `simulated`
 //! is a world in virtual time, `process` is real nodes behind a bad network of our own.
+//!
+//! `relay` holds real datagrams back; `link` is a bad link for programs that know nothing of it.
 
 pub mod command;
+mod interruption;
 mod judge;
+pub mod link;
 mod player;
 mod process;
 mod record;
+pub mod relay;
 mod report;
 pub mod scenario;
 mod schedule;

@@ -3,7 +3,6 @@
 //!
 //! All processes are our children and end with the stage, and its folder goes with it.
 
-mod interruption;
 mod proxy;
 mod signals;
 mod watcher;
@@ -15,15 +14,17 @@ use std::process::{Child, Command as Program, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
-use self::interruption::Interruption;
 use self::proxy::{Face, Proxy, Rules};
 use self::signals::Throttle;
 use self::watcher::Watcher;
+use super::interruption::Interruption;
 use super::scenario::Scenario;
 use super::scenario::step::{Cast, Host};
 use super::stage::{Deed, Happened, Stage, What};
 use crate::node::config::{ClientConfig, ServerAddress, ServerConfig, TokenConfig, WorkConfig};
+use crate::node::server_key;
 use crate::proto::control::{Command, Failure, Reason};
+use crate::proto::identity::PublicKey;
 use crate::proto::operator::ServerCommand;
 use crate::sim::network::{Cuts, Weather};
 use crate::talk::{failures, home};
@@ -148,10 +149,17 @@ impl Processes {
         token: TokenConfig,
     ) -> Result<(), Failure> {
         let aliases = self.proxy.aliases();
+        let keys = self.places[..self.servers].iter().map(|place| {
+            let made = server_key::make(&place.folder);
+            made.map(|(secret, _)| secret.public())
+                .map_err(|error| Failure::new(Reason::Disk, error.to_string(), error.hint()))
+        });
+        let keys: Vec<PublicKey> = keys.collect::<Result<_, _>>()?;
         let address = |server: usize, of: &dyn Fn(usize) -> SocketAddr| ServerAddress {
             id: server as u8 + 1,
             clients: of(2 * server),
             peers: of(2 * server + 1),
+            key: keys[server],
         };
         let real = |face: usize| faces[face].real;
         let alias = |face: usize| aliases[face];

@@ -1,12 +1,14 @@
 //! The command line as clap sees it. Noun and verb; names are petnames (`@bob`), never addresses.
 
 mod grants;
+mod node;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 pub use self::grants::{LeaseVerb, MailboxVerb, PeersVerb, RequestsVerb, RulesVerb};
+pub use self::node::{KeygenArguments, NodeArguments, NodeVerb, Role};
 use super::person::Way;
 use crate::chaos::command::ChaosVerb;
 use crate::tui::pictures::Protocol;
@@ -295,26 +297,6 @@ pub struct WebArguments {
     /// Let others reach it: what it shows is not encrypted on its way
     #[arg(long)]
     pub expose: bool,
-}
-
-/// What one node is told.
-#[derive(Debug, Args)]
-pub struct NodeArguments {
-    /// What the node is
-    #[arg(long, value_enum)]
-    pub role: Role,
-    /// Write a server's addresses and process id there, as JSON, when it listens
-    #[arg(long, value_name = "FILE")]
-    pub ready_file: Option<PathBuf>,
-}
-
-/// What a node is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Role {
-    /// Hides pictures, knows who is online, keeps letters
-    Server,
-    /// Answers for one person
-    Client,
 }
 
 /// What kind of local cluster is wanted.

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use super::args::ClusterDir;
 use super::failure;
+use super::keygen::key_failure;
 use crate::node::config::{ServerAddress, ServerConfig, TokenConfig, WorkConfig};
 use crate::node::control::Link;
+use crate::node::server_key;
 use crate::proto::control::{Failure, Reason};
 use crate::proto::operator::{ServerCommand, ServerReply, ServerStatus};
 use crate::talk::home::{self, ServerList};
@@ -35,8 +37,8 @@ pub fn server_folder(cluster: &Path, id: u8) -> PathBuf {
     cluster.join(format!("n{id}"))
 }
 
-/// The addresses that a cluster in this folder had, if it had as many servers and their ports are
-/// still free: homes that were made for it go on to work.
+/// The addresses that a cluster in this folder had, if it had as many servers, with the keys that
+/// lie there, and their ports are still free: homes that were made for it go on to work.
 #[must_use]
 pub fn former_addresses(cluster: &Path, servers: u8) -> Option<Vec<ServerAddress>> {
     let former = self::servers(cluster).ok()?;
@@ -44,15 +46,20 @@ pub fn former_addresses(cluster: &Path, servers: u8) -> Option<Vec<ServerAddress
         .iter()
         .flat_map(|server| [server.clients, server.peers])
         .all(|address| UdpSocket::bind(address).is_ok());
-    (free && former.len() == usize::from(servers)).then_some(former)
+    let same = former.iter().all(|server| {
+        let secret = server_key::read(&server_folder(cluster, server.id));
+        secret.is_ok_and(|secret| secret.public() == server.key)
+    });
+    (free && same && former.len() == usize::from(servers)).then_some(former)
 }
 
-/// Free ports on loopback for `servers` servers. They are free when this returns; whoever takes
-/// one before the server does makes that server say so.
+/// Free ports on loopback for `servers` servers in this folder, and their keys, made where there
+/// are none. The ports are free when this returns; whoever takes one before the server does makes
+/// that server say so.
 ///
 /// # Errors
-/// If the operating system has none.
-pub fn free_addresses(servers: u8) -> Result<Vec<ServerAddress>, Failure> {
+/// If the operating system has none, or a key cannot be made.
+pub fn free_addresses(cluster: &Path, servers: u8) -> Result<Vec<ServerAddress>, Failure> {
     let mut held = Vec::new();
     let mut free = || -> std::io::Result<_> {
         let socket = UdpSocket::bind(("127.0.0.1", 0))?;
@@ -60,16 +67,17 @@ pub fn free_addresses(servers: u8) -> Result<Vec<ServerAddress>, Failure> {
         held.push(socket);
         Ok(address)
     };
-    let addresses: std::io::Result<Vec<_>> = (1..=servers)
-        .map(|id| {
-            Ok(ServerAddress {
-                id,
-                clients: free()?,
-                peers: free()?,
-            })
+    let mut one = |id| {
+        let secret = server_key::make(&server_folder(cluster, id));
+        let (secret, _) = secret.map_err(|error| key_failure(&error))?;
+        Ok(ServerAddress {
+            id,
+            clients: free().map_err(|error| no_port(&error))?,
+            peers: free().map_err(|error| no_port(&error))?,
+            key: secret.public(),
         })
-        .collect();
-    addresses.map_err(|error| no_port(&error))
+    };
+    (1..=servers).map(&mut one).collect()
 }
 
 /// Writes the configuration of every server and the list for clients.

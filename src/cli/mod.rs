@@ -9,6 +9,7 @@ pub mod entry;
 pub mod failure;
 pub mod health;
 pub mod interrupt;
+pub mod keygen;
 pub mod logs;
 pub mod node;
 pub mod operator;
@@ -79,7 +80,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Verb::Web(arguments) => web::run(output, &global, &arguments),
         Verb::Id { qr } => people::show_id(output, &person::home_of(&global), qr),
         Verb::Watch { all } => watch::watch(output, &person::home_of(&global), all),
-        Verb::Node(arguments) => node::run(&arguments, &entry::given(&global)),
+        Verb::Node(arguments) => node::run(output, &arguments, &entry::given(&global)),
         Verb::Config(verb) => config::run(output, &global, &verb),
         Verb::Doctor => doctor::run(output, &global),
         Verb::Completions { shell } => shell::completions(shell),

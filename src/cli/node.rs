@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::args::{NodeArguments, Role};
+use super::args::{NodeArguments, NodeVerb, Role};
 use super::failure::{Ended, INTERRUPTED};
+use super::keygen;
+use super::output::Output;
 use crate::node::config::layers::{Layered, Settings, Sources};
 use crate::node::config::{ClientConfig, ServerConfig};
 use crate::node::launch::{self, End};
@@ -40,13 +42,16 @@ impl Given {
     }
 }
 
-/// Runs a node until it is told to stop.
+/// Runs a node until it is told to stop, or makes the keys of servers.
 ///
 /// # Errors
 /// If its configuration is wrong or it cannot be started.
-pub fn run(arguments: &NodeArguments, given: &Given) -> Ended {
+pub fn run(output: Output, arguments: &NodeArguments, given: &Given) -> Ended {
+    if let Some(NodeVerb::Keygen(wanted)) = &arguments.verb {
+        return keygen::run(output, wanted);
+    }
     actix_rt::System::new().block_on(async {
-        match arguments.role {
+        match arguments.role.unwrap_or(Role::Server) {
             Role::Server => {
                 let config: ServerConfig = given.read()?;
                 launch::server(config, arguments.ready_file.clone()).await

@@ -16,6 +16,7 @@ use super::failure::{self, Ended};
 use super::operator::show;
 use super::output::Output;
 use crate::node::config::{ServerAddress, TokenConfig};
+use crate::node::server_key::KEY_FILE;
 use crate::proto::control::{Failure, Reason};
 use crate::proto::limits::SERVERS_MAX;
 use crate::proto::operator::ServerCommand;
@@ -27,8 +28,9 @@ const SERVERS: u8 = 3;
 const WATCH: Duration = Duration::from_secs(1);
 
 /// Files in a server's folder that `up` and the server make.
-const SERVER_FILES: [&str; 6] = [
+const SERVER_FILES: [&str; 7] = [
     "server.toml",
+    KEY_FILE,
     "node.log",
     "state.redb",
     "control.sock",
@@ -74,7 +76,7 @@ pub fn up(output: Output, wishes: &UpArguments) -> Ended {
         });
         let former = cluster::former_addresses(&folder, servers).filter(|_| !wishes.any_port);
         let kept = former.is_some();
-        let addresses = former.map_or_else(|| cluster::free_addresses(servers), Ok)?;
+        let addresses = former.map_or_else(|| cluster::free_addresses(&folder, servers), Ok)?;
         cluster::write_files_for_good(&folder, &addresses, kept)?;
         start(&folder, &addresses)?;
         wait_ready(&folder, &addresses)?;
@@ -134,7 +136,7 @@ impl Ephemeral {
     }
 
     fn raise(&mut self, servers: u8) -> Result<(), Failure> {
-        let addresses = cluster::free_addresses(servers)?;
+        let addresses = cluster::free_addresses(&self.folder, servers)?;
         cluster::write_files(&self.folder, &addresses, TokenConfig::default())?;
         for server in &addresses {
             self.running

@@ -4,3 +4,6 @@
 pub mod container;
 pub mod identity;
 pub mod letters;
+pub mod noise;
+pub mod packet_keys;
+pub mod static_key;

@@ -14,6 +14,12 @@ impl FaultGate {
         self.shut = shut;
     }
 
+    /// Whether it is open.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        !self.shut
+    }
+
     /// Whether `count` datagrams may pass, in either direction. Counts those that may not.
     pub const fn pass(&mut self, count: usize) -> bool {
         if self.shut {

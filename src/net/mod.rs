@@ -1,5 +1,10 @@
-//! The UDP edge: bytes to packets and back, and nothing that decides.
+//! The UDP edge: sockets and time for the transport, and nothing that decides.
 
-pub mod codec_actor;
+pub mod alarm;
+pub mod counts;
+pub mod face;
 pub mod fault_gate;
-pub mod peers;
+pub mod post;
+pub mod socket;
+pub mod transport_actor;
+mod watch;

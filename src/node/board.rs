@@ -15,12 +15,13 @@ use super::load_probe::Measured;
 use super::metrics;
 use super::server::{Ingress, Mailboxes};
 use super::shell::In;
+use super::sockets::NetActor;
 use super::switchboard::Accept;
 use super::tally::Tally;
 use crate::actors::election;
 use crate::actors::membership::Member;
 use crate::actors::stego_worker::Tale;
-use crate::net::codec_actor::{CodecActor, CountsWanted};
+use crate::net::transport_actor::CountsWanted;
 use crate::proto::operator::{ServerCommand, ServerReply, ServerStatus};
 
 /// Commands to fail that wait for permission at a time.
@@ -78,7 +79,7 @@ pub struct Board {
     tally: Tally,
     clock: Clock,
     concerns: Rc<Mailboxes>,
-    codec: Addr<CodecActor>,
+    net: Addr<NetActor>,
     ends: Ends,
     waiting: VecDeque<oneshot::Sender<ServerReply>>,
 }
@@ -90,7 +91,7 @@ impl Board {
         status: ServerStatus,
         clock: Clock,
         concerns: Rc<Mailboxes>,
-        codec: Addr<CodecActor>,
+        net: Addr<NetActor>,
         ends: Ends,
     ) -> Self {
         Self {
@@ -98,7 +99,7 @@ impl Board {
             tally: Tally::default(),
             clock,
             concerns,
-            codec,
+            net,
             ends,
             waiting: VecDeque::new(),
         }
@@ -212,7 +213,7 @@ impl Handler<Commanded> for Board {
         let ready = |reply| Box::pin(std::future::ready(reply).into_actor(self));
         match command {
             ServerCommand::Status => {
-                let counts = self.codec.send(CountsWanted).into_actor(self);
+                let counts = self.net.send(CountsWanted).into_actor(self);
                 Box::pin(counts.map(|counts, board, _| {
                     let dropped = counts.unwrap_or_default().dropped;
                     ServerReply::Status(Box::new(ServerStatus {
@@ -265,7 +266,7 @@ impl Handler<MetricsWanted> for Board {
     type Result = ResponseActFuture<Self, String>;
 
     fn handle(&mut self, _: MetricsWanted, _: &mut Self::Context) -> Self::Result {
-        let counts = self.codec.send(CountsWanted).into_actor(self);
+        let counts = self.net.send(CountsWanted).into_actor(self);
         Box::pin(counts.map(|counts, board, _| {
             metrics::text(&board.told(), &board.tally, &counts.unwrap_or_default())
         }))

@@ -2,21 +2,20 @@
 
 mod ingress;
 
+use bytes::Bytes;
+
 use super::concerns::concerns;
 use super::shell::Arrows;
 use super::switchboard::{DiskRequest, EdgeAnswer, WorkRequest};
 use crate::actors::edges::{Desk, Ticket};
-use crate::actors::{
-    courier, fragment_receiver, fragment_sender, lease_manager, presence, requester, sharing,
-    studio,
-};
-use crate::net::codec_actor::{Incoming, Order};
+use crate::actors::{courier, lease_manager, presence, requester, sharing, studio};
 use crate::proto::cargo::Cargo;
 use crate::proto::control::{Progress, Report, Wish};
 use crate::proto::letter::Note;
 use crate::proto::notice::Notice;
 use crate::proto::outcome::Posted;
 use crate::proto::packet::{Packet, Party};
+use crate::transport::contract::{Incoming, Order};
 
 concerns! {
     concerns {
@@ -32,13 +31,9 @@ concerns! {
         Sharing: sharing: sharing::Sharing, mailbox 256;
         /// Grants, given and received.
         LeaseManager: lease_manager: lease_manager::LeaseManager, mailbox 256;
-        /// Messages that leave.
-        FragmentSender: fragment_sender: fragment_sender::FragmentSender, mailbox 1024;
-        /// Messages that arrive.
-        FragmentReceiver: fragment_receiver: fragment_receiver::FragmentReceiver, mailbox 1024;
     }
     edges {
-        /// The socket.
+        /// The transport and its socket.
         Net: net: Order;
         /// The disk.
         Disk: disk: DiskRequest;
@@ -54,14 +49,20 @@ concerns! {
 /// What can arrive at a client from its edges.
 #[derive(Debug)]
 pub enum Ingress {
-    /// Packets.
-    Net(Incoming),
+    /// Packets and messages that came together.
+    Net(Vec<Incoming>),
     /// An answer of the disk or the CPU pool.
     Edge(EdgeAnswer),
     /// A person's wish.
     Wish(Wish),
     /// The node is about to end.
     Leave,
+}
+
+impl From<Vec<Incoming>> for Ingress {
+    fn from(shipment: Vec<Incoming>) -> Self {
+        Self::Net(shipment)
+    }
 }
 
 /// Logs every step of a request under its id, so that it can be followed through all nodes.
@@ -103,6 +104,10 @@ fn send(to: Party, packet: Packet) -> To {
     })
 }
 
+fn message(to: Party, cargo: Cargo, body: Bytes) -> To {
+    To::Net(Order::SendMessage { to, cargo, body })
+}
+
 impl Arrows<presence::Output> for Mailboxes {
     fn route(order: presence::Output, to: &mut Vec<To>) {
         if let presence::Output::Blocked(users) = &order {
@@ -117,19 +122,20 @@ impl Arrows<presence::Output> for Mailboxes {
             presence::Output::Located {
                 ticket,
                 user,
-                address,
+                online,
             } => match ticket.desk {
                 Desk::Courier => To::Courier(courier::Input::Located {
                     ticket,
                     user,
-                    address,
+                    online,
                 }),
                 _ => To::LeaseManager(lease_manager::Input::Located {
                     ticket,
                     user,
-                    address,
+                    online,
                 }),
             },
+            presence::Output::Reach(route) => To::Net(Order::Reach(route)),
             presence::Output::Report(report) => To::Person(report),
             presence::Output::Disk { ticket, order } => To::Disk(DiskRequest { ticket, order }),
         });
@@ -151,11 +157,7 @@ impl Arrows<courier::Output> for Mailboxes {
                 to: party,
                 cargo,
                 body,
-            } => To::FragmentSender(fragment_sender::Input::Send {
-                to: party,
-                cargo,
-                body,
-            }),
+            } => message(party, cargo, body),
             courier::Output::Locate { ticket, user } => {
                 To::Presence(presence::Input::Locate { ticket, user })
             }
@@ -166,7 +168,7 @@ impl Arrows<courier::Output> for Mailboxes {
             courier::Output::NoteArrived {
                 letter,
                 from,
-                address,
+                direct,
                 posted_at,
                 note,
             } => match note {
@@ -186,7 +188,7 @@ impl Arrows<courier::Output> for Mailboxes {
                 | Note::Report { .. } => To::LeaseManager(lease_manager::Input::NoteArrived {
                     letter,
                     from,
-                    address,
+                    direct,
                     posted_at,
                     note,
                 }),
@@ -209,17 +211,11 @@ impl Arrows<requester::Output> for Mailboxes {
                 to: node,
                 request,
                 body,
-            } => To::FragmentSender(fragment_sender::Input::Send {
+            } => message(Party::Server(node), Cargo::Body(request), body),
+            requester::Output::CancelUpload { to: node, request } => To::Net(Order::Cancel {
                 to: Party::Server(node),
                 cargo: Cargo::Body(request),
-                body,
             }),
-            requester::Output::CancelUpload { to: node, request } => {
-                To::FragmentSender(fragment_sender::Input::Cancel {
-                    to: Party::Server(node),
-                    cargo: Cargo::Body(request),
-                })
-            }
             requester::Output::Progress { ticket, progress } => {
                 To::Studio(studio::Input::Progressed { ticket, progress })
             }
@@ -335,11 +331,7 @@ impl Arrows<lease_manager::Output> for Mailboxes {
                 To::Presence(presence::Input::Locate { ticket, user })
             }
             lease_manager::Output::SendPicture { to, grant, picture } => {
-                To::FragmentSender(fragment_sender::Input::Send {
-                    to: Party::Client(to),
-                    cargo: Cargo::Picture(grant),
-                    body: picture,
-                })
+                message(Party::User(to), Cargo::Picture(grant), picture)
             }
             lease_manager::Output::Kept(letter) => To::Courier(courier::Input::Kept(letter)),
             lease_manager::Output::GrantOpened { ticket, opened } => {
@@ -365,94 +357,6 @@ impl Arrows<lease_manager::Output> for Mailboxes {
             lease_manager::Output::Disk { ticket, order } => {
                 To::Disk(DiskRequest { ticket, order })
             }
-        });
-    }
-}
-
-impl Arrows<fragment_sender::Output> for Mailboxes {
-    fn route(order: fragment_sender::Output, to: &mut Vec<To>) {
-        use fragment_sender::Output;
-        to.push(match order {
-            Output::Transmit { to: party, packets } => To::Net(Order::Send { to: party, packets }),
-            Output::Progress {
-                to: Party::Server(to),
-                cargo: Cargo::Body(request),
-                done_bytes,
-                total_bytes,
-            } => To::Requester(requester::Input::UploadProgress {
-                to,
-                request,
-                done_bytes,
-                total_bytes,
-            }),
-            Output::Progress {
-                cargo: Cargo::Picture(grant),
-                done_bytes,
-                total_bytes,
-                ..
-            } => To::LeaseManager(lease_manager::Input::PictureMoves {
-                grant,
-                done_bytes,
-                total_bytes,
-            }),
-            Output::Delivered {
-                to: Party::Server(to),
-                cargo: Cargo::Body(request),
-            } => To::Requester(requester::Input::Uploaded { to, request }),
-            Output::Failed {
-                to: Party::Server(to),
-                cargo: Cargo::Body(request),
-                ..
-            } => To::Requester(requester::Input::UploadFailed { to, request }),
-            Output::Delivered {
-                cargo: Cargo::Picture(grant),
-                ..
-            } => To::LeaseManager(lease_manager::Input::PictureSent(grant)),
-            Output::Failed {
-                cargo: Cargo::Picture(grant),
-                ..
-            } => To::LeaseManager(lease_manager::Input::PictureNotSent(grant)),
-            Output::Failed {
-                to: party,
-                cargo: cargo @ (Cargo::Letter(_) | Cargo::Deposit(_)),
-                ..
-            } => To::Courier(courier::Input::TransferFailed { to: party, cargo }),
-            Output::Progress { .. } | Output::Delivered { .. } | Output::Failed { .. } => return,
-        });
-    }
-}
-
-impl Arrows<fragment_receiver::Output> for Mailboxes {
-    fn route(order: fragment_receiver::Output, to: &mut Vec<To>) {
-        use fragment_receiver::Output;
-        to.push(match order {
-            Output::Transmit { to: party, packets } => To::Net(Order::Send { to: party, packets }),
-            Output::Started {
-                from: Party::Server(from),
-                cargo: Cargo::Result { request, .. },
-                size_bytes,
-            } => To::Requester(requester::Input::DownloadProgress {
-                request,
-                from,
-                done_bytes: 0,
-                total_bytes: size_bytes,
-            }),
-            Output::Progress {
-                from: Party::Server(from),
-                cargo: Cargo::Result { request, .. },
-                done_bytes,
-                total_bytes,
-            } => To::Requester(requester::Input::DownloadProgress {
-                request,
-                from,
-                done_bytes,
-                total_bytes,
-            }),
-            Output::Received { from, cargo, body } => match ingress::received(from, cargo, body) {
-                Some(message) => message,
-                None => return,
-            },
-            Output::Started { .. } | Output::Progress { .. } => return,
         });
     }
 }

@@ -1,6 +1,7 @@
 //! What servers and clients are told: checked and typed values, from layers that `layers` merges.
 //! Unknown keys are errors; an error names the place, the value and the rule.
 
+pub mod fill;
 pub mod keys;
 pub mod layers;
 
@@ -14,6 +15,7 @@ use toml::Table;
 
 use self::keys::Key;
 use self::layers::{Broken, Layered, Origin, Settings, Sources};
+use crate::proto::identity::PublicKey;
 use crate::proto::ids::NodeId;
 use crate::proto::limits::SERVERS_MAX;
 
@@ -64,6 +66,8 @@ pub struct ServerAddress {
     pub clients: SocketAddr,
     /// Where servers reach it.
     pub peers: SocketAddr,
+    /// Its public key: whoever has the secret half is this server.
+    pub key: PublicKey,
 }
 
 impl ServerAddress {
@@ -205,6 +209,10 @@ fn list_rules(servers: &[ServerAddress]) -> Result<(), String> {
         .collect();
     if addresses.len() < 2 * servers.len() {
         return Err("every server needs two addresses that no other has".into());
+    }
+    let keys: BTreeSet<PublicKey> = servers.iter().map(|server| server.key).collect();
+    if keys.len() < servers.len() {
+        return Err("every server needs a key that no other has".into());
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Starts a node, keeps it until it is told to stop, and ends it in order.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use actix::{Actor, Addr, AsyncContext, Context};
 use actix_web::dev::ServerHandle;
 use rand::TryRng;
 use thiserror::Error;
-use tokio::net::{UdpSocket, UnixListener};
+use tokio::net::UnixListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
@@ -23,13 +23,13 @@ use super::cover_shelf::CoverShelf;
 use super::cpu_pool::CpuPool;
 use super::desk::PersonDesk;
 use super::load_probe::LoadProbe;
+use super::server_key::KeyError;
 use super::switchboard::{Accept, Switchboard};
 use super::vault::{Flush, Vault, VaultActor, VaultError};
-use super::{client, machines, server, supervisor};
+use super::{client, machines, server, server_key, sockets, supervisor};
 use crate::actors::membership;
 use crate::crypto::identity::SecretIdentity;
-use crate::net::codec_actor::{self, CodecActor, Face};
-use crate::net::peers::Peers;
+use crate::net::socket;
 use crate::proto::ids::NodeId;
 use crate::proto::operator::{ServerCommand, ServerStatus};
 
@@ -64,6 +64,9 @@ pub enum LaunchError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// A server has no key, or another one than the configuration says.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The control socket cannot be opened.
     #[error("cannot open the control socket in {folder}: {source}")]
     Control {
@@ -78,7 +81,7 @@ pub enum LaunchError {
 }
 
 fn bind(address: SocketAddr) -> Result<UdpSocket, LaunchError> {
-    codec_actor::bind(address).map_err(|source| LaunchError::Socket { address, source })
+    socket::bind(address).map_err(|source| LaunchError::Socket { address, source })
 }
 
 /// The port is bound before anything runs, so that one that is taken is told at once.
@@ -115,14 +118,23 @@ pub async fn server(config: ServerConfig, ready_file: Option<PathBuf>) -> Result
     let clock = Clock::start();
     let own = config.own();
     let vault = Vault::open(&config.data)?;
-    let faces = faces(&config)?;
+    let secret = server_key::of(&config)?;
+    let ports = [bind(own.clients)?, bind(own.peers)?];
     let control = listen(&config.data)?;
     let (admin, admin_address) = bind_admin(config.admin)?;
-    let machines = machines::server(&config, vault.tables()?, clock.calendar(), fresh_seed()?);
+    let (calendar, seed) = (clock.calendar(), fresh_seed()?);
+    let machines = machines::server(&config, vault.tables()?, calendar, seed);
     let ends = Ends::default();
 
     let switchboard = Context::<Switchboard<server::Mailboxes>>::new();
     let answers = switchboard.address().recipient();
+    let net = sockets::server(
+        config.clone(),
+        secret,
+        ports,
+        (clock, seed),
+        switchboard.address().recipient(),
+    );
     let disk = actix_rt::Arbiter::new();
     let told = answers.clone();
     let vault = VaultActor::start_in_arbiter(&disk.handle(), move |_| {
@@ -132,27 +144,23 @@ pub async fn server(config: ServerConfig, ready_file: Option<PathBuf>) -> Result
     let covers = CoverShelf::new(config.covers());
     let threads = config.work.threads();
     let pool = CpuPool::start(threads, covers, answers.clone(), server::Ingress::Edge)?.start();
-    let codec = Context::<CodecActor>::new();
     let board = Context::<Board>::new();
-    let (codec_address, board_address) = (codec.address(), board.address());
+    let board_address = board.address();
     let edges = server::Edges {
-        net: codec_address.clone().recipient(),
+        net: net.clone().recipient(),
         disk: vault.recipient(),
         work: pool.recipient(),
         board: board_address.clone().recipient(),
     };
     let concerns = server::spawn(machines, edges, clock);
 
-    let sink = concerns.clone();
-    let sink = Rc::new(move |incoming| sink.take(server::Ingress::Net(incoming)));
     let _ = switchboard.run(Switchboard(concerns.clone()));
-    let _ = codec.run(CodecActor::new(faces, sink));
     let status = blank_status(&config, admin_address);
     let _ = board.run(Board::new(
         status.clone(),
         clock,
         concerns.clone(),
-        codec_address,
+        net,
         ends.clone(),
     ));
     LoadProbe::new(answers, server::Ingress::Measured).start();
@@ -173,23 +181,6 @@ pub async fn server(config: ServerConfig, ready_file: Option<PathBuf>) -> Result
         ready_file,
     };
     Ok(running.until_the_end(signals).await)
-}
-
-/// The two sockets of a server.
-fn faces(config: &ServerConfig) -> Result<Vec<Face>, LaunchError> {
-    let own = config.own();
-    Ok(vec![
-        Face {
-            socket: bind(own.clients)?,
-            known: Peers::default(),
-            strangers: true,
-        },
-        Face {
-            socket: bind(own.peers)?,
-            known: Peers::new(config.others().map(|other| (other.node(), other.peers))),
-            strangers: false,
-        },
-    ])
 }
 
 /// What the end of a server needs of it.
@@ -264,29 +255,22 @@ pub async fn client(config: ClientConfig, identity: SecretIdentity) -> Result<()
     let clock = Clock::start();
     let home = config.home();
     let vault = Vault::open(&home)?;
-    let known = Peers::new(
-        config
-            .servers
-            .iter()
-            .map(|server| (server.node(), server.clients)),
-    );
-    let face = Face {
-        socket: bind(config.listen)?,
-        known,
-        strangers: true,
-    };
+    let socket = bind(config.listen)?;
     let control = listen(&home)?;
-    let machines = machines::client(
-        &config,
-        identity,
-        vault.tables()?,
-        clock.calendar(),
-        fresh_seed()?,
-    );
+    let (calendar, seed) = (clock.calendar(), fresh_seed()?);
+    let known = identity.clone();
+    let machines = machines::client(&config, identity, vault.tables()?, calendar, seed);
     let stop = Rc::new(Notify::new());
 
     let switchboard = Context::<Switchboard<client::Mailboxes>>::new();
     let answers = switchboard.address().recipient();
+    let net = sockets::client(
+        config.clone(),
+        known,
+        socket,
+        (clock, seed),
+        switchboard.address().recipient(),
+    );
     let disk = actix_rt::Arbiter::new();
     let told = answers.clone();
     let vault = VaultActor::start_in_arbiter(&disk.handle(), move |_| {
@@ -295,11 +279,10 @@ pub async fn client(config: ClientConfig, identity: SecretIdentity) -> Result<()
     let covers = CoverShelf::new(home.join("covers"));
     // Pictures of one person at a time: one job shows, another may be made meanwhile.
     let pool = CpuPool::start(2, covers, answers, client::Ingress::Edge)?.start();
-    let codec = Context::<CodecActor>::new();
     let desk = Context::<PersonDesk>::new();
     let desk_address = desk.address();
     let edges = client::Edges {
-        net: codec.address().recipient(),
+        net: net.recipient(),
         disk: vault.recipient(),
         work: pool.recipient(),
         person: desk_address.clone().recipient(),
@@ -307,10 +290,7 @@ pub async fn client(config: ClientConfig, identity: SecretIdentity) -> Result<()
     };
     let concerns = client::spawn(machines, edges, clock);
 
-    let sink = concerns.clone();
-    let sink = Rc::new(move |incoming| sink.take(client::Ingress::Net(incoming)));
     let _ = switchboard.run(Switchboard(concerns.clone()));
-    let _ = codec.run(CodecActor::new(vec![face], sink));
     let _ = desk.run(PersonDesk::new(concerns.clone(), stop.clone(), clock));
     actix_rt::spawn(control::serve_person(control, desk_address));
     tracing::info!(name = config.name, "client is up");
@@ -379,6 +359,7 @@ pub const fn hint(error: &LaunchError) -> &'static str {
         LaunchError::Vault(VaultError::Database { .. }) => {
             "restore the file from a copy, or move it away to begin anew"
         }
+        LaunchError::Key(error) => error.hint(),
         LaunchError::Socket { .. } => "another program has the port; choose another one",
         LaunchError::Control { .. } => "choose a folder with a shorter path that you may write",
         LaunchError::System(_) => "end other programs and try again",

@@ -7,8 +7,8 @@ use super::config::{ClientConfig, ServerConfig};
 use super::{client, server};
 use crate::actors::edges::{Row, Table};
 use crate::actors::{
-    courier, directory, drain, election, failure_token, fragment_receiver, fragment_sender,
-    lease_manager, mailbox, membership, presence, requester, sharing, stego_worker, studio,
+    courier, directory, drain, election, failure_token, lease_manager, mailbox, membership,
+    presence, requester, sharing, stego_worker, studio,
 };
 use crate::crypto::identity::SecretIdentity;
 use crate::proto::ids::NodeId;
@@ -71,10 +71,6 @@ pub fn server(
         ),
         stego_worker: stego_worker::StegoWorker::new(work),
         drain: drain::Drain::new(drain::Config::lan()),
-        fragment_sender: fragment_sender::FragmentSender::new(fragment_sender::Config::lan()),
-        fragment_receiver: fragment_receiver::FragmentReceiver::new(
-            fragment_receiver::Config::lan(),
-        ),
     }
 }
 
@@ -129,10 +125,6 @@ pub fn client(
             seed_for(&seed, "leases"),
             take(&mut tables, Table::Leases),
             take(&mut tables, Table::Log),
-        ),
-        fragment_sender: fragment_sender::FragmentSender::new(fragment_sender::Config::lan()),
-        fragment_receiver: fragment_receiver::FragmentReceiver::new(
-            fragment_receiver::Config::lan(),
         ),
     }
 }

@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::tally::{HIDE, Tally};
-use crate::net::codec_actor::Counts;
+use crate::net::counts::Counts;
 use crate::proto::operator::ServerStatus;
 
 /// The type of the text, for HTTP.

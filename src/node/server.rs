@@ -1,19 +1,19 @@
 //! A server, put together: every concern, every edge, every arrow.
 
+use std::net::SocketAddr;
+
 use super::board;
 use super::concerns::concerns;
 use super::load_probe::Measured;
 use super::shell::Arrows;
-use super::switchboard::{Accept, Burst, DiskRequest, EdgeAnswer, WorkRequest};
+use super::switchboard::{Accept, DiskRequest, EdgeAnswer, WorkRequest};
 use crate::actors::edges::Desk;
-use crate::actors::{
-    directory, drain, election, failure_token, fragment_receiver, fragment_sender, mailbox,
-    membership, stego_worker,
-};
-use crate::net::codec_actor::{Incoming, Order};
+use crate::actors::{directory, drain, election, failure_token, mailbox, membership, stego_worker};
 use crate::proto::cargo::Cargo;
+use crate::proto::ids::{NodeId, UserId};
 use crate::proto::operator::ServerCommand;
 use crate::proto::packet::{Packet, Party, StateKind};
+use crate::transport::contract::{Incoming, Moved, Order};
 
 concerns! {
     concerns {
@@ -31,13 +31,9 @@ concerns! {
         StegoWorker: stego_worker: stego_worker::StegoWorker, mailbox 1024;
         /// When the node may end.
         Drain: drain: drain::Drain, mailbox 256;
-        /// Messages that leave.
-        FragmentSender: fragment_sender: fragment_sender::FragmentSender, mailbox 1024;
-        /// Messages that arrive.
-        FragmentReceiver: fragment_receiver: fragment_receiver::FragmentReceiver, mailbox 1024;
     }
     edges {
-        /// The sockets.
+        /// The transport and its sockets.
         Net: net: Order;
         /// The disk.
         Disk: disk: DiskRequest;
@@ -51,14 +47,20 @@ concerns! {
 /// What can arrive at a server from its edges.
 #[derive(Debug)]
 pub enum Ingress {
-    /// Packets.
-    Net(Incoming),
+    /// Packets and messages that came together.
+    Net(Vec<Incoming>),
     /// An answer of the disk or the CPU pool.
     Edge(EdgeAnswer),
     /// What this host can do now, and what this process takes.
     Measured(Measured),
     /// An operator's command that a concern carries out.
     Operator(ServerCommand),
+}
+
+impl From<Vec<Incoming>> for Ingress {
+    fn from(shipment: Vec<Incoming>) -> Self {
+        Self::Net(shipment)
+    }
 }
 
 /// Logs every step of a request under its id, so that it can be followed through all nodes.
@@ -80,7 +82,7 @@ fn trail(to: &To) {
         To::StegoWorker(stego_worker::Input::BodyArrived { request, body }) => {
             tracing::info!(%request, size_bytes = body.len(), "body is here");
         }
-        To::FragmentSender(fragment_sender::Input::Send {
+        To::Net(Order::SendMessage {
             cargo: Cargo::Result {
                 request, hiding_us, ..
             },
@@ -110,7 +112,11 @@ impl Accept for Mailboxes {
 
     fn accept(ingress: Ingress, to: &mut Vec<To>) {
         match ingress {
-            Ingress::Net(Incoming { from, packets }) => accept_packets(from, packets, to),
+            Ingress::Net(batch) => {
+                for incoming in batch {
+                    accept_net(incoming, to);
+                }
+            }
             Ingress::Edge(EdgeAnswer::Disk(ticket, answer)) => match ticket.desk {
                 Desk::Directory => {
                     to.push(To::Directory(directory::Input::Disk { ticket, answer }));
@@ -150,49 +156,49 @@ impl Accept for Mailboxes {
     }
 }
 
-fn accept_packets(from: Party, packets: Vec<Packet>, to: &mut Vec<To>) {
-    let Burst {
-        fragments,
-        acks,
-        others,
-    } = Burst::sort(packets);
-    for packet in others {
+fn message(to: Party, cargo: Cargo, body: bytes::Bytes) -> To {
+    To::Net(Order::SendMessage { to, cargo, body })
+}
+
+fn accept_net(incoming: Incoming, to: &mut Vec<To>) {
+    let Incoming {
+        from,
+        at,
+        packets,
+        moved,
+    } = incoming;
+    for packet in packets {
         match from {
-            Party::Client(client) => accept_client(client, packet, to),
+            Party::User(client) => accept_client(client, at, packet, to),
             Party::Server(node) => accept_server(node, packet, to),
         }
     }
-    if !fragments.is_empty() {
-        to.push(To::FragmentReceiver(fragment_receiver::Input::Arrived {
-            from,
-            fragments,
-        }));
-    }
-    if !acks.is_empty() {
-        to.push(To::FragmentSender(fragment_sender::Input::Acked {
-            from,
-            acks,
-        }));
-    }
+    to.extend(
+        moved
+            .into_iter()
+            .filter_map(|moved| accept_moved(from, moved)),
+    );
 }
 
 /// What a client may say to a server. Anything else is nobody's business and is dropped.
-fn accept_client(client: std::net::SocketAddr, packet: Packet, to: &mut Vec<To>) {
+fn accept_client(client: UserId, at: SocketAddr, packet: Packet, to: &mut Vec<To>) {
     to.push(match packet {
         Packet::Ask(ask) => To::Election(election::Input::Asked { client, ask }),
-        Packet::Errand(errand) => To::Directory(directory::Input::ErrandArrived { client, errand }),
+        Packet::Errand(errand) => {
+            To::Directory(directory::Input::ErrandArrived { client, at, errand })
+        }
         Packet::Lookup(lookup) => To::Directory(directory::Input::LookupArrived { client, lookup }),
         Packet::Pong(nonce) => To::Directory(directory::Input::PongArrived { client, nonce }),
         Packet::DepositCheck(letter) => {
             To::Mailbox(mailbox::Input::CheckArrived { client, letter })
         }
-        Packet::Ping(nonce) => send(Party::Client(client), Packet::Pong(nonce)),
+        Packet::Ping(nonce) => send(Party::User(client), Packet::Pong(nonce)),
         _ => return,
     });
 }
 
 /// What a server may say to a server.
-fn accept_server(from: crate::proto::ids::NodeId, packet: Packet, to: &mut Vec<To>) {
+fn accept_server(from: NodeId, packet: Packet, to: &mut Vec<To>) {
     to.push(match packet {
         Packet::Load(report) => To::Membership(membership::Input::Heard { from, report }),
         Packet::Bye => To::Membership(membership::Input::ByeHeard(from)),
@@ -218,13 +224,12 @@ impl Arrows<membership::Output> for Mailboxes {
                 to.push(To::Mailbox(mailbox::Input::View(view.clone())));
                 to.push(To::Board(board::News::View(view)));
             }
-            // Goodbyes are out: from here on nothing passes, and nothing begun is gone on with.
+            // Goodbyes are out: from here on nothing passes, and nothing begun is gone on with;
+            // the gate stops messages, too.
             membership::Output::Silent => {
                 to.push(To::Net(Order::Gate(true)));
                 to.push(To::Election(election::Input::Halted));
                 to.push(To::StegoWorker(stego_worker::Input::Halted));
-                to.push(To::FragmentSender(fragment_sender::Input::Halted));
-                to.push(To::FragmentReceiver(fragment_receiver::Input::Halted));
             }
         }
     }
@@ -276,7 +281,7 @@ impl Arrows<directory::Output> for Mailboxes {
     fn route(order: directory::Output, to: &mut Vec<To>) {
         match order {
             directory::Output::Send { to: client, packet } => {
-                to.push(send(Party::Client(client), packet));
+                to.push(send(Party::User(client), packet));
             }
             directory::Output::AskState(node) => {
                 to.push(send(
@@ -289,17 +294,17 @@ impl Arrows<directory::Output> for Mailboxes {
                 round,
                 state,
             } => {
-                to.push(To::FragmentSender(fragment_sender::Input::Send {
-                    to: Party::Server(node),
-                    cargo: Cargo::DirectoryState(round),
-                    body: state,
-                }));
+                to.push(message(
+                    Party::Server(node),
+                    Cargo::DirectoryState(round),
+                    state,
+                ));
             }
-            directory::Output::Present { user, client } => {
-                to.push(To::Mailbox(mailbox::Input::Present { user, client }));
+            directory::Output::Present(user) => {
+                to.push(To::Mailbox(mailbox::Input::Present(user)));
             }
-            directory::Output::FetchMail { user, client } => {
-                to.push(To::Mailbox(mailbox::Input::Fetch { user, client }));
+            directory::Output::FetchMail(user) => {
+                to.push(To::Mailbox(mailbox::Input::Fetch(user)));
             }
             directory::Output::AckMail { user, letters } => {
                 to.push(To::Mailbox(mailbox::Input::Ack { user, letters }));
@@ -326,18 +331,14 @@ impl Arrows<mailbox::Output> for Mailboxes {
     fn route(order: mailbox::Output, to: &mut Vec<To>) {
         match order {
             mailbox::Output::Send { to: client, packet } => {
-                to.push(send(Party::Client(client), packet));
+                to.push(send(Party::User(client), packet));
             }
             mailbox::Output::SendMail {
                 to: client,
                 cargo,
                 letters,
             } => {
-                to.push(To::FragmentSender(fragment_sender::Input::Send {
-                    to: Party::Client(client),
-                    cargo,
-                    body: letters,
-                }));
+                to.push(message(Party::User(client), cargo, letters));
             }
             mailbox::Output::AskState(node) => {
                 to.push(send(
@@ -350,11 +351,7 @@ impl Arrows<mailbox::Output> for Mailboxes {
                 round,
                 state,
             } => {
-                to.push(To::FragmentSender(fragment_sender::Input::Send {
-                    to: Party::Server(node),
-                    cargo: Cargo::MailState(round),
-                    body: state,
-                }));
+                to.push(message(Party::Server(node), Cargo::MailState(round), state));
             }
             mailbox::Output::State {
                 digest,
@@ -378,7 +375,7 @@ impl Arrows<stego_worker::Output> for Mailboxes {
     fn route(order: stego_worker::Output, to: &mut Vec<To>) {
         match order {
             stego_worker::Output::Send { to: client, packet } => {
-                to.push(send(Party::Client(client), packet));
+                to.push(send(Party::User(client), packet));
             }
             stego_worker::Output::Run { ticket, work } => {
                 to.push(To::Work(WorkRequest { ticket, work }));
@@ -388,11 +385,7 @@ impl Arrows<stego_worker::Output> for Mailboxes {
                 cargo,
                 picture,
             } => {
-                to.push(To::FragmentSender(fragment_sender::Input::Send {
-                    to: Party::Client(client),
-                    cargo,
-                    body: picture,
-                }));
+                to.push(message(Party::User(client), cargo, picture));
             }
             stego_worker::Output::Finished(request) => {
                 to.push(To::Election(election::Input::Finished(request)));
@@ -426,59 +419,42 @@ impl Arrows<drain::Output> for Mailboxes {
     }
 }
 
-impl Arrows<fragment_sender::Output> for Mailboxes {
-    fn route(order: fragment_sender::Output, to: &mut Vec<To>) {
-        match order {
-            fragment_sender::Output::Transmit { to: party, packets } => {
-                to.push(To::Net(Order::Send { to: party, packets }));
-            }
-            fragment_sender::Output::Delivered {
-                cargo: Cargo::Result { request, .. },
-                ..
-            } => {
-                to.push(To::StegoWorker(stego_worker::Input::Delivered(request)));
-            }
-            fragment_sender::Output::Failed {
-                cargo: Cargo::Result { request, .. },
-                ..
-            } => {
-                to.push(To::StegoWorker(stego_worker::Input::NotDelivered(request)));
-            }
-            // Mail and state are asked for again by whoever wants them.
-            fragment_sender::Output::Progress { .. }
-            | fragment_sender::Output::Delivered { .. }
-            | fragment_sender::Output::Failed { .. } => {}
-        }
-    }
-}
-
-impl Arrows<fragment_receiver::Output> for Mailboxes {
-    fn route(order: fragment_receiver::Output, to: &mut Vec<To>) {
-        match order {
-            fragment_receiver::Output::Transmit { to: party, packets } => {
-                to.push(To::Net(Order::Send { to: party, packets }));
-            }
-            fragment_receiver::Output::Started {
-                from: Party::Client(_),
+/// What happened to a message, for whom it is.
+fn accept_moved(from: Party, moved: Moved) -> Option<To> {
+    Some(To::StegoWorker(match (from, moved) {
+        (_, Moved::Received { cargo, body }) => return received(from, cargo, body),
+        (
+            Party::User(_),
+            Moved::Started {
                 cargo: Cargo::Body(request),
                 ..
-            } => to.push(To::StegoWorker(stego_worker::Input::BodyStarted(request))),
-            fragment_receiver::Output::Received { from, cargo, body } => {
-                to.extend(received(from, cargo, body));
-            }
-            fragment_receiver::Output::Started { .. }
-            | fragment_receiver::Output::Progress { .. } => {}
-        }
-    }
+            },
+        ) => stego_worker::Input::BodyStarted(request),
+        (
+            _,
+            Moved::Delivered {
+                cargo: Cargo::Result { request, .. },
+            },
+        ) => stego_worker::Input::Delivered(request),
+        (
+            _,
+            Moved::Failed {
+                cargo: Cargo::Result { request, .. },
+                ..
+            },
+        ) => stego_worker::Input::NotDelivered(request),
+        // Mail and state are asked for again by whoever wants them.
+        _ => return None,
+    }))
 }
 
 /// A whole message, for whom it is; none for what this sender may not send.
 fn received(from: Party, cargo: Cargo, body: bytes::Bytes) -> Option<To> {
     Some(match (from, cargo) {
-        (Party::Client(_), Cargo::Body(request)) => {
+        (Party::User(_), Cargo::Body(request)) => {
             To::StegoWorker(stego_worker::Input::BodyArrived { request, body })
         }
-        (Party::Client(client), Cargo::Deposit(letter)) => {
+        (Party::User(client), Cargo::Deposit(letter)) => {
             To::Mailbox(mailbox::Input::DepositArrived {
                 client,
                 letter,

@@ -2,12 +2,11 @@
 
 use std::rc::Rc;
 
-use actix::{Actor, Context, Handler};
+use actix::{Actor, AsyncContext, Context, Handler, Message, WrapFuture};
 
 use super::shell::{In, Post};
 use crate::actors::edges::{DiskAnswer, DiskOrder, Ticket, Work, WorkDone};
-use crate::net::codec_actor::{CodecActor, Order};
-use crate::proto::packet::{Fragment, FragmentAck, Packet};
+use crate::transport::contract::Incoming;
 
 /// Messages from edges on other threads that may wait.
 pub const MAILBOX: usize = 4_096;
@@ -15,7 +14,7 @@ pub const MAILBOX: usize = 4_096;
 /// A role that knows what an arrival from outside means.
 pub trait Accept: Post {
     /// What can arrive from the edges.
-    type Ingress: Send + 'static;
+    type Ingress: From<Vec<Incoming>> + Send + 'static;
 
     /// Turns an arrival into messages for concerns, in order.
     fn accept(ingress: Self::Ingress, to: &mut Vec<Self::To>);
@@ -49,39 +48,18 @@ impl<P: Accept> Handler<In<P::Ingress>> for Switchboard<P> {
     }
 }
 
-/// The packets of one burst, sorted: pieces of messages travel on together, the rest one by one.
-#[derive(Debug, Default)]
-pub struct Burst {
-    /// Pieces of messages, in order of arrival.
-    pub fragments: Vec<Fragment>,
-    /// Acknowledgements of pieces, in order of arrival.
-    pub acks: Vec<FragmentAck>,
-    /// All others, in order of arrival.
-    pub others: Vec<Packet>,
-}
+/// What the transport tells together.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Arrived(pub Vec<Incoming>);
 
-impl Burst {
-    /// Sorts packets.
-    #[must_use]
-    pub fn sort(packets: Vec<Packet>) -> Self {
-        let mut burst = Self::default();
-        for packet in packets {
-            match packet {
-                Packet::Fragment(fragment) => burst.fragments.push(fragment),
-                Packet::FragmentAck(ack) => burst.acks.push(ack),
-                other => burst.others.push(other),
-            }
-        }
-        burst
-    }
-}
-
-/// The net edge does not know how concerns carry their messages; here the two meet.
-impl Handler<In<Order>> for CodecActor {
+impl<P: Accept> Handler<Arrived> for Switchboard<P> {
     type Result = ();
 
-    fn handle(&mut self, In(order): In<Order>, ctx: &mut Self::Context) {
-        Handler::<Order>::handle(self, order, ctx);
+    fn handle(&mut self, Arrived(shipment): Arrived, ctx: &mut Self::Context) {
+        self.0.take(shipment.into());
+        // The concerns empty their mailboxes before the next shipment fills them.
+        ctx.wait(tokio::task::yield_now().into_actor(self));
     }
 }
 

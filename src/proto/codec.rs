@@ -118,54 +118,55 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8], limit_bytes: usize) -> Result<T
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use bytes::Bytes;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::proto::ids::TransferId;
-    use crate::proto::limits::{ACK_BLOCKS, FRAGMENT_BYTES};
-    use crate::proto::packet::{Fragment, FragmentAck, TransferStatus};
+    use crate::proto::identity::{PublicIdentity, Signature};
+    use crate::proto::ids::LetterId;
+    use crate::proto::limits::{ERRAND_ACKS, LOOKUP_PAGE_ENTRIES, NAME_MAX_BYTES};
+    use crate::proto::packet::{DirectoryEntry, Errand, ErrandKind, LookupAnswer};
+    use crate::time::WallTime;
 
-    fn largest_fragment() -> Packet {
-        Packet::Fragment(Fragment {
-            transfer: TransferId([0xff; 16]),
-            packet: u32::MAX,
-            index: u32::MAX,
-            total_bytes: u32::MAX,
-            data: Bytes::from(vec![0xff; FRAGMENT_BYTES]),
+    const KEYS: PublicIdentity = PublicIdentity {
+        sign: [0xff; 32],
+        seal: [0xff; 32],
+    };
+
+    fn acks(letters: usize) -> Packet {
+        Packet::Errand(Errand {
+            user: KEYS,
+            epoch: WallTime(u64::MAX),
+            sequence: u64::MAX,
+            kind: ErrandKind::AckMail(vec![LetterId([0xff; 16]); letters]),
+            signature: Signature([[0xff; 32]; 2]),
         })
     }
 
     #[test]
-    fn the_largest_fragment_fits_a_datagram() {
-        let frame = encode_packet(&largest_fragment()).expect("fits");
-        assert_eq!(decode_packet(&frame), Ok(largest_fragment()));
-    }
-
-    #[test]
-    fn the_largest_acknowledgement_fits_a_datagram() {
-        let ack = Packet::FragmentAck(FragmentAck {
-            transfer: TransferId([0xff; 16]),
-            echo: u32::MAX,
-            first_missing: u32::MAX,
-            blocks: vec![u64::MAX; ACK_BLOCKS],
-            credit: u32::MAX,
-            status: TransferStatus::Refused,
+    fn the_largest_page_and_the_largest_errand_fit_a_datagram() {
+        let entry = DirectoryEntry {
+            name: "x".repeat(NAME_MAX_BYTES),
+            identity: KEYS,
+            address: Some(SocketAddr::from(([0xffff; 8], u16::MAX))),
+            last_seen: WallTime(u64::MAX),
+        };
+        let page = Packet::LookupAnswer(LookupAnswer {
+            nonce: u64::MAX,
+            entries: vec![entry; LOOKUP_PAGE_ENTRIES],
+            more: true,
         });
-        let frame = encode_packet(&ack).expect("fits");
-        assert_eq!(decode_packet(&frame), Ok(ack));
+        for packet in [page, acks(ERRAND_ACKS)] {
+            let frame = encode_packet(&packet).expect("fits");
+            assert_eq!(decode_packet(&frame), Ok(packet));
+        }
     }
 
     #[test]
     fn a_packet_over_the_limit_is_refused() {
-        let packet = Packet::Fragment(Fragment {
-            transfer: TransferId([0; 16]),
-            packet: 0,
-            index: 0,
-            total_bytes: 0,
-            data: Bytes::from(vec![0; DATAGRAM_MAX_BYTES]),
-        });
-        assert!(encode_packet(&packet).is_err());
+        assert!(encode_packet(&acks(DATAGRAM_MAX_BYTES / 16)).is_err());
     }
 
     #[test]

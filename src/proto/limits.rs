@@ -3,8 +3,8 @@
 /// Largest datagram we send, in bytes of UDP payload. Fits every path of the Internet.
 pub const DATAGRAM_MAX_BYTES: usize = 1_200;
 
-/// Largest datagram we read; a longer one is dropped as malformed.
-pub const DATAGRAM_READ_BYTES: usize = 2_048;
+/// Largest datagram there is, in bytes with all headers.
+pub const DATAGRAM_READ_BYTES: usize = 65_535;
 
 /// Bytes of a message in each fragment but the last. Leaves room for frame and fragment header.
 pub const FRAGMENT_BYTES: usize = 1_120;

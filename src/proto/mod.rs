@@ -14,4 +14,5 @@ pub mod operator;
 pub mod outcome;
 pub mod packet;
 pub mod pairing;
+pub mod route;
 mod words;

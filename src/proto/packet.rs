@@ -2,20 +2,19 @@
 
 use std::net::SocketAddr;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::identity::{PublicIdentity, Signature};
-use super::ids::{Digest, LetterId, NodeId, RequestId, TransferId, UserId};
+use super::ids::{Digest, LetterId, NodeId, RequestId, UserId};
 use crate::time::WallTime;
 
-/// The other end of a packet, as the net edge knows it. Machines never see more of the network.
+/// The other end of a packet: who it is, never where. The transport knows the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Party {
     /// A server of the configured cluster.
     Server(NodeId),
-    /// A client, by the address its datagrams come from.
-    Client(SocketAddr),
+    /// A client, by the user whose keys it has shown.
+    User(UserId),
 }
 
 /// One datagram's content.
@@ -78,10 +77,6 @@ pub enum Packet {
     Token(TokenPacket),
     /// Server to server: send me what you know; I have been away.
     StateAsk(StateKind),
-    /// Either end of a transfer: a piece of a message.
-    Fragment(Fragment),
-    /// Either end of a transfer: which pieces are here.
-    FragmentAck(FragmentAck),
 }
 
 /// A client's request, without its body.
@@ -221,7 +216,8 @@ pub struct DirectoryEntry {
     pub name: String,
     /// The keys.
     pub identity: PublicIdentity,
-    /// Where the user's datagrams come from; none when offline.
+    /// Where the user's datagrams come from, as the answering server sees it: a hint for a direct
+    /// way. None when offline.
     pub address: Option<SocketAddr>,
     /// When the user was last heard, by the answering server's clock.
     pub last_seen: WallTime,
@@ -269,8 +265,8 @@ impl Eq for LoadReport {}
 pub struct Claim {
     /// What is claimed; peers that missed the ask learn of it here.
     pub ask: Ask,
-    /// The client that asked.
-    pub client: SocketAddr,
+    /// The user who asked.
+    pub client: UserId,
     /// 0 for the first owner; one more for each owner that was lost.
     pub epoch: u32,
     /// The claimant's expected wait in microseconds; smaller is better.
@@ -332,52 +328,4 @@ pub enum StateKind {
     Directory,
     /// Letters for users who are away.
     Mailbox,
-}
-
-/// A piece of a message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fragment {
-    /// The transfer it belongs to.
-    pub transfer: TransferId,
-    /// Number of this datagram within the transfer; never used twice, so that the echo tells the
-    /// round-trip time without doubt.
-    pub packet: u32,
-    /// Its place: byte `index * FRAGMENT_BYTES`.
-    pub index: u32,
-    /// Size of the whole message (manifest and body).
-    pub total_bytes: u32,
-    /// The piece; `FRAGMENT_BYTES` long except the last.
-    pub data: Bytes,
-}
-
-/// Which pieces of a message are here.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FragmentAck {
-    /// The transfer.
-    pub transfer: TransferId,
-    /// The `packet` number of the datagram that caused this acknowledgement.
-    pub echo: u32,
-    /// Every fragment before this one is here.
-    pub first_missing: u32,
-    /// One bit a fragment from `first_missing` rounded down to a whole block, lowest bit first.
-    pub blocks: Vec<u64>,
-    /// The sender may send fragments below this index.
-    pub credit: u32,
-    /// How the transfer stands.
-    pub status: TransferStatus,
-}
-
-/// How a transfer stands at its receiver.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TransferStatus {
-    /// Going on.
-    Going,
-    /// All here, digest right, handed on.
-    Complete,
-    /// Ended: all here but the digest or the manifest is wrong.
-    Damaged,
-    /// Not now: no room. Try again later.
-    Busy,
-    /// Never: larger than this receiver takes, or malformed.
-    Refused,
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::node::Role;
 use super::world::World;
 use crate::crypto::identity::SecretIdentity;
-use crate::net::peers::Peers;
+use crate::crypto::static_key::StaticSecret;
 use crate::node::config::{ClientConfig, ServerAddress, ServerConfig, TokenConfig, WorkConfig};
 
 /// Adds `servers` servers and a client for each name to an empty world. At most 100 of either.
@@ -24,9 +24,7 @@ pub fn add(world: &mut World, servers: usize, clients: &[&str], token: TokenConf
             },
             servers: addresses.clone(),
         };
-        let others = addresses.iter().filter(|other| other.id != own.id);
-        let known = Peers::new(others.map(|other| (other.node(), other.peers)));
-        world.add(Role::Server(Box::new(config)), known);
+        world.add(Role::Server(Box::new(config)));
     }
     for (place, name) in (servers..).zip(clients) {
         let config = ClientConfig {
@@ -36,8 +34,7 @@ pub fn add(world: &mut World, servers: usize, clients: &[&str], token: TokenConf
             servers: addresses.clone(),
         };
         let identity = SecretIdentity::from_secret([place as u8; 32]);
-        let known = Peers::new(addresses.iter().map(|s| (s.node(), s.clients)));
-        world.add(Role::Client(Box::new(config), Box::new(identity)), known);
+        world.add(Role::Client(Box::new(config), Box::new(identity)));
     }
 }
 
@@ -50,5 +47,12 @@ fn server_address(id: u8) -> ServerAddress {
         id,
         clients: address(100 + id, 1),
         peers: address(100 + id, 2),
+        key: server_secret(id).public(),
     }
+}
+
+/// The key of a server.
+#[must_use]
+pub fn server_secret(id: u8) -> StaticSecret {
+    StaticSecret::from_bytes([100 + id; 32])
 }

@@ -6,6 +6,7 @@
 pub mod cast;
 pub mod checks;
 pub mod disk;
+pub mod link;
 pub mod network;
 pub mod node;
 pub mod plan;

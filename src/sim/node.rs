@@ -1,23 +1,37 @@
 //! One simulated node: the machines of its role behind one face, whatever the role.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
+use super::cast::server_secret;
 use crate::actors::edges::{DiskAnswer, Ticket, WorkDone};
+use crate::actors::machine::earliest;
 use crate::crypto::identity::SecretIdentity;
-use crate::net::codec_actor::{Incoming, Order};
 use crate::node::config::{ClientConfig, ServerConfig};
+use crate::node::faces;
 use crate::node::machines::{self, Tables};
 use crate::node::switchboard::{Accept, DiskRequest, EdgeAnswer, WorkRequest};
 use crate::node::{board, client, server};
 use crate::proto::control::{Report, Wish};
 use crate::proto::operator::ServerCommand;
 use crate::time::{Calendar, Moment};
+use crate::transport::contract::{Incoming, Order};
+use crate::transport::endpoint::Endpoint;
 
 /// What a node wants of the world.
 #[derive(Debug)]
 pub enum Wanted {
-    /// Of the network.
-    Net(Order),
+    /// Send a datagram.
+    Send {
+        /// From which address of the node.
+        from: SocketAddr,
+        /// To which address.
+        to: SocketAddr,
+        /// The datagram.
+        datagram: Vec<u8>,
+    },
+    /// The gate of a planned failure is shut or opened.
+    Gate(bool),
     /// Of the disk.
     Disk(DiskRequest),
     /// Of the CPU pool.
@@ -29,8 +43,15 @@ pub enum Wanted {
 /// What the world does to a node.
 #[derive(Debug)]
 pub enum Happening {
-    /// Packets arrive.
-    Net(Incoming),
+    /// A datagram arrives.
+    Datagram {
+        /// Where it comes from.
+        from: SocketAddr,
+        /// At which address of the node.
+        to: SocketAddr,
+        /// The datagram.
+        datagram: Vec<u8>,
+    },
     /// The disk answers.
     Disk(Ticket, DiskAnswer),
     /// The CPU pool answers.
@@ -53,56 +74,162 @@ pub enum Role {
 }
 
 impl Role {
-    /// The address its datagrams to clients come from.
+    /// Every address of the node.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
+    pub fn addresses(&self) -> Vec<SocketAddr> {
         match self {
-            Self::Server(config) => config.own().clients,
-            Self::Client(config, _) => config.listen,
+            Self::Server(config) => vec![config.own().clients, config.own().peers],
+            Self::Client(config, _) => vec![config.listen],
         }
     }
 
     /// Starts the node.
     #[must_use]
     pub fn start(&self, tables: Tables, calendar: Calendar, seed: [u8; 32]) -> Running {
-        match self {
+        let faces = match self {
             Self::Server(config) => {
-                Running::Server(Box::new(machines::server(config, tables, calendar, seed)))
+                let secret = server_secret(config.own().id);
+                faces::server(config, &secret, calendar, seed)
+            }
+            Self::Client(config, identity) => vec![faces::client(config, identity, calendar, seed)],
+        };
+        let machines = match self {
+            Self::Server(config) => {
+                Machines::Server(Box::new(machines::server(config, tables, calendar, seed)))
             }
             Self::Client(config, identity) => {
                 let identity = (**identity).clone();
-                Running::Client(Box::new(machines::client(
+                Machines::Client(Box::new(machines::client(
                     config, identity, tables, calendar, seed,
                 )))
             }
+        };
+        let faces = self.addresses().into_iter().zip(faces).collect();
+        Running {
+            machines,
+            faces,
+            buffer: Vec::new(),
+        }
+    }
+}
+
+/// The machines of a role.
+pub enum Machines {
+    /// Of a server.
+    Server(Box<server::Machines>),
+    /// Of a client.
+    Client(Box<client::Machines>),
+}
+
+impl Machines {
+    fn deadline(&self) -> Option<Moment> {
+        match self {
+            Self::Server(machines) => machines.deadline(),
+            Self::Client(machines) => machines.deadline(),
         }
     }
 }
 
 /// A node that runs.
-pub enum Running {
-    /// A server.
-    Server(Box<server::Machines>),
-    /// A client.
-    Client(Box<client::Machines>),
+pub struct Running {
+    /// Its concerns.
+    pub machines: Machines,
+    /// Its sockets, each with its address.
+    faces: Vec<(SocketAddr, Endpoint)>,
+    buffer: Vec<u8>,
+}
+
+/// What the concerns are told.
+enum Told {
+    Net(Incoming),
+    Other(Happening),
+}
+
+/// What the concerns want.
+enum Asked {
+    Net(Order),
+    Other(Wanted),
 }
 
 impl Running {
     /// When the node wants to be woken.
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {
-        match self {
-            Self::Server(machines) => machines.deadline(),
-            Self::Client(machines) => machines.deadline(),
-        }
+        let faces = self.faces.iter().map(|(_, face)| face.deadline());
+        faces.fold(self.machines.deadline(), earliest)
     }
 
     /// Lets something happen and gives what the node wants of the world, in order. Second: news
     /// for the operator's board, for the checks.
     pub fn happen(&mut self, now: Moment, what: Happening) -> (Vec<Wanted>, Vec<board::News>) {
-        match self {
-            Self::Server(machines) => happen_server(machines, now, what),
-            Self::Client(machines) => (happen_client(machines, now, what), Vec::new()),
+        let mut told = VecDeque::new();
+        match what {
+            Happening::Datagram {
+                from,
+                to,
+                mut datagram,
+            } => {
+                let stride = datagram.len();
+                if let Some((_, face)) = self.faces.iter_mut().find(|(own, _)| *own == to) {
+                    face.receive(now, from, &mut datagram, stride);
+                }
+            }
+            Happening::Deadline => {
+                for (_, face) in &mut self.faces {
+                    if face.deadline().is_some_and(|at| at <= now) {
+                        face.on_deadline(now);
+                    }
+                }
+                told.push_back(Told::Other(Happening::Deadline));
+            }
+            other => told.push_back(Told::Other(other)),
+        }
+        let mut wanted = Vec::new();
+        let mut news = Vec::new();
+        self.settle(now, &mut wanted, &mut told);
+        while let Some(next) = told.pop_front() {
+            let asked = match &mut self.machines {
+                Machines::Server(machines) => happen_server(machines, now, next, &mut news),
+                Machines::Client(machines) => happen_client(machines, now, next),
+            };
+            for asked in asked {
+                match asked {
+                    Asked::Net(order) => {
+                        self.order(now, order, &mut wanted);
+                        self.settle(now, &mut wanted, &mut told);
+                    }
+                    Asked::Other(other) => wanted.push(other),
+                }
+            }
+        }
+        (wanted, news)
+    }
+
+    fn order(&mut self, now: Moment, order: Order, wanted: &mut Vec<Wanted>) {
+        if let Order::Gate(shut) = order {
+            wanted.push(Wanted::Gate(shut));
+        }
+        for (_, face) in &mut self.faces {
+            if face.takes(&order) {
+                face.order(now, order.clone());
+            }
+        }
+    }
+
+    /// What the faces want: of the world, and of the concerns.
+    fn settle(&mut self, now: Moment, wanted: &mut Vec<Wanted>, told: &mut VecDeque<Told>) {
+        for (own, face) in &mut self.faces {
+            while let Some(transmit) = face.transmit(now, &mut self.buffer) {
+                let datagrams = self.buffer.chunks(transmit.datagram_bytes);
+                wanted.extend(datagrams.map(|datagram| Wanted::Send {
+                    from: *own,
+                    to: transmit.to,
+                    datagram: datagram.to_vec(),
+                }));
+            }
+            while let Some(incoming) = face.arrived() {
+                told.push_back(Told::Net(incoming));
+            }
         }
     }
 }
@@ -110,18 +237,19 @@ impl Running {
 fn happen_server(
     machines: &mut server::Machines,
     now: Moment,
-    what: Happening,
-) -> (Vec<Wanted>, Vec<board::News>) {
-    let ingress = match what {
-        Happening::Net(incoming) => Some(server::Ingress::Net(incoming)),
-        Happening::Disk(ticket, answer) => {
+    told: Told,
+    news: &mut Vec<board::News>,
+) -> Vec<Asked> {
+    let ingress = match told {
+        Told::Net(incoming) => Some(server::Ingress::Net(vec![incoming])),
+        Told::Other(Happening::Disk(ticket, answer)) => {
             Some(server::Ingress::Edge(EdgeAnswer::Disk(ticket, answer)))
         }
-        Happening::Work(ticket, done) => {
+        Told::Other(Happening::Work(ticket, done)) => {
             Some(server::Ingress::Edge(EdgeAnswer::Work(ticket, done)))
         }
-        Happening::Operator(command) => Some(server::Ingress::Operator(command)),
-        Happening::Wish(_) | Happening::Deadline => None,
+        Told::Other(Happening::Operator(command)) => Some(server::Ingress::Operator(command)),
+        Told::Other(_) => None,
     };
     let mut edges = Vec::new();
     match ingress {
@@ -134,30 +262,30 @@ fn happen_server(
         }
         None => machines.on_deadline(now, &mut edges),
     }
-    let (mut wanted, mut news) = (Vec::new(), Vec::new());
+    let mut asked = Vec::new();
     for edge in edges {
         match edge {
-            server::To::Net(order) => wanted.push(Wanted::Net(order)),
-            server::To::Disk(request) => wanted.push(Wanted::Disk(request)),
-            server::To::Work(request) => wanted.push(Wanted::Work(request)),
+            server::To::Net(order) => asked.push(Asked::Net(order)),
+            server::To::Disk(request) => asked.push(Asked::Other(Wanted::Disk(request))),
+            server::To::Work(request) => asked.push(Asked::Other(Wanted::Work(request))),
             server::To::Board(item) => news.push(item),
             _ => unreachable!("only edges come out of the machines"),
         }
     }
-    (wanted, news)
+    asked
 }
 
-fn happen_client(machines: &mut client::Machines, now: Moment, what: Happening) -> Vec<Wanted> {
-    let ingress = match what {
-        Happening::Net(incoming) => Some(client::Ingress::Net(incoming)),
-        Happening::Disk(ticket, answer) => {
+fn happen_client(machines: &mut client::Machines, now: Moment, told: Told) -> Vec<Asked> {
+    let ingress = match told {
+        Told::Net(incoming) => Some(client::Ingress::Net(vec![incoming])),
+        Told::Other(Happening::Disk(ticket, answer)) => {
             Some(client::Ingress::Edge(EdgeAnswer::Disk(ticket, answer)))
         }
-        Happening::Work(ticket, done) => {
+        Told::Other(Happening::Work(ticket, done)) => {
             Some(client::Ingress::Edge(EdgeAnswer::Work(ticket, done)))
         }
-        Happening::Wish(wish) => Some(client::Ingress::Wish(wish)),
-        Happening::Operator(_) | Happening::Deadline => None,
+        Told::Other(Happening::Wish(wish)) => Some(client::Ingress::Wish(wish)),
+        Told::Other(_) => None,
     };
     let mut edges = Vec::new();
     match ingress {
@@ -170,14 +298,14 @@ fn happen_client(machines: &mut client::Machines, now: Moment, what: Happening) 
         }
         None => machines.on_deadline(now, &mut edges),
     }
-    let wanted = edges.into_iter().filter_map(|edge| match edge {
-        client::To::Net(order) => Some(Wanted::Net(order)),
-        client::To::Disk(request) => Some(Wanted::Disk(request)),
-        client::To::Work(request) => Some(Wanted::Work(request)),
-        client::To::Person(report) => Some(Wanted::Person(report)),
+    let asked = edges.into_iter().filter_map(|edge| match edge {
+        client::To::Net(order) => Some(Asked::Net(order)),
+        client::To::Disk(request) => Some(Asked::Other(Wanted::Disk(request))),
+        client::To::Work(request) => Some(Asked::Other(Wanted::Work(request))),
+        client::To::Person(report) => Some(Asked::Other(Wanted::Person(report))),
         // Nobody watches.
         client::To::Notices(_) => None,
         _ => unreachable!("only edges come out of the machines"),
     });
-    wanted.collect()
+    asked.collect()
 }

@@ -15,12 +15,8 @@ use super::disk::Disk;
 use super::network::{Cuts, Weather};
 use super::node::{Happening, Role, Running, Wanted};
 use super::workshop;
-use crate::net::codec_actor::{Incoming, Order};
-use crate::net::peers::Peers;
 use crate::node::board;
-use crate::proto::codec;
 use crate::proto::control::Report;
-use crate::proto::packet::{Packet, Party};
 use crate::time::{Calendar, Moment, WallTime};
 
 /// Wall time at which every world begins.
@@ -96,7 +92,6 @@ impl Ord for Entry {
 
 struct Slot {
     role: Role,
-    known: Peers,
     running: Option<Running>,
     incarnation: u32,
     started_at: u64,
@@ -144,16 +139,14 @@ impl World {
         }
     }
 
-    /// Adds a node that does not run yet. `known` are the servers that it reaches as servers.
-    pub fn add(&mut self, role: Role, known: Peers) -> usize {
+    /// Adds a node that does not run yet.
+    pub fn add(&mut self, role: Role) -> usize {
         let place = self.slots.len();
-        self.places.insert(role.address(), place);
-        if let Role::Server(config) = &role {
-            self.places.insert(config.own().peers, place);
-        }
+        let addresses = role.addresses().into_iter();
+        self.places
+            .extend(addresses.map(|address| (address, place)));
         self.slots.push(Slot {
             role,
-            known,
             running: None,
             incarnation: 0,
             started_at: 0,
@@ -212,7 +205,10 @@ impl World {
     /// Plants a fault into the election of a running server.
     #[cfg(any(test, feature = "planted-faults"))]
     pub fn plant(&mut self, node: usize, fault: PlantedFault) {
-        if let Some(Running::Server(machines)) = &mut self.slots[node].running {
+        let running = self.slots[node].running.as_mut();
+        if let Some(super::node::Machines::Server(machines)) =
+            running.map(|running| &mut running.machines)
+        {
             machines.election.plant(fault);
         }
     }
@@ -236,6 +232,8 @@ impl World {
         for event in self.slots[node].held.take().into_iter().flatten() {
             self.plan(self.now, node, event);
         }
+        self.slots[node].woken_at = None;
+        self.plan_wake(node);
     }
 
     /// Makes the work, the disk and the hearing of a node so many times slower; 1 for as fast as
@@ -291,9 +289,13 @@ impl World {
         let now = self.local(node);
         let slot = &mut self.slots[node];
         if matches!(what, Happening::Deadline) {
+            // An earlier wake has taken the place of this one.
+            if slot.woken_at != Some(self.now) {
+                return Vec::new();
+            }
             slot.woken_at = None;
         }
-        if slot.shut && matches!(what, Happening::Net(_)) {
+        if slot.shut && matches!(what, Happening::Datagram { .. }) {
             return Vec::new();
         }
         let Some(running) = &mut slot.running else {
@@ -320,8 +322,8 @@ impl World {
 
     fn carry_out(&mut self, node: usize, wanted: Wanted, seen: &mut Vec<(usize, Seen)>) {
         match wanted {
-            Wanted::Net(Order::Send { to, packets }) => self.send(node, to, &packets),
-            Wanted::Net(Order::Gate(shut)) => {
+            Wanted::Send { from, to, datagram } => self.send(node, from, to, &datagram),
+            Wanted::Gate(shut) => {
                 self.slots[node].shut = shut;
                 seen.push((node, Seen::Gate(shut)));
             }
@@ -362,50 +364,28 @@ impl World {
             Wanted::Work(request) => {
                 Happening::Work(request.ticket, workshop::perform(request.work))
             }
-            Wanted::Net(_) | Wanted::Person(_) => return,
+            Wanted::Send { .. } | Wanted::Gate(_) | Wanted::Person(_) => return,
         };
         self.plan(self.now, node, Event::Node { incarnation, what });
     }
 
-    /// Sends each packet on its own way, through the codec like the real edge.
-    fn send(&mut self, from: usize, to: Party, packets: &[Packet]) {
-        if self.slots[from].shut {
-            return;
-        }
-        let slot = &self.slots[from];
-        let (address, source) = match (to, &slot.role) {
-            (Party::Server(server), role) => {
-                let Some(address) = slot.known.address(server) else {
-                    return;
-                };
-                let source = match role {
-                    Role::Server(config) => config.own().peers,
-                    Role::Client(..) => role.address(),
-                };
-                (address, source)
-            }
-            (Party::Client(address), role) => (address, role.address()),
-        };
-        let Some(place) = self.places.get(&address).copied() else {
+    /// Sends a datagram on its way.
+    fn send(&mut self, node: usize, from: SocketAddr, to: SocketAddr, datagram: &[u8]) {
+        let Some(place) = self.places.get(&to).copied() else {
             return;
         };
-        if !self.cuts.pass(from, place) {
+        if self.slots[node].shut || !self.cuts.pass(node, place) {
             return;
         }
         let incarnation = self.slots[place].incarnation;
-        let party = self.slots[place].known.party(source);
-        for packet in packets {
-            let frame = codec::encode_packet(packet).expect("machines send packets that fit");
-            for delay in self.weather.arrivals(&mut self.rng) {
-                let packet = codec::decode_packet(&frame).expect("frames decode");
-                let incoming = Incoming {
-                    from: party,
-                    packets: vec![packet],
-                };
-                let what = Happening::Net(incoming);
-                let at = self.now + micros(delay) + self.deafness(place);
-                self.plan(at, place, Event::Node { incarnation, what });
-            }
+        for delay in self.weather.arrivals(&mut self.rng) {
+            let what = Happening::Datagram {
+                from,
+                to,
+                datagram: datagram.to_vec(),
+            };
+            let due = self.now + micros(delay) + self.deafness(place);
+            self.plan(due, place, Event::Node { incarnation, what });
         }
     }
 

@@ -275,7 +275,7 @@ pub fn named_home(config: &Path) -> Result<Option<PathBuf>, Failure> {
 pub fn read_servers(path: &Path) -> Result<Vec<ServerAddress>, Failure> {
     let text = fs::read_to_string(path).map_err(|error| failures::file(path, &error))?;
     let list: ServerList = toml::from_str(&text).map_err(|error| Failure {
-        hint: "each server needs [[server]] with id, clients and peers".into(),
+        hint: "each server needs [[server]] with id, clients, peers and key".into(),
         ..config_failure(&layers::wrong(path, &text, &error))
     })?;
     Ok(list.servers)

@@ -1,7 +1,6 @@
 //! All letters on their way out: to disk, to the reader, to the servers.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 
 use bytes::Bytes;
 use rand_chacha::ChaCha20Rng;
@@ -108,10 +107,10 @@ impl Dispatch {
         letters::seal(writer, to, LetterId(id), posted_at, note, seed)
     }
 
-    /// The reader has it. Taken only from an address that we tried: the packet is not signed.
-    pub(super) fn letter_kept(&mut self, from: SocketAddr, id: LetterId, call: &mut Call<'_>) {
+    /// The reader has it, if it is they who say so.
+    pub(super) fn letter_kept(&mut self, from: UserId, id: LetterId, call: &mut Call<'_>) {
         if let Some((number, one)) = self.find(id)
-            && one.addresses.contains(&from)
+            && one.reader == from
         {
             self.finish(number, Posted::Direct, call);
         }
@@ -157,7 +156,7 @@ impl Dispatch {
         &mut self,
         ticket: Ticket,
         user: UserId,
-        address: Option<SocketAddr>,
+        online: bool,
         call: &mut Call<'_>,
     ) {
         let asked = |one: &Outgoing| one.locate == Some(ticket) && one.reader == user;
@@ -166,10 +165,10 @@ impl Dispatch {
         };
         let number = *number;
         one.locate = None;
-        match (one.stage, address) {
-            (Stage::Locating, Some(address)) => one.attempt(address, 1, call),
-            (Stage::Locating, None) => self.unreachable(number, call),
-            (Stage::Depositing, Some(address)) => one.send_direct(address, call),
+        match (one.stage, online) {
+            (Stage::Locating, true) => one.attempt(1, call),
+            (Stage::Locating, false) => self.unreachable(number, call),
+            (Stage::Depositing, true) => one.send_direct(call),
             _ => {}
         }
     }
@@ -322,10 +321,10 @@ impl Dispatch {
                 one.locate = None;
                 self.unreachable(number, call);
             }
-            Stage::Direct { address, attempt } => {
+            Stage::Direct { attempt } => {
                 one.tried = true;
                 if attempt < call.config.attempts {
-                    one.attempt(address, attempt + 1, call);
+                    one.attempt(attempt + 1, call);
                 } else {
                     call.out.push(Output::Missing(one.reader));
                     self.unreachable(number, call);

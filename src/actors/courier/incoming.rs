@@ -1,7 +1,6 @@
 //! Letters that arrive: verified, opened, handed on once, confirmed when they have taken effect.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 use super::seen::{Known, Seen};
 use super::{Call, Output};
@@ -10,7 +9,7 @@ use crate::actors::machine::earliest;
 use crate::crypto::letters::{self, OpenError};
 use crate::proto::codec;
 use crate::proto::identity::PublicIdentity;
-use crate::proto::ids::LetterId;
+use crate::proto::ids::{LetterId, UserId};
 use crate::proto::letter::{Letter, Note};
 use crate::proto::limits::{ERRAND_ACKS, LETTER_MAX_BYTES, MAILBOX_BYTES, NAME_MAX_BYTES};
 use crate::proto::packet::{Packet, Party};
@@ -39,7 +38,8 @@ pub(super) struct Arrivals {
 
 struct Arrival {
     from: PublicIdentity,
-    address: Option<SocketAddr>,
+    /// Whether it came from the writer directly, and whether from a server.
+    direct: bool,
     by_mail: bool,
     posted_at: WallTime,
     note: Note,
@@ -58,7 +58,7 @@ enum Stage {
 }
 
 struct Confirmation {
-    to: SocketAddr,
+    to: UserId,
     letter: LetterId,
     left: u32,
     at: Moment,
@@ -81,12 +81,15 @@ impl Arrivals {
         }
     }
 
-    /// A letter that came directly. What does not verify leaves no trace.
-    pub(super) fn letter(&mut self, from: SocketAddr, body: &[u8], call: &mut Call<'_>) {
+    /// A letter that came directly. What does not verify, or is carried by another than its
+    /// writer, leaves no trace.
+    pub(super) fn letter(&mut self, from: UserId, body: &[u8], call: &mut Call<'_>) {
         let Ok(letter) = codec::decode::<Letter>(body, LETTER_ENCODED_MAX_BYTES) else {
             return;
         };
-        self.one(letter, Some(from), &mut Vec::new(), call);
+        if letter.from.user_id() == from {
+            self.one(letter, true, &mut Vec::new(), call);
+        }
     }
 
     /// Letters that a server kept for us.
@@ -98,33 +101,24 @@ impl Arrivals {
         letters.sort_by_key(|letter| (letter.posted_at, letter.id));
         let mut acks = Vec::new();
         for letter in letters {
-            self.one(letter, None, &mut acks, call);
+            self.one(letter, false, &mut acks, call);
         }
         for acks in acks.chunks(ERRAND_ACKS) {
             call.out.push(Output::AckMail(acks.to_vec()));
         }
     }
 
-    fn one(
-        &mut self,
-        letter: Letter,
-        address: Option<SocketAddr>,
-        acks: &mut Vec<LetterId>,
-        call: &mut Call<'_>,
-    ) {
+    fn one(&mut self, letter: Letter, direct: bool, acks: &mut Vec<LetterId>, call: &mut Call<'_>) {
         if letter.to != call.config.identity.user_id() {
             return;
         }
         let id = letter.id;
         if self.seen.has(&(letter.from.user_id(), id)) {
-            match address {
-                Some(address) => self.confirm(address, id, call),
-                None => acks.push(id),
-            }
+            self.answer(&letter, direct, acks, call);
             return;
         }
         if self.letters.contains_key(&id) {
-            self.again(&letter, address, acks, call);
+            self.again(&letter, direct, acks, call);
             return;
         }
         if self.letters.len() >= call.config.arrivals_max {
@@ -132,12 +126,11 @@ impl Arrivals {
         }
         match letters::open(&call.config.identity, &letter) {
             // Confirmed without an effect: its writer is to try no more.
-            Ok(note) if call.is_refused(letter.from.user_id(), &note) => match address {
-                Some(address) => self.confirm(address, id, call),
-                None => acks.push(id),
-            },
-            Ok(note) => self.first(&letter, address, note, acks, call),
-            Err(OpenError::Signature | OpenError::Sealed) if address.is_none() => acks.push(id),
+            Ok(note) if call.is_refused(letter.from.user_id(), &note) => {
+                self.answer(&letter, direct, acks, call);
+            }
+            Ok(note) => self.first(&letter, direct, note, acks, call),
+            Err(OpenError::Signature | OpenError::Sealed) if !direct => acks.push(id),
             Err(_) => {}
         }
     }
@@ -145,7 +138,7 @@ impl Arrivals {
     fn first(
         &mut self,
         letter: &Letter,
-        address: Option<SocketAddr>,
+        direct: bool,
         note: Note,
         acks: &mut Vec<LetterId>,
         call: &mut Call<'_>,
@@ -159,8 +152,8 @@ impl Arrivals {
         let lasting = note.is_lasting();
         let arrival = Arrival {
             from: letter.from,
-            address,
-            by_mail: address.is_none(),
+            direct,
+            by_mail: !direct,
             posted_at: letter.posted_at,
             note,
             hand_ons: 0,
@@ -174,10 +167,7 @@ impl Arrivals {
         self.letters.insert(letter.id, arrival);
         self.hand_on(letter.id, call);
         if !lasting {
-            match address {
-                Some(address) => self.confirm(address, letter.id, call),
-                None => acks.push(letter.id),
-            }
+            self.answer(letter, direct, acks, call);
         }
     }
 
@@ -185,7 +175,7 @@ impl Arrivals {
     fn again(
         &mut self,
         letter: &Letter,
-        address: Option<SocketAddr>,
+        direct: bool,
         acks: &mut Vec<LetterId>,
         call: &mut Call<'_>,
     ) {
@@ -195,13 +185,25 @@ impl Arrivals {
         if arrival.from != letter.from || !letters::is_authentic(letter) {
             return;
         }
-        arrival.address = address.or(arrival.address);
-        arrival.by_mail |= address.is_none();
+        arrival.direct |= direct;
+        arrival.by_mail |= !direct;
         if matches!(arrival.stage, Stage::Passed) {
-            match address {
-                Some(address) => self.confirm(address, letter.id, call),
-                None => acks.push(letter.id),
-            }
+            self.answer(letter, direct, acks, call);
+        }
+    }
+
+    /// Confirms a letter the way it came: to its writer, or to the servers.
+    fn answer(
+        &mut self,
+        letter: &Letter,
+        direct: bool,
+        acks: &mut Vec<LetterId>,
+        call: &mut Call<'_>,
+    ) {
+        if direct {
+            self.confirm(letter.from.user_id(), letter.id, call);
+        } else {
+            acks.push(letter.id);
         }
     }
 
@@ -214,7 +216,7 @@ impl Arrivals {
         call.out.push(Output::NoteArrived {
             letter: id,
             from: arrival.from,
-            address: arrival.address,
+            direct: arrival.direct,
             posted_at: arrival.posted_at,
             note: arrival.note.clone(),
         });
@@ -269,16 +271,16 @@ impl Arrivals {
             let ticket = call.tickets.draw();
             call.write(ticket, deletions);
         }
-        if let Some(address) = arrival.address {
-            self.confirm(address, id, call);
+        if arrival.direct {
+            self.confirm(arrival.from.user_id(), id, call);
         }
         if arrival.by_mail {
             call.out.push(Output::AckMail(vec![id]));
         }
     }
 
-    fn confirm(&mut self, to: SocketAddr, letter: LetterId, call: &mut Call<'_>) {
-        call.send(Party::Client(to), Packet::LetterKept(letter));
+    fn confirm(&mut self, to: UserId, letter: LetterId, call: &mut Call<'_>) {
+        call.send(Party::User(to), Packet::LetterKept(letter));
         self.confirmations
             .retain(|one| (one.to, one.letter) != (to, letter));
         if self.confirmations.len() < CONFIRMATIONS_MAX {
@@ -301,7 +303,7 @@ impl Arrivals {
     pub(super) fn on_deadline(&mut self, call: &mut Call<'_>) {
         for one in &mut self.confirmations {
             if one.at <= call.now {
-                call.send(Party::Client(one.to), Packet::LetterKept(one.letter));
+                call.send(Party::User(one.to), Packet::LetterKept(one.letter));
                 one.left -= 1;
                 one.at = call.in_ms(CONFIRM_AGAIN_MS);
             }

@@ -1,7 +1,6 @@
 //! One letter on its way out, and what is sent for it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 
 use bytes::Bytes;
 
@@ -19,8 +18,6 @@ use crate::time::Moment;
 const ROW_MAX_BYTES: usize = LETTER_ENCODED_MAX_BYTES + 32;
 /// Rounds of deposit before they grow rarer.
 const QUICK_ROUNDS: u32 = 4;
-/// Addresses of a reader whose confirmation is taken: the last few that were tried.
-const ADDRESSES_MAX: usize = 4;
 
 /// A letter that has not come to rest.
 pub(super) struct Outgoing {
@@ -38,7 +35,6 @@ pub(super) struct Outgoing {
     pub(super) stage: Stage,
     pub(super) next: Option<Moment>,
     pub(super) locate: Option<Ticket>,
-    pub(super) addresses: Vec<SocketAddr>,
     pub(super) rounds: u32,
     pub(super) stored: BTreeSet<NodeId>,
     /// Servers that refused it, and until when they are not asked.
@@ -51,10 +47,10 @@ pub(super) enum Stage {
     Saving { ticket: Ticket, tries: u32 },
     /// Waits until earlier letters to the reader have been tried.
     Waiting,
-    /// We ask where the reader is.
+    /// We ask whether the reader can be reached.
     Locating,
     /// Sent to the reader.
-    Direct { address: SocketAddr, attempt: u32 },
+    Direct { attempt: u32 },
     /// Sent to the servers, and to the reader whenever they are online.
     Depositing,
     /// Over; its row is being deleted.
@@ -75,7 +71,6 @@ impl Outgoing {
             stage: Stage::Waiting,
             next: None,
             locate: None,
-            addresses: Vec::new(),
             rounds: 0,
             stored: BTreeSet::new(),
             refused: BTreeMap::new(),
@@ -116,26 +111,22 @@ impl Outgoing {
         call.out.push(Output::Locate { ticket, user });
     }
 
-    pub(super) fn send_direct(&mut self, address: SocketAddr, call: &mut Call<'_>) {
-        self.addresses.retain(|one| *one != address);
-        if self.addresses.len() >= ADDRESSES_MAX {
-            self.addresses.remove(0);
-        }
-        self.addresses.push(address);
+    pub(super) fn send_direct(&self, call: &mut Call<'_>) {
         call.out.push(Output::Transfer {
-            to: Party::Client(address),
+            to: Party::User(self.reader),
             cargo: Cargo::Letter(self.id),
             body: self.body.clone(),
         });
     }
 
-    pub(super) fn attempt(&mut self, address: SocketAddr, attempt: u32, call: &mut Call<'_>) {
-        self.stage = Stage::Direct { address, attempt };
+    pub(super) fn attempt(&mut self, attempt: u32, call: &mut Call<'_>) {
+        self.stage = Stage::Direct { attempt };
         self.next = Some(call.in_ms(call.config.attempt_ms));
-        self.send_direct(address, call);
+        self.send_direct(call);
     }
 
-    /// One round of asking all servers that have not confirmed, and where the reader is.
+    /// One round of asking all servers that have not confirmed, and whether the reader
+    /// can be reached.
     pub(super) fn deposit(&mut self, call: &mut Call<'_>) {
         self.tried = true;
         self.stage = Stage::Depositing;

@@ -106,21 +106,21 @@ impl Rig {
         (ticket, self.give(Input::Post { ticket, to, note }))
     }
 
-    /// Posts a note and tells where its reader is.
-    fn post_to(&mut self, note: Note, address: Option<SocketAddr>) -> (Ticket, Vec<Output>) {
+    /// Posts a note and tells whether its reader is online.
+    fn post_to(&mut self, note: Note, online: bool) -> (Ticket, Vec<Output>) {
         let (ticket, outputs) = self.post(note);
-        let sent = self.answer_locates(&outputs, address);
+        let sent = self.answer_locates(&outputs, online);
         (ticket, sent)
     }
 
-    fn answer_locates(&mut self, outputs: &[Output], address: Option<SocketAddr>) -> Vec<Output> {
+    fn answer_locates(&mut self, outputs: &[Output], online: bool) -> Vec<Output> {
         let mut sent = Vec::new();
         for output in outputs {
             if let Output::Locate { ticket, user } = output {
                 sent.extend(self.give(Input::Located {
                     ticket: *ticket,
                     user: *user,
-                    address,
+                    online,
                 }));
             }
         }
@@ -149,12 +149,8 @@ fn ticket(number: u64) -> Ticket {
     Ticket { desk, number }
 }
 
-fn home() -> SocketAddr {
-    "192.0.2.7:4000".parse().expect("an address")
-}
-
-fn elsewhere() -> SocketAddr {
-    "192.0.2.8:4000".parse().expect("an address")
+fn mallory() -> SecretIdentity {
+    SecretIdentity::from_secret([66; 32])
 }
 
 fn lasting(sequence: u32) -> Note {
@@ -210,11 +206,10 @@ fn missing(outputs: &[Output]) -> usize {
     outputs.iter().filter(is).count()
 }
 
-fn handed_on(outputs: &[Output]) -> Vec<(LetterId, Option<SocketAddr>)> {
+/// Letters handed on, and whether they came directly.
+fn handed_on(outputs: &[Output]) -> Vec<(LetterId, bool)> {
     let of = |output: &Output| match output {
-        Output::NoteArrived {
-            letter, address, ..
-        } => Some((*letter, *address)),
+        Output::NoteArrived { letter, direct, .. } => Some((*letter, *direct)),
         _ => None,
     };
     outputs.iter().filter_map(of).collect()
@@ -263,7 +258,7 @@ fn letter_from(writer: &SecretIdentity, id: u8, note: &Note) -> Letter {
 
 fn arrives(letter: &Letter) -> Input {
     Input::LetterArrived {
-        from: home(),
+        from: letter.from.user_id(),
         body: codec::encode(letter).into(),
     }
 }
@@ -293,14 +288,14 @@ fn a_lasting_letter_is_on_disk_before_it_leaves() {
 #[test]
 fn a_reader_who_confirms_ends_the_letter() {
     let mut rig = Rig::new(config());
-    let (ticket, sent) = rig.post_to(lasting(1), Some(home()));
+    let (ticket, sent) = rig.post_to(lasting(1), true);
     let id = sent_letter(&sent);
     assert_eq!(
         transfers(&sent),
-        [(Party::Client(home()), Cargo::Letter(id))]
+        [(Party::User(bob().user_id()), Cargo::Letter(id))]
     );
     let kept = Input::LetterKept {
-        from: home(),
+        from: bob().user_id(),
         letter: id,
     };
     let outputs = rig.give(kept.clone());
@@ -312,11 +307,11 @@ fn a_reader_who_confirms_ends_the_letter() {
 }
 
 #[test]
-fn a_confirmation_from_an_address_that_was_not_tried_is_ignored() {
+fn a_confirmation_of_anybody_but_the_reader_is_ignored() {
     let mut rig = Rig::new(config());
-    let (_, sent) = rig.post_to(lasting(1), Some(home()));
+    let (_, sent) = rig.post_to(lasting(1), true);
     let kept = Input::LetterKept {
-        from: elsewhere(),
+        from: mallory().user_id(),
         letter: sent_letter(&sent),
     };
     assert_eq!(rig.give(kept), []);
@@ -326,11 +321,11 @@ fn a_confirmation_from_an_address_that_was_not_tried_is_ignored() {
 #[test]
 fn a_silent_reader_is_missing_after_three_attempts_and_the_servers_get_the_letter() {
     let mut rig = Rig::new(config());
-    let (ticket, sent) = rig.post_to(lasting(1), Some(home()));
+    let (ticket, sent) = rig.post_to(lasting(1), true);
     let id = sent_letter(&sent);
     let outputs = rig.pass(3 * config().attempt_ms);
     assert_eq!(missing(&outputs), 1);
-    let direct = (Party::Client(home()), Cargo::Letter(id));
+    let direct = (Party::User(bob().user_id()), Cargo::Letter(id));
     let deposits = SERVERS.map(|node| (Party::Server(node), Cargo::Deposit(id)));
     let expected: Vec<_> = [direct; 2].into_iter().chain(deposits).collect();
     assert_eq!(transfers(&outputs), expected);
@@ -351,7 +346,7 @@ fn a_silent_reader_is_missing_after_three_attempts_and_the_servers_get_the_lette
 #[test]
 fn an_offline_reader_and_an_unanswered_locate_lead_to_the_servers() {
     let mut rig = Rig::new(config());
-    let (_, sent) = rig.post_to(lasting(1), None);
+    let (_, sent) = rig.post_to(lasting(1), false);
     assert_eq!(transfers(&sent).len(), SERVERS.len());
     let mut rig = Rig::new(config());
     let (_, outputs) = rig.post(lasting(1));
@@ -364,7 +359,7 @@ fn an_offline_reader_and_an_unanswered_locate_lead_to_the_servers() {
 #[test]
 fn only_servers_that_have_not_confirmed_are_asked_again() {
     let mut rig = Rig::new(config());
-    let (_, sent) = rig.post_to(lasting(1), None);
+    let (_, sent) = rig.post_to(lasting(1), false);
     let id = sent_letter(&sent);
     rig.give(Input::Deposited {
         from: NodeId(2),
@@ -383,7 +378,7 @@ fn only_servers_that_have_not_confirmed_are_asked_again() {
 #[test]
 fn a_letter_is_tried_for_ever_told_once_and_goes_directly_when_the_reader_is_back() {
     let mut rig = Rig::new(config());
-    let (ticket, sent) = rig.post_to(lasting(1), None);
+    let (ticket, sent) = rig.post_to(lasting(1), false);
     let id = sent_letter(&sent);
     let outputs = rig.pass(600_000);
     assert_eq!(posted(&outputs), [(ticket, Posted::Queued)]);
@@ -393,13 +388,13 @@ fn a_letter_is_tried_for_ever_told_once_and_goes_directly_when_the_reader_is_bac
         "{rounds} rounds in ten minutes"
     );
     let outputs = rig.pass(config().deposit_every_max_ms);
-    let sent = rig.answer_locates(&outputs, Some(home()));
+    let sent = rig.answer_locates(&outputs, true);
     assert_eq!(
         transfers(&sent),
-        [(Party::Client(home()), Cargo::Letter(id))]
+        [(Party::User(bob().user_id()), Cargo::Letter(id))]
     );
     let outputs = rig.give(Input::LetterKept {
-        from: home(),
+        from: bob().user_id(),
         letter: id,
     });
     assert_eq!(
@@ -414,7 +409,7 @@ fn a_letter_is_tried_for_ever_told_once_and_goes_directly_when_the_reader_is_bac
 #[test]
 fn a_server_that_refuses_is_left_alone_for_a_while() {
     let mut rig = Rig::new(config());
-    let (_, sent) = rig.post_to(lasting(1), None);
+    let (_, sent) = rig.post_to(lasting(1), false);
     let letter = sent_letter(&sent);
     for from in SERVERS {
         let reason = if from == NodeId(3) {
@@ -442,17 +437,17 @@ fn a_server_that_refuses_is_left_alone_for_a_while() {
 #[test]
 fn a_note_that_does_not_last_goes_directly_or_not_at_all() {
     let mut rig = Rig::new(config());
-    let (ticket, outputs) = rig.post_to(passing(), None);
+    let (ticket, outputs) = rig.post_to(passing(), false);
     assert_eq!(posted(&outputs), [(ticket, Posted::Queued)]);
     assert_eq!(transfers(&outputs), []);
-    let (ticket, sent) = rig.post_to(passing(), Some(home()));
+    let (ticket, sent) = rig.post_to(passing(), true);
     assert_eq!(transfers(&sent).len(), 1);
     let outputs = rig.pass(3 * config().attempt_ms);
     assert_eq!(posted(&outputs), [(ticket, Posted::Queued)]);
     assert_eq!((missing(&outputs), transfers(&outputs).len()), (1, 2));
-    let (ticket, sent) = rig.post_to(passing(), Some(home()));
+    let (ticket, sent) = rig.post_to(passing(), true);
     let outputs = rig.give(Input::LetterKept {
-        from: home(),
+        from: bob().user_id(),
         letter: sent_letter(&sent),
     });
     assert_eq!(posted(&outputs), [(ticket, Posted::Direct)]);
@@ -463,15 +458,15 @@ fn a_note_that_does_not_last_goes_directly_or_not_at_all() {
 #[test]
 fn a_later_letter_to_one_reader_waits_for_the_first_attempt_of_the_earlier() {
     let mut rig = Rig::new(config());
-    let (_, sent) = rig.post_to(lasting(1), Some(home()));
+    let (_, sent) = rig.post_to(lasting(1), true);
     let first = sent_letter(&sent);
     let (_, outputs) = rig.post(lasting(2));
     assert_eq!(outputs, [Output::Queue(2)]);
     let outputs = rig.give(Input::LetterKept {
-        from: home(),
+        from: bob().user_id(),
         letter: first,
     });
-    let sent = rig.answer_locates(&outputs, Some(home()));
+    let sent = rig.answer_locates(&outputs, true);
     assert_ne!(sent_letter(&sent), first);
     // The third may start when the second was tried once, confirmed or not.
     let (_, outputs) = rig.post(lasting(3));
@@ -484,7 +479,7 @@ fn a_later_letter_to_one_reader_waits_for_the_first_attempt_of_the_earlier() {
 #[test]
 fn a_letter_at_the_servers_does_not_hold_back_the_next_one() {
     let mut rig = Rig::new(config());
-    rig.post_to(lasting(1), None);
+    rig.post_to(lasting(1), false);
     let (_, outputs) = rig.post(lasting(2));
     assert!(matches!(outputs[0], Output::Locate { .. }), "{outputs:?}");
 }
@@ -504,9 +499,9 @@ fn letters_to_different_readers_do_not_wait_for_each_other() {
 #[test]
 fn rows_are_resumed_after_a_restart_in_order_and_without_a_report() {
     let mut rig = Rig::new(config());
-    let (_, sent) = rig.post_to(lasting(1), None);
+    let (_, sent) = rig.post_to(lasting(1), false);
     let first = sent_letter(&sent);
-    rig.post_to(lasting(2), None);
+    rig.post_to(lasting(2), false);
     rig.rows
         .insert((Table::Outbox, vec![1]), Bytes::from_static(b"junk"));
     let mut rig = Rig::with_rows(config(), rig.rows);
@@ -514,14 +509,14 @@ fn rows_are_resumed_after_a_restart_in_order_and_without_a_report() {
     let outputs = rig.pass(0);
     assert_eq!(queue(&outputs), [2]);
     assert_eq!(rig.count(Table::Outbox), 2, "the damaged row is gone");
-    let sent = rig.answer_locates(&outputs, Some(home()));
+    let sent = rig.answer_locates(&outputs, true);
     assert_eq!(sent_letter(&sent), first);
     let outputs = rig.give(Input::LetterKept {
-        from: home(),
+        from: bob().user_id(),
         letter: first,
     });
     assert_eq!(posted(&outputs), []);
-    let sent = rig.answer_locates(&outputs, None);
+    let sent = rig.answer_locates(&outputs, false);
     assert_eq!(transfers(&sent).len(), SERVERS.len());
     assert_eq!(posted(&rig.pass(60_000)), []);
     // A letter posted now counts as later than those from before the restart.
@@ -605,7 +600,7 @@ fn a_letter_is_handed_on_once_and_confirmed_when_its_effect_is_durable() {
     let mut rig = Rig::new(config());
     let letter = letter_from(&bob(), 3, &lasting(1));
     let outputs = rig.give(arrives(&letter));
-    assert_eq!(handed_on(&outputs), [(letter.id, Some(home()))]);
+    assert_eq!(handed_on(&outputs), [(letter.id, true)]);
     assert_eq!(confirmed(&outputs), []);
     assert_eq!(rig.give(arrives(&letter)), [], "it is being handled");
     rig.disk_works = false;
@@ -613,11 +608,29 @@ fn a_letter_is_handed_on_once_and_confirmed_when_its_effect_is_durable() {
     rig.disk_works = true;
     // The order to the disk was lost: it is repeated, and the confirmation follows.
     let outputs = rig.pass(config().disk_ms);
-    assert_eq!(confirmed(&outputs), [(Party::Client(home()), letter.id)]);
+    assert_eq!(
+        confirmed(&outputs),
+        [(Party::User(bob().user_id()), letter.id)]
+    );
     assert_eq!(rig.count(Table::Seen), 1);
     let outputs = rig.give(arrives(&letter));
     assert_eq!(handed_on(&outputs), []);
     assert_eq!(confirmed(&outputs).len(), 1, "a repeat is confirmed again");
+}
+
+#[test]
+fn a_letter_that_another_than_its_writer_carries_leaves_no_trace() {
+    let mut rig = Rig::new(config());
+    let letter = letter_from(&bob(), 3, &lasting(1));
+    let carried = Input::LetterArrived {
+        from: mallory().user_id(),
+        body: codec::encode(&letter).into(),
+    };
+    assert_eq!(rig.give(carried.clone()), []);
+    // Nor is one confirmed to the carrier that its writer has sent already.
+    rig.give(arrives(&letter));
+    rig.give(Input::Kept(letter.id));
+    assert_eq!(rig.give(carried), []);
 }
 
 #[test]
@@ -638,7 +651,10 @@ fn a_confirmation_is_said_three_times_and_no_more() {
     rig.give(arrives(&letter));
     let mut outputs = rig.give(Input::Kept(letter.id));
     outputs.extend(rig.pass(60_000));
-    assert_eq!(confirmed(&outputs), [(Party::Client(home()), letter.id); 3]);
+    assert_eq!(
+        confirmed(&outputs),
+        [(Party::User(bob().user_id()), letter.id); 3]
+    );
     assert_eq!(rig.courier.deadline(), None);
 }
 
@@ -648,7 +664,7 @@ fn an_effect_that_is_not_confirmed_is_asked_for_again_and_then_dropped() {
     let letter = letter_from(&bob(), 3, &lasting(1));
     rig.give(arrives(&letter));
     let outputs = rig.pass(config().hand_on_again_ms);
-    assert_eq!(handed_on(&outputs), [(letter.id, Some(home()))]);
+    assert_eq!(handed_on(&outputs), [(letter.id, true)]);
     rig.pass(60_000);
     assert_eq!(rig.courier.deadline(), None);
     assert_eq!(rig.give(Input::Kept(letter.id)), []);
@@ -660,7 +676,7 @@ fn a_letter_that_came_both_ways_is_confirmed_both_ways() {
     let mut rig = Rig::new(config());
     let letter = letter_from(&bob(), 3, &lasting(1));
     let outputs = rig.give(mail(std::slice::from_ref(&letter)));
-    assert_eq!(handed_on(&outputs), [(letter.id, None)]);
+    assert_eq!(handed_on(&outputs), [(letter.id, false)]);
     assert_eq!(rig.give(arrives(&letter)), []);
     let outputs = rig.give(Input::Kept(letter.id));
     assert_eq!(confirmed(&outputs).len(), 1);
@@ -722,7 +738,7 @@ fn mail_that_does_not_open_is_acked_away_unless_it_is_for_others() {
     let mut stray = letter_from(&bob(), 5, &lasting(3));
     stray.to = bob().user_id();
     let outputs = rig.give(mail(&[forged.clone(), stray, good.clone()]));
-    assert_eq!(handed_on(&outputs), [(good.id, None)]);
+    assert_eq!(handed_on(&outputs), [(good.id, false)]);
     assert_eq!(acked(&outputs), [forged.id]);
     assert_eq!(
         rig.give(arrives(&forged)),
@@ -758,9 +774,8 @@ fn mail_is_handed_on_in_order_of_posting_and_acked_in_errands() {
 
 #[test]
 fn nobody_can_use_up_the_id_of_another_writers_letter() {
-    let mallory = SecretIdentity::from_secret([66; 32]);
     let mut rig = Rig::new(config());
-    let theirs = letter_from(&mallory, 3, &lasting(9));
+    let theirs = letter_from(&mallory(), 3, &lasting(9));
     rig.give(arrives(&theirs));
     let genuine = letter_from(&bob(), 3, &lasting(1));
     assert_eq!(rig.give(arrives(&genuine)), [], "it comes again");
@@ -770,19 +785,21 @@ fn nobody_can_use_up_the_id_of_another_writers_letter() {
 
 #[test]
 fn nobody_can_draw_the_confirmation_of_another_writers_letter_to_themselves() {
-    let mallory = SecretIdentity::from_secret([66; 32]);
     let mut rig = Rig::new(config());
     let genuine = letter_from(&bob(), 3, &lasting(1));
     rig.give(arrives(&genuine));
     let mut forged = genuine.clone();
     forged.posted_at = WallTime(99);
-    for letter in [letter_from(&mallory, 3, &lasting(1)), forged] {
+    for letter in [letter_from(&mallory(), 3, &lasting(1)), forged] {
         let body = Bytes::from(codec::encode(&letter));
-        let from = elsewhere();
+        let from = mallory().user_id();
         assert_eq!(rig.give(Input::LetterArrived { from, body }), []);
     }
     let outputs = rig.give(Input::Kept(genuine.id));
-    assert_eq!(confirmed(&outputs), [(Party::Client(home()), genuine.id)]);
+    assert_eq!(
+        confirmed(&outputs),
+        [(Party::User(bob().user_id()), genuine.id)]
+    );
 }
 
 #[test]
@@ -830,7 +847,7 @@ proptest::proptest! {
         let mut out = Outbox::new();
         courier.on_deadline(Moment::START, &mut out);
         let body = Bytes::from(body);
-        let from = home();
+        let from = bob().user_id();
         courier.handle(Moment::START, Input::LetterArrived { from, body: body.clone() }, &mut out);
         courier.handle(Moment::START, Input::MailArrived { letters: body }, &mut out);
     }
@@ -860,10 +877,11 @@ proptest::proptest! {
                 } else if losses.next() == Some(true) {
                     continue;
                 } else if let Output::Locate { ticket, user } = output {
-                    let address = Some(home());
-                    outputs.extend(writer.give(Input::Located { ticket, user, address }));
+                    let online = true;
+                    outputs.extend(writer.give(Input::Located { ticket, user, online }));
                 } else if let Output::Transfer { cargo: Cargo::Letter(_), body, .. } = output {
-                    replies.extend(reader.give(Input::LetterArrived { from: elsewhere(), body }));
+                    let from = alice().user_id();
+                    replies.extend(reader.give(Input::LetterArrived { from, body }));
                 }
             }
             replies.extend(reader.pass(100));
@@ -875,7 +893,8 @@ proptest::proptest! {
                         replies.extend(reader.give(Input::Kept(letter)));
                     }
                     Output::Send { packet: Packet::LetterKept(letter), .. } if !lost => {
-                        outputs.extend(writer.give(Input::LetterKept { from: home(), letter }));
+                        let from = bob().user_id();
+                        outputs.extend(writer.give(Input::LetterKept { from, letter }));
                     }
                     _ => {}
                 }

@@ -28,18 +28,20 @@ impl Directory {
             && claimed.is_none_or(|last| number > last)
     }
 
-    /// Takes an errand whose signature is not checked yet.
+    /// Takes an errand whose signature is not checked yet. One that somebody else carries is
+    /// dropped: it would name the carrier's address for the user's.
     pub(super) fn errand(
         &mut self,
         now: Moment,
-        client: SocketAddr,
+        (client, at): (UserId, SocketAddr),
         errand: Errand,
         out: &mut Outbox<Output>,
     ) {
         let user = errand.user.user_id();
         let number = (errand.epoch, errand.sequence);
         let today = self.config.calendar.at(now);
-        if !self.is_fresh(now, user, &errand)
+        if user != client
+            || !self.is_fresh(now, user, &errand)
             || !verify_errand(&errand)
             || !self.online.heard(user, number, today)
         {
@@ -49,26 +51,26 @@ impl Directory {
             ErrandKind::Here { name, ttl_ms } => {
                 let ttl_ms = u64::from((*ttl_ms).min(self.config.ttl_max_ms));
                 let until = now.after(Duration::from_millis(ttl_ms));
-                self.online.arrive(user, number, client, until);
+                self.online.arrive(user, number, at, until);
                 self.probes.cancel(user);
-                out.push(Output::Present { user, client });
+                out.push(Output::Present(user));
                 if self.catch_up.is_done() {
-                    self.claim(now, client, &errand, name, out);
+                    self.claim(now, &errand, name, out);
                 }
             }
             ErrandKind::Leave => {
                 self.online.leave(user, number);
                 self.probes.cancel(user);
             }
-            ErrandKind::FetchMail => out.push(Output::FetchMail { user, client }),
+            ErrandKind::FetchMail => out.push(Output::FetchMail(user)),
             ErrandKind::AckMail(letters) => out.push(Output::AckMail {
                 user,
                 letters: letters.clone(),
             }),
             ErrandKind::Missing(missing) => {
-                if let Some(address) = self.online.address(*missing) {
+                if self.online.address(*missing).is_some() {
                     let nonce = self.rng.next_u64();
-                    self.probes.start(now, *missing, address, nonce);
+                    self.probes.start(now, *missing, nonce);
                 }
             }
         }
@@ -76,14 +78,7 @@ impl Directory {
 
     /// Answers a claim, or has it written first. A full directory says `Taken`: the name is not
     /// to be had.
-    fn claim(
-        &mut self,
-        now: Moment,
-        client: SocketAddr,
-        errand: &Errand,
-        name: &str,
-        out: &mut Outbox<Output>,
-    ) {
+    fn claim(&mut self, now: Moment, errand: &Errand, name: &str, out: &mut Outbox<Output>) {
         let user = errand.user.user_id();
         let answer = if !is_valid(name) {
             Some(NameAnswer::Invalid)
@@ -99,7 +94,7 @@ impl Directory {
             None
         };
         if let Some(name) = answer {
-            return out.push(here_answer(client, errand.sequence, name));
+            return out.push(here_answer(user, errand.sequence, name));
         }
         let under_way = self.journal.waiting().any(|effect| match effect {
             Effect::Bind { claim, .. } => claim.name == name || claim.identity == errand.user,
@@ -114,7 +109,6 @@ impl Directory {
                     registered_at: self.config.calendar.at(now),
                     number: (errand.epoch, errand.sequence),
                 },
-                client,
                 sequence: errand.sequence,
             });
         }

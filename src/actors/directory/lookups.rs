@@ -1,16 +1,15 @@
 //! Questions to the directory.
 
-use std::net::SocketAddr;
-
 use super::register::Claim;
 use super::{Directory, Output};
 use crate::actors::machine::Outbox;
+use crate::proto::ids::UserId;
 use crate::proto::limits::LOOKUP_PAGE_ENTRIES;
 use crate::proto::packet::{DirectoryEntry, Lookup, LookupAnswer, LookupKind, Packet};
 
 impl Directory {
     /// Answers a question. Only users who hold a name are listed.
-    pub(super) fn lookup(&self, client: SocketAddr, lookup: &Lookup, out: &mut Outbox<Output>) {
+    pub(super) fn lookup(&self, client: UserId, lookup: &Lookup, out: &mut Outbox<Output>) {
         if !self.catch_up.is_done() {
             return;
         }

@@ -2,7 +2,6 @@
 
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 use crate::proto::ids::UserId;
 use crate::time::Moment;
@@ -21,7 +20,6 @@ pub(super) struct Probes {
 #[derive(Clone, Copy, Debug)]
 struct Probe {
     nonce: u64,
-    address: SocketAddr,
     left: u32,
     next_at: Moment,
 }
@@ -30,7 +28,7 @@ struct Probe {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
     /// Ask again.
-    Ping(SocketAddr, u64),
+    Ping(UserId, u64),
     /// This user is not there any more.
     Gone(UserId),
 }
@@ -47,11 +45,10 @@ impl Probes {
     }
 
     /// Starts to ask a user, unless that is under way.
-    pub(super) fn start(&mut self, now: Moment, user: UserId, address: SocketAddr, nonce: u64) {
+    pub(super) fn start(&mut self, now: Moment, user: UserId, nonce: u64) {
         if self.open.len() < PROBES_MAX {
             self.open.entry(user).or_insert(Probe {
                 nonce,
-                address,
                 left: self.pings,
                 next_at: now,
             });
@@ -63,10 +60,11 @@ impl Probes {
         self.open.remove(&user);
     }
 
-    /// A pong arrived: only the number of the ping, from where it went, counts.
-    pub(super) fn answered(&mut self, address: SocketAddr, nonce: u64) {
-        self.open
-            .retain(|_, probe| probe.nonce != nonce || probe.address != address);
+    /// A pong arrived: only the number of the ping, from whom it went to, counts.
+    pub(super) fn answered(&mut self, user: UserId, nonce: u64) {
+        if self.open.get(&user).is_some_and(|open| open.nonce == nonce) {
+            self.open.remove(&user);
+        }
     }
 
     /// What is due now.
@@ -82,7 +80,7 @@ impl Probes {
             }
             probe.left -= 1;
             probe.next_at = now.after(self.every);
-            due.push(Due::Ping(probe.address, probe.nonce));
+            due.push(Due::Ping(user, probe.nonce));
         }
         for item in &due {
             if let Due::Gone(user) = item {

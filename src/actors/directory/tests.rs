@@ -20,8 +20,21 @@ fn user(number: u8) -> SecretIdentity {
     SecretIdentity::from_secret([number; 32])
 }
 
+fn id(number: u8) -> UserId {
+    user(number).user_id()
+}
+
 fn address(number: u8) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, number], 4_000))
+}
+
+/// An errand carried by its own user, from an address.
+fn carried(errand: Errand, at: SocketAddr) -> Input {
+    Input::ErrandArrived {
+        client: errand.user.user_id(),
+        at,
+        errand,
+    }
 }
 
 fn calendar() -> Calendar {
@@ -139,11 +152,9 @@ impl Rig {
         user(number).errand(TODAY, self.sequence, kind)
     }
 
-    fn arrives(&mut self, number: u8, errand: Errand) -> Vec<Output> {
-        self.give(Input::ErrandArrived {
-            client: address(number),
-            errand,
-        });
+    /// An errand comes from the host of this number.
+    fn arrives(&mut self, host: u8, errand: Errand) -> Vec<Output> {
+        self.give(carried(errand, address(host)));
         self.said()
     }
 
@@ -160,12 +171,12 @@ impl Rig {
                 to,
                 packet: Packet::HereAnswer(answer),
             } => {
-                assert_eq!(to, address(number));
+                assert_eq!(to, id(number));
                 assert_eq!(answer.sequence, self.sequence);
                 Some(answer.name)
             }
-            Output::Present { user: who, client } => {
-                assert_eq!((who, client), (user(number).user_id(), address(number)));
+            Output::Present(who) => {
+                assert_eq!(who, id(number));
                 None
             }
             other => panic!("unexpected {other:?}"),
@@ -175,7 +186,7 @@ impl Rig {
 
     fn look_up(&mut self, wanted: LookupKind) -> Option<(Vec<DirectoryEntry>, bool)> {
         self.give(Input::LookupArrived {
-            client: address(99),
+            client: id(99),
             lookup: Lookup { nonce: 5, wanted },
         });
         let said = self.said();
@@ -187,7 +198,7 @@ impl Rig {
                     packet: Packet::LookupAnswer(answer),
                 },
             ] => {
-                assert_eq!((*to, answer.nonce), (address(99), 5));
+                assert_eq!((*to, answer.nonce), (id(99), 5));
                 Some((answer.entries.clone(), answer.more))
             }
             other => panic!("unexpected {other:?}"),
@@ -328,7 +339,7 @@ fn a_name_is_somebody_s_only_once_it_is_durable() {
     assert_eq!(rig.find("alice"), None);
     rig.disk_answers = true;
     rig.pass(3_000);
-    let yours = here_answer(address(1), 1, NameAnswer::Yours);
+    let yours = here_answer(id(1), 1, NameAnswer::Yours);
     assert_eq!(rig.said(), vec![yours]);
     assert_eq!(rig.here(2, "alice"), Some(NameAnswer::Taken));
 }
@@ -355,7 +366,7 @@ fn a_write_without_an_answer_may_be_on_disk_whatever_the_repetition_says() {
     assert_eq!(rig.here(2, "alice"), None);
     rig.disk_works = true;
     rig.pass(3_000);
-    let yours = here_answer(address(1), 1, NameAnswer::Yours);
+    let yours = here_answer(id(1), 1, NameAnswer::Yours);
     assert_eq!(rig.said(), vec![yours]);
     assert_eq!(rig.here(2, "alice"), Some(NameAnswer::Taken));
     let mut rig = rig.restarted();
@@ -416,10 +427,7 @@ fn an_errand_counts_once_and_in_order_and_only_if_signed() {
     let mut rig = Rig::alone();
     let first = rig.errand(1, ErrandKind::FetchMail);
     let second = rig.errand(1, ErrandKind::FetchMail);
-    let fetch = Output::FetchMail {
-        user: user(1).user_id(),
-        client: address(1),
-    };
+    let fetch = Output::FetchMail(id(1));
     let forged = Errand {
         kind: ErrandKind::Leave,
         ..second.clone()
@@ -479,10 +487,7 @@ fn presence_ends_by_silence_and_by_leaving() {
     assert_eq!(rig.find("bob").unwrap().last_seen, TODAY);
     rig.said.clear();
     let errand = rig.errand(1, ErrandKind::Leave);
-    rig.give(Input::ErrandArrived {
-        client: address(1),
-        errand,
-    });
+    rig.give(carried(errand, address(1)));
     let digest = rig.directory.digest;
     let state = Output::State {
         digest,
@@ -523,12 +528,27 @@ fn the_address_is_where_the_last_sign_of_presence_came_from() {
     assert_eq!(rig.find("alice").unwrap().address, Some(address(7)));
 }
 
+#[test]
+fn an_errand_that_somebody_else_carries_is_dropped() {
+    let mut rig = Rig::alone();
+    rig.here(1, "alice");
+    let errand = rig.errand(1, ErrandKind::Leave);
+    rig.give(Input::ErrandArrived {
+        client: id(2),
+        at: address(1),
+        errand: errand.clone(),
+    });
+    assert!(rig.is_online(1));
+    rig.arrives(1, errand);
+    assert!(!rig.is_online(1), "nor does its number count");
+}
+
 fn pings(said: &[Output], to: u8) -> Vec<u64> {
     let nonces = said.iter().map(|output| match output {
         Output::Send {
             to: at,
             packet: Packet::Ping(nonce),
-        } if *at == address(to) => *nonce,
+        } if *at == id(to) => *nonce,
         other => panic!("unexpected {other:?}"),
     });
     nonces.collect()
@@ -558,11 +578,11 @@ fn a_user_who_answers_or_is_heard_stays_online() {
     let missing = ErrandKind::Missing(user(1).user_id());
     let nonce = pings(&rig.wish(2, missing.clone()), 1)[0];
     let pong = |client, nonce| Input::PongArrived { client, nonce };
-    rig.give(pong(address(2), nonce));
-    rig.give(pong(address(1), nonce ^ 1));
+    rig.give(pong(id(2), nonce));
+    rig.give(pong(id(1), nonce ^ 1));
     rig.pass(500);
     assert_eq!(pings(&rig.said(), 1).len(), 1, "those were not its answers");
-    rig.give(pong(address(1), nonce));
+    rig.give(pong(id(1), nonce));
     rig.pass(2_000);
     assert_eq!(rig.said(), vec![]);
     assert!(rig.is_online(1));
@@ -602,8 +622,7 @@ fn a_full_page_that_is_the_last_says_so_and_fits_a_datagram() {
     for number in 1..=u8::try_from(LOOKUP_PAGE_ENTRIES).unwrap() {
         let name = format!("{number}{}", "x".repeat(NAME_MAX_BYTES - 1));
         let errand = rig.errand(number, here(&name));
-        let client: SocketAddr = "[2001:db8::1]:65535".parse().unwrap();
-        rig.give(Input::ErrandArrived { client, errand });
+        rig.give(carried(errand, "[2001:db8::1]:65535".parse().unwrap()));
     }
     rig.said();
     let (entries, more) = rig.look_up(LookupKind::After(String::new())).unwrap();
@@ -786,8 +805,8 @@ fn a_claim_that_waits_for_the_disk_and_a_merge_end_alike_in_memory_and_on_disk()
     rig.disk_answers = true;
     rig.pass(3_000);
     let answers = [
-        here_answer(address(9), 1, NameAnswer::Yours),
-        here_answer(address(1), 21, NameAnswer::Taken),
+        here_answer(id(9), 1, NameAnswer::Yours),
+        here_answer(id(1), 21, NameAnswer::Taken),
     ];
     assert_eq!(rig.said(), answers);
     let digest = rig.directory.digest;

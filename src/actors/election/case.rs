@@ -1,10 +1,9 @@
 //! One request, as this server knows it.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Output;
-use crate::proto::ids::NodeId;
+use crate::proto::ids::{NodeId, UserId};
 use crate::proto::packet::{Ask, Claim, Packet};
 use crate::time::Moment;
 
@@ -12,7 +11,7 @@ use crate::time::Moment;
 #[derive(Clone, Debug)]
 pub(super) struct Case {
     pub(super) ask: Ask,
-    pub(super) client: SocketAddr,
+    pub(super) client: UserId,
     /// Epoch of the claim that is followed, or that this server is about to make.
     pub(super) epoch: u32,
     pub(super) stand: Stand,
@@ -39,7 +38,7 @@ pub(super) enum Stand {
 
 impl Case {
     /// A request that nobody has claimed.
-    pub(super) const fn new(ask: Ask, client: SocketAddr, epoch: u32, now: Moment) -> Self {
+    pub(super) const fn new(ask: Ask, client: UserId, epoch: u32, now: Moment) -> Self {
         Self {
             ask,
             client,

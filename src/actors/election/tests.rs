@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::words::RETRY_AFTER_MS;
 use super::*;
-use crate::proto::ids::Digest;
+use crate::proto::ids::{Digest, UserId};
 use crate::proto::packet::LoadReport;
 use crate::proto::packet::{Elected, RefusalReason};
 use crate::time::WallTime;
@@ -15,8 +15,8 @@ fn at(millis: u64) -> Moment {
     Moment::from_millis(millis)
 }
 
-fn client(port: u16) -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], port))
+fn client(number: u8) -> UserId {
+    UserId([number; 32])
 }
 
 fn ask(counter: u32) -> Ask {
@@ -124,7 +124,7 @@ fn won(counter: u32, epoch: u32) -> Output {
 
 fn elected(me: u8, counter: u32, epoch: u32) -> Output {
     Output::Send {
-        to: Party::Client(client(1)),
+        to: Party::User(client(1)),
         packet: Packet::Elected(Elected {
             request: ask(counter).request,
             epoch,
@@ -332,16 +332,19 @@ fn the_owner_answers_who_asks_again() {
     give(&mut machine, at(5), asked(1));
     let outputs = give(&mut machine, at(500), asked(1));
     assert_eq!(outputs, vec![elected(1, 1, 0), won(1, 0)]);
-    // The client has moved.
-    let moved = Input::Asked {
+}
+
+#[test]
+fn an_id_stays_with_the_user_who_asked_first() {
+    let mut machine = server(1, EVEN);
+    give(&mut machine, at(5), asked(1));
+    let other = Input::Asked {
         client: client(2),
         ask: ask(1),
     };
-    let outputs = give(&mut machine, at(501), moved);
-    assert!(
-        matches!(&outputs[..], [Output::Send { to: Party::Client(to), .. }, Output::Won { .. }]
-            if *to == client(2))
-    );
+    assert!(give(&mut machine, at(500), other).is_empty());
+    let outputs = give(&mut machine, at(501), asked(1));
+    assert_eq!(outputs, vec![elected(1, 1, 0), won(1, 0)]);
 }
 
 #[test]
@@ -353,7 +356,7 @@ fn an_id_stays_with_its_first_body() {
         ..ask(1)
     };
     let input = Input::Asked {
-        client: client(2),
+        client: client(1),
         ask: other,
     };
     assert!(give(&mut machine, at(6), input).is_empty());
@@ -511,7 +514,7 @@ fn requests_beyond_the_limit_are_refused() {
     };
     let request = ask(3).request;
     let refused = Output::Send {
-        to: Party::Client(client(1)),
+        to: Party::User(client(1)),
         packet: Packet::Refused { request, reason },
     };
     assert_eq!(outputs, vec![refused]);

@@ -1,10 +1,8 @@
 //! What the election says to whom.
 
-use std::net::SocketAddr;
-
 use super::{Case, Election, Output};
 use crate::actors::machine::Outbox;
-use crate::proto::ids::{NodeId, RequestId};
+use crate::proto::ids::{NodeId, RequestId, UserId};
 use crate::proto::packet::{Elected, Packet, Party, RefusalReason};
 
 /// What a client is told to wait when there is no place for its request.
@@ -24,7 +22,7 @@ impl Election {
             node: self.config.me,
         });
         out.push(Output::Send {
-            to: Party::Client(case.client),
+            to: Party::User(case.client),
             packet,
         });
     }
@@ -37,12 +35,12 @@ pub(super) const fn to_server(node: NodeId, packet: Packet) -> Output {
     }
 }
 
-pub(super) fn refuse(client: SocketAddr, request: RequestId, out: &mut Outbox<Output>) {
+pub(super) fn refuse(client: UserId, request: RequestId, out: &mut Outbox<Output>) {
     let reason = RefusalReason::Busy {
         retry_after_ms: RETRY_AFTER_MS,
     };
     out.push(Output::Send {
-        to: Party::Client(client),
+        to: Party::User(client),
         packet: Packet::Refused { request, reason },
     });
 }

@@ -1,6 +1,5 @@
 //! Answers from elsewhere in the node, and what time brings.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::super::edges::{Ticket, WorkDone};
@@ -55,14 +54,14 @@ impl LeaseManager {
         &mut self,
         now: Moment,
         ticket: Ticket,
-        address: Option<SocketAddr>,
+        online: bool,
         out: &mut Outbox<Output>,
     ) {
         match self.jobs.take(ticket) {
             Some(Job::LocateBorrower { grant, asked }) => {
-                self.borrower_located(now, grant, asked, address, out);
+                self.borrower_located(now, grant, asked, online, out);
             }
-            Some(Job::LocateOwner(grant)) => self.owner_located(grant, address, out),
+            Some(Job::LocateOwner(grant)) => self.owner_located(grant, online, out),
             _ => {}
         }
     }

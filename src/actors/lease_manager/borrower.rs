@@ -1,7 +1,5 @@
 //! What the borrower's half does: takes grants, pictures and changes, reports.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 
 use super::super::edges::DiskOrder;
@@ -11,7 +9,7 @@ use super::received::{FileState, Received, is_sound};
 use super::{LeaseManager, Output};
 use crate::actors::machine::Outbox;
 use crate::proto::identity::PublicIdentity;
-use crate::proto::ids::{GrantId, LetterId};
+use crate::proto::ids::{GrantId, LetterId, UserId};
 use crate::proto::lease::{Adjust, LogEntry, LogEvent};
 use crate::proto::letter::{Grant, Note};
 use crate::proto::notice::LeaseNews;
@@ -113,14 +111,17 @@ impl LeaseManager {
         self.settle(now, id, out);
     }
 
+    /// Taken from the owner only: nobody else can make us read and write pictures.
     pub(super) fn picture_arrived(
         &mut self,
         now: Moment,
+        from: UserId,
         id: GrantId,
         picture: Bytes,
         out: &mut Outbox<Output>,
     ) {
-        let Some(lease) = self.received.get(&id).filter(|lease| lease.is_wanting()) else {
+        let is_wanted = |lease: &&Received| lease.is_wanting() && lease.owner.user_id() == from;
+        let Some(lease) = self.received.get(&id).filter(is_wanted) else {
             return;
         };
         let is_here = |job: &Job| matches!(job, Job::KeepReceived(of) if *of == id);
@@ -218,16 +219,11 @@ impl LeaseManager {
         }
     }
 
-    pub(super) fn owner_located(
-        &mut self,
-        id: GrantId,
-        address: Option<SocketAddr>,
-        out: &mut Outbox<Output>,
-    ) {
+    pub(super) fn owner_located(&mut self, id: GrantId, online: bool, out: &mut Outbox<Output>) {
         let Some(lease) = self.received.get(&id).filter(|lease| lease.is_wanting()) else {
             return;
         };
-        if address.is_some() {
+        if online {
             let (to, note) = (lease.owner, Note::PictureAsk(id));
             let ticket = self.jobs.draw();
             out.push(Output::Post { ticket, to, note });

@@ -1,7 +1,5 @@
 //! Which input goes where.
 
-use std::net::SocketAddr;
-
 use super::jobs::Opening;
 use super::{Input, LeaseManager, Output, done, failed};
 use crate::actors::machine::Outbox;
@@ -53,13 +51,15 @@ impl LeaseManager {
             Input::NoteArrived {
                 letter,
                 from,
-                address,
+                direct,
                 note,
                 ..
-            } => self.note_arrived(now, letter, (from, address), note, out),
-            Input::PictureArrived { grant, picture, .. } => {
-                self.picture_arrived(now, grant, picture, out);
-            }
+            } => self.note_arrived(now, letter, (from, direct), note, out),
+            Input::PictureArrived {
+                from,
+                grant,
+                picture,
+            } => self.picture_arrived(now, from, grant, picture, out),
             Input::PictureMoves {
                 grant,
                 done_bytes,
@@ -68,9 +68,7 @@ impl LeaseManager {
             Input::PictureSent(grant) | Input::PictureNotSent(grant) => {
                 self.sending_ended(now, grant);
             }
-            Input::Located {
-                ticket, address, ..
-            } => self.located(now, ticket, address, out),
+            Input::Located { ticket, online, .. } => self.located(now, ticket, online, out),
             Input::Posted { ticket, how } => self.posted(now, ticket, how, out),
             Input::Worked { ticket, done } => self.worked(now, ticket, done, out),
             Input::Disk { ticket, answer } => self.disk_answered(now, ticket, answer, out),
@@ -81,7 +79,7 @@ impl LeaseManager {
         &mut self,
         now: Moment,
         letter: LetterId,
-        (from, address): (PublicIdentity, Option<SocketAddr>),
+        (from, direct): (PublicIdentity, bool),
         note: Note,
         out: &mut Outbox<Output>,
     ) {
@@ -92,7 +90,7 @@ impl LeaseManager {
                 self.report_heard(now, letter, from, (grant, &entries), out);
             }
             Note::PictureAsk(grant) => {
-                self.picture_asked(now, grant, from, address, out);
+                self.picture_asked(now, grant, (from, direct), out);
                 out.push(Output::Kept(letter));
             }
             Note::GalleryAsk { .. }

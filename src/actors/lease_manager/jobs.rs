@@ -1,7 +1,6 @@
 //! What is ordered and not answered yet: rows being written, letters, files, work.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 
 use bytes::Bytes;
 
@@ -106,12 +105,12 @@ pub(super) enum Job {
     PostChange { made: MadeChange, accepted: bool },
     /// A letter with so many unreported entries.
     PostReport(GrantId, usize),
-    /// Where is the borrower? `asked`: they asked for the picture themselves.
+    /// Can the borrower be reached? `asked`: they asked for the picture themselves.
     LocateBorrower { grant: GrantId, asked: bool },
-    /// Where is the owner?
+    /// Can the owner be reached?
     LocateOwner(GrantId),
     /// The picture is read, to be sent.
-    ReadHidden(GrantId, SocketAddr),
+    ReadHidden(GrantId),
     /// A received picture is on its way to the disk.
     KeepReceived(GrantId),
     /// The picture of a look is read.

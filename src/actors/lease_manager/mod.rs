@@ -29,7 +29,6 @@ mod telling;
 mod viewing;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -168,8 +167,8 @@ pub enum Input {
         letter: LetterId,
         /// The writer.
         from: PublicIdentity,
-        /// Where it came from, if it came directly.
-        address: Option<SocketAddr>,
+        /// Whether it came from the writer directly.
+        direct: bool,
         /// When it was posted, by the writer's clock.
         posted_at: WallTime,
         /// What it says.
@@ -177,8 +176,8 @@ pub enum Input {
     },
     /// A picture arrived.
     PictureArrived {
-        /// From which address.
-        from: SocketAddr,
+        /// From whom. Taken only from the grant's owner.
+        from: UserId,
         /// Of which grant, as the sender says.
         grant: GrantId,
         /// A PNG, perhaps.
@@ -203,8 +202,8 @@ pub enum Input {
         ticket: Ticket,
         /// Who.
         user: UserId,
-        /// Where; none when offline.
-        address: Option<SocketAddr>,
+        /// Whether they can be reached now.
+        online: bool,
     },
     /// A letter of ours went so.
     Posted {
@@ -241,7 +240,7 @@ pub enum Output {
         /// What.
         note: Note,
     },
-    /// Where is this user?
+    /// Can this user be reached now?
     Locate {
         /// Our number.
         ticket: Ticket,
@@ -250,8 +249,8 @@ pub enum Output {
     },
     /// Send a picture in fragments.
     SendPicture {
-        /// To which address.
-        to: SocketAddr,
+        /// To whom.
+        to: UserId,
         /// The grant.
         grant: GrantId,
         /// A PNG.

@@ -1,7 +1,5 @@
 //! What the owner's half does: opens grants, delivers pictures, makes changes, hears reports.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 
 use super::super::edges::{Contact, DiskOrder, PictureFile, Ticket};
@@ -249,24 +247,24 @@ impl LeaseManager {
         now: Moment,
         id: GrantId,
         asked: bool,
-        address: Option<SocketAddr>,
+        online: bool,
         out: &mut Outbox<Output>,
     ) {
         let attempts = self.config.attempts;
         let Some(given) = self.given.get_mut(&id) else {
             return;
         };
-        let Some(address) = address else {
+        if !online {
             given.run.tries = 0;
             return;
-        };
+        }
         if asked || (given.is_to_deliver() && given.run.tries < attempts) {
-            self.read_hidden(now, id, address, out);
+            self.read_hidden(now, id, out);
         }
     }
 
     /// Sends the picture, unless it is on its way.
-    fn read_hidden(&mut self, now: Moment, id: GrantId, to: SocketAddr, out: &mut Outbox<Output>) {
+    fn read_hidden(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
         let end = self.step_end(now);
         let Some(given) = self.given.get_mut(&id) else {
             return;
@@ -277,7 +275,7 @@ impl LeaseManager {
         given.run.sending = Some(end);
         given.run.tries = given.run.tries.saturating_add(1);
         let order = DiskOrder::Read(hidden_file(&given.grant));
-        let ticket = self.jobs.add(end, Job::ReadHidden(id, to));
+        let ticket = self.jobs.add(end, Job::ReadHidden(id));
         out.push(Output::Disk { ticket, order });
     }
 
@@ -285,7 +283,6 @@ impl LeaseManager {
         &mut self,
         now: Moment,
         id: GrantId,
-        to: SocketAddr,
         picture: Bytes,
         out: &mut Outbox<Output>,
     ) {
@@ -294,7 +291,7 @@ impl LeaseManager {
             return;
         };
         given.run.sending = Some(end);
-        let grant = id;
+        let (to, grant) = (given.to.identity.user_id(), id);
         out.push(Output::SendPicture { to, grant, picture });
     }
 
@@ -328,17 +325,17 @@ impl LeaseManager {
         &mut self,
         now: Moment,
         id: GrantId,
-        from: PublicIdentity,
-        address: Option<SocketAddr>,
+        (from, direct): (PublicIdentity, bool),
         out: &mut Outbox<Output>,
     ) {
         let is_theirs = |given: &&Given| given.to.identity == from && !given.terms().revoked;
         if self.given.get(&id).filter(is_theirs).is_none() {
             return;
         }
-        match address {
-            Some(address) => self.read_hidden(now, id, address, out),
-            None => self.locate_borrower(now, id, true, out),
+        if direct {
+            self.read_hidden(now, id, out);
+        } else {
+            self.locate_borrower(now, id, true, out);
         }
     }
 

@@ -111,10 +111,10 @@ impl LeaseManager {
             }
             (Job::KeepHidden(opening), DiskAnswer::Written) => self.install(now, *opening, out),
             (Job::KeepHidden(opening), answer) => not_opened(opening.ticket, &why(&answer), out),
-            (Job::ReadHidden(id, to), DiskAnswer::Read(picture)) => {
-                self.send_picture(now, id, to, picture, out);
+            (Job::ReadHidden(id), DiskAnswer::Read(picture)) => {
+                self.send_picture(now, id, picture, out);
             }
-            (Job::ReadHidden(id, _), _) => self.sending_ended(now, id),
+            (Job::ReadHidden(id), _) => self.sending_ended(now, id),
             (Job::KeepReceived(id), DiskAnswer::Written) => self.picture_kept(now, id, out),
             (Job::ReadView(id, view), answer) => self.view_read(now, (id, view), answer, out),
             (Job::ReadSpent(id), answer) => self.spent_read(now, id, answer, out),

@@ -1,7 +1,5 @@
 //! Letters on their way to their readers.
 
-use std::net::SocketAddr;
-
 use super::shelf::size_bytes;
 use super::{Mailbox, Output};
 use crate::actors::machine::Outbox;
@@ -23,24 +21,18 @@ const FETCHES_MAX: usize = 4_096;
 
 impl Mailbox {
     /// Tells a reader who is present that mail waits.
-    pub(super) fn present(&self, user: UserId, client: SocketAddr, out: &mut Outbox<Output>) {
+    pub(super) fn present(&self, user: UserId, out: &mut Outbox<Output>) {
         let waiting = self.shelf.usage_of(user).letters;
         if waiting > 0 && self.catch_up.is_done() {
             out.push(Output::Send {
-                to: client,
+                to: user,
                 packet: Packet::MailWaiting(u32::try_from(waiting).unwrap_or(u32::MAX)),
             });
         }
     }
 
     /// Sends a reader all their letters, oldest first.
-    pub(super) fn fetch(
-        &mut self,
-        now: Moment,
-        user: UserId,
-        client: SocketAddr,
-        out: &mut Outbox<Output>,
-    ) {
+    pub(super) fn fetch(&mut self, now: Moment, user: UserId, out: &mut Outbox<Output>) {
         self.forget_fetches(now);
         let under_way = self.fetched.contains_key(&user);
         if !self.catch_up.is_done() || under_way || self.fetched.len() >= FETCHES_MAX {
@@ -61,7 +53,7 @@ impl Mailbox {
         for batch in &batches {
             let round = self.rounds.draw();
             out.push(Output::SendMail {
-                to: client,
+                to: user,
                 cargo: Cargo::Mail { user, round },
                 letters: codec::encode(batch).into(),
             });

@@ -1,12 +1,10 @@
 //! Letters that writers bring: which are kept, and what their writers are told.
 
-use std::net::SocketAddr;
-
 use super::shelf::Usage;
 use super::{ENCODED_MAX_BYTES, Effect, LETTERS_MAX_BYTES, Mailbox, Output, deposited};
 use crate::actors::machine::Outbox;
 use crate::proto::codec;
-use crate::proto::ids::LetterId;
+use crate::proto::ids::{LetterId, UserId};
 use crate::proto::letter::Letter;
 use crate::proto::limits::{MAILBOX_BYTES, MAILBOX_LETTERS};
 use crate::proto::packet::{DepositRefusal, Packet};
@@ -32,7 +30,7 @@ impl Mailbox {
     pub(super) fn deposit(
         &mut self,
         now: Moment,
-        client: SocketAddr,
+        client: UserId,
         id: LetterId,
         body: &[u8],
         out: &mut Outbox<Output>,
@@ -41,7 +39,7 @@ impl Mailbox {
             to: client,
             packet: Packet::DepositRefused { letter: id, reason },
         };
-        match self.judge(now, id, body) {
+        match self.judge(now, client, id, body) {
             Judgement::Keep(letter) => {
                 let letter = *letter;
                 let effect = Effect::Deposit { letter, client };
@@ -56,9 +54,10 @@ impl Mailbox {
         }
     }
 
-    fn judge(&self, now: Moment, id: LetterId, body: &[u8]) -> Judgement {
+    /// A letter is carried by its writer: nobody can fill a mailbox with letters of others.
+    fn judge(&self, now: Moment, client: UserId, id: LetterId, body: &[u8]) -> Judgement {
         let letter = match codec::decode::<Letter>(body, ENCODED_MAX_BYTES) {
-            Ok(letter) if letter.id == id => letter,
+            Ok(letter) if letter.id == id && letter.from.user_id() == client => letter,
             _ => return Judgement::Refuse(DepositRefusal::Invalid),
         };
         if !self.is_acceptable(now, &letter) {
@@ -108,7 +107,7 @@ impl Mailbox {
     }
 
     /// Tells a writer that asks whether a letter is safe here; silence says no.
-    pub(super) fn check(&self, client: SocketAddr, letter: LetterId, out: &mut Outbox<Output>) {
+    pub(super) fn check(&self, client: UserId, letter: LetterId, out: &mut Outbox<Output>) {
         if self.shelf.letter(letter).is_some() || self.shelf.is_gone(letter) {
             out.push(deposited(client, letter));
         }

@@ -17,10 +17,6 @@ mod cluster;
 const TODAY: WallTime = WallTime(1_700_000_000_000);
 const ME: NodeId = NodeId(1);
 
-fn client() -> SocketAddr {
-    SocketAddr::from(([10, 0, 0, 9], 4_000))
-}
-
 fn alice() -> SecretIdentity {
     SecretIdentity::from_secret([1; 32])
 }
@@ -163,7 +159,7 @@ impl Rig {
 
     fn deposit_as(&mut self, letter: LetterId, body: Vec<u8>) -> Vec<Output> {
         self.give(Input::DepositArrived {
-            client: client(),
+            client: alice().user_id(),
             letter,
             body: body.into(),
         });
@@ -172,7 +168,7 @@ impl Rig {
 
     fn check(&mut self, letter: LetterId) -> Vec<Output> {
         self.give(Input::CheckArrived {
-            client: client(),
+            client: alice().user_id(),
             letter,
         });
         self.said()
@@ -183,13 +179,10 @@ impl Rig {
     }
 
     fn fetch(&mut self) -> Vec<Vec<LetterId>> {
-        self.give(Input::Fetch {
-            user: bob().user_id(),
-            client: client(),
-        });
+        self.give(Input::Fetch(bob().user_id()));
         let mail = self.said().into_iter().map(|output| match output {
             Output::SendMail { to, letters, .. } => {
-                assert_eq!(to, client());
+                assert_eq!(to, bob().user_id());
                 letters_in(&letters)
             }
             other => panic!("unexpected {other:?}"),
@@ -250,12 +243,12 @@ fn letters_in(bytes: &Bytes) -> Vec<LetterId> {
 }
 
 fn kept(letter: LetterId) -> Vec<Output> {
-    vec![deposited(client(), letter)]
+    vec![deposited(alice().user_id(), letter)]
 }
 
 fn refused(letter: LetterId, reason: DepositRefusal) -> Vec<Output> {
     vec![Output::Send {
-        to: client(),
+        to: alice().user_id(),
         packet: Packet::DepositRefused { letter, reason },
     }]
 }
@@ -325,7 +318,7 @@ fn a_late_answer_of_the_disk_to_an_earlier_order_counts() {
     let mut rig = Rig::alone();
     let mut out = Outbox::new();
     let input = Input::DepositArrived {
-        client: client(),
+        client: alice().user_id(),
         letter: id(1),
         body: codec::encode(&letter(1)).into(),
     };
@@ -385,8 +378,17 @@ fn a_reader_s_box_is_full_by_bytes_and_the_next_reader_s_is_not() {
     let last = big_letter(16, 65_000);
     assert_eq!(rig.deposit(&last), refused(id(16), DepositRefusal::Full));
     let note = Note::PictureAsk(GrantId([5; 16]));
-    let own = seal(&bob(), alice().public(), id(17), TODAY, &note, [4; 32]).unwrap();
+    let own = seal(&alice(), alice().public(), id(17), TODAY, &note, [4; 32]).unwrap();
     assert_eq!(rig.deposit(&own), kept(id(17)));
+}
+
+#[test]
+fn a_letter_is_kept_for_its_writer_only() {
+    let mut rig = Rig::alone();
+    let note = Note::PictureAsk(GrantId([5; 16]));
+    let of_bob = seal(&bob(), alice().public(), id(1), TODAY, &note, [4; 32]).unwrap();
+    let answer = refused(id(1), DepositRefusal::Invalid);
+    assert_eq!(rig.deposit(&of_bob), answer, "alice brings it");
 }
 
 #[test]
@@ -428,17 +430,14 @@ fn deposits_that_wait_for_the_disk_are_bounded() {
 #[test]
 fn a_reader_who_is_present_is_told_of_waiting_mail() {
     let mut rig = Rig::alone();
-    let present = Input::Present {
-        user: bob().user_id(),
-        client: client(),
-    };
+    let present = Input::Present(bob().user_id());
     rig.give(present.clone());
     assert_eq!(rig.said(), vec![]);
     rig.deposit(&letter(1));
     rig.deposit(&letter(2));
     rig.give(present);
     let waiting = Output::Send {
-        to: client(),
+        to: bob().user_id(),
         packet: Packet::MailWaiting(2),
     };
     assert_eq!(rig.said(), vec![waiting]);
@@ -464,10 +463,7 @@ fn mail_goes_in_batches_with_numbers_of_their_own() {
     for number in 0..5 {
         rig.deposit(&big_letter(number, 64_000));
     }
-    rig.give(Input::Fetch {
-        user: bob().user_id(),
-        client: client(),
-    });
+    rig.give(Input::Fetch(bob().user_id()));
     let mut rounds = BTreeSet::new();
     let mut ids = Vec::new();
     for output in rig.said() {
@@ -638,10 +634,7 @@ fn while_it_catches_up_it_takes_deposits_and_sends_no_mail() {
     rig.said();
     assert_eq!(rig.deposit(&letter(1)), kept(id(1)));
     assert_eq!(rig.fetch(), Vec::<Vec<LetterId>>::new());
-    rig.give(Input::Present {
-        user: bob().user_id(),
-        client: client(),
-    });
+    rig.give(Input::Present(bob().user_id()));
     assert_eq!(rig.said(), vec![]);
     // Its disk may be what makes the majority of another.
     let state = rig.state();

@@ -1,7 +1,6 @@
 //! Questions about one user that wait for the servers.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::Rng;
@@ -10,7 +9,7 @@ use super::super::edges::{Contact, Ticket};
 use super::super::machine::Outbox;
 use super::Output;
 use super::failures::{no_such_user, nobody_answered, too_many_questions, yourself};
-use super::registry::Registry;
+use super::registry::{Registry, route};
 use super::voice::Voice;
 use crate::proto::control::Failure;
 use crate::proto::ids::{NodeId, UserId};
@@ -72,7 +71,7 @@ impl Question {
     }
 
     /// The answer without a helpful word of a server.
-    fn fallback(&self, registry: &Registry) -> End {
+    fn fallback(&self, registry: &Registry, out: &mut Outbox<Output>) -> End {
         let ticket = self.ticket;
         let unheard = self.answered.is_empty();
         match &self.wanted {
@@ -87,12 +86,15 @@ impl Question {
                 let who = known.and_then(|contact| registry.admit(contact));
                 End::Told(Output::Found { ticket, who })
             }
-            Wanted::User(user) => End::Told(Output::Located {
-                ticket,
-                user: *user,
+            Wanted::User(user) => {
                 // If a server says that the user is away, the old address leads nowhere.
-                address: registry.last_address(*user).filter(|_| unheard),
-            }),
+                let way = registry.last_route(*user).filter(|_| unheard);
+                let online = way.is_some();
+                if let Some(way) = way {
+                    out.push(Output::Reach(way));
+                }
+                End::Told(located(ticket, *user, online))
+            }
             Wanted::Keys(_) => End::Keys(KeysTold {
                 ticket,
                 entry: None,
@@ -127,7 +129,8 @@ impl Lookups {
         }
     }
 
-    /// Asks where a user is. For want of room they count as away: their letters then wait.
+    /// Asks whether a user can be reached. For want of room they count as away: their letters then
+    /// wait.
     pub(super) fn locate(
         &mut self,
         voice: &Voice,
@@ -138,12 +141,7 @@ impl Lookups {
         out: &mut Outbox<Output>,
     ) {
         if !self.ask(voice, now, ticket, Wanted::User(user), random, out) {
-            let address = None;
-            out.push(Output::Located {
-                ticket,
-                user,
-                address,
-            });
+            out.push(located(ticket, user, false));
         }
     }
 
@@ -235,6 +233,9 @@ impl Lookups {
                         } else {
                             registry.told(entry)
                         };
+                        if who.is_ok() {
+                            tell_way(entry, out);
+                        }
                         found(ticket, who.and_then(|contact| registry.admit(contact)))
                     })
             }
@@ -245,14 +246,16 @@ impl Lookups {
                 .and_then(|entry| {
                     // Under another name or with a conflict: the key is right, and only it counts.
                     let _ = registry.told(entry);
+                    tell_way(entry, out);
                     entry.address
                 })
-                .map(|address| located(ticket, *user, address)),
+                .map(|_| End::Told(located(ticket, *user, true))),
             Wanted::Keys(user) => answer
                 .entries
                 .iter()
                 .find(|entry| entry.identity.user_id() == *user)
                 .map(|entry| {
+                    tell_way(entry, out);
                     End::Keys(KeysTold {
                         ticket,
                         entry: Some(entry.clone()),
@@ -263,7 +266,7 @@ impl Lookups {
         let end = end.or_else(|| {
             question
                 .is_exhausted(voice, now)
-                .then(|| question.fallback(registry))
+                .then(|| question.fallback(registry, out))
         });
         if let Some(end) = end {
             self.questions.remove(&answer.nonce);
@@ -290,7 +293,7 @@ impl Lookups {
         let mut ends = Vec::new();
         self.questions.retain(|&nonce, question| {
             if now >= question.ends_at {
-                ends.push(question.fallback(registry));
+                ends.push(question.fallback(registry, out));
                 return false;
             }
             if now >= question.send_at {
@@ -315,10 +318,17 @@ const fn found(ticket: Ticket, who: Result<Contact, Failure>) -> End {
     End::Told(Output::Found { ticket, who })
 }
 
-const fn located(ticket: Ticket, user: UserId, address: SocketAddr) -> End {
-    End::Told(Output::Located {
+const fn located(ticket: Ticket, user: UserId, online: bool) -> Output {
+    Output::Located {
         ticket,
         user,
-        address: Some(address),
-    })
+        online,
+    }
+}
+
+/// Tells the transport where a server sees a user.
+fn tell_way(entry: &DirectoryEntry, out: &mut Outbox<Output>) {
+    if let Some(address) = entry.address {
+        out.push(Output::Reach(route(&entry.identity, address)));
+    }
 }

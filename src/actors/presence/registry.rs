@@ -16,6 +16,7 @@ use crate::proto::control::{Failure, Peer};
 use crate::proto::identity::PublicIdentity;
 use crate::proto::ids::UserId;
 use crate::proto::packet::DirectoryEntry;
+use crate::proto::route::Route;
 use crate::time::WallTime;
 
 /// Largest row in bytes.
@@ -249,12 +250,13 @@ impl Registry {
         self.by_name.get(name).map(|k| k.saved.contact.clone())
     }
 
-    /// Where the user was when a server last knew.
-    pub(super) fn last_address(&self, user: UserId) -> Option<SocketAddr> {
-        self.by_name
-            .values()
-            .find(|known| known.user == user && known.saved.address.is_some())
-            .and_then(|known| known.saved.address)
+    /// How the user was reached when a server last knew.
+    pub(super) fn last_route(&self, user: UserId) -> Option<Route> {
+        let mut known = self.by_name.values().filter(|known| known.user == user);
+        known.find_map(|known| {
+            let address = known.saved.address?;
+            Some(route(&known.saved.contact.identity, address))
+        })
     }
 
     /// All peers by name. After a whole list of the servers, `listed`, nobody else is online.
@@ -427,6 +429,15 @@ impl Registry {
                 known.durable = Some(saved);
             }
         }
+    }
+}
+
+/// The way to the user of these keys.
+pub(super) fn route(identity: &PublicIdentity, address: SocketAddr) -> Route {
+    Route {
+        user: identity.user_id(),
+        key: identity.seal,
+        addresses: vec![address],
     }
 }
 

@@ -1,6 +1,7 @@
 mod trust;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -216,11 +217,26 @@ fn found(orders: &[Output]) -> Vec<Result<Contact, Reason>> {
         .collect()
 }
 
+/// Where the transport was told that users are.
+fn ways(orders: &[Output]) -> Vec<(UserId, SocketAddr)> {
+    let of = |order: &Output| match order {
+        Output::Reach(way) => Some((way.user, way.addresses[0])),
+        _ => None,
+    };
+    orders.iter().filter_map(of).collect()
+}
+
+/// Whether users were said to be online; what is said is preceded by the way.
 fn located(orders: &[Output]) -> Vec<Option<SocketAddr>> {
+    let ways = ways(orders);
     orders
         .iter()
         .filter_map(|order| match order {
-            Output::Located { address, .. } => Some(*address),
+            Output::Located { user, online, .. } => {
+                let way = ways.iter().find(|(of, _)| of == user);
+                assert!(!online || way.is_some(), "online, but where?");
+                Some(way.filter(|_| *online).map(|(_, at)| *at))
+            }
             _ => None,
         })
         .collect()
@@ -645,7 +661,7 @@ fn a_missing_user_is_told_to_all() {
 #[test]
 fn a_ping_is_answered_to_its_sender() {
     let mut bench = Bench::new();
-    for from in [Party::Server(N1), Party::Client(address(4))] {
+    for from in [Party::Server(N1), Party::User(keys(4).user_id())] {
         let orders = bench.give(Input::PingHeard { from, nonce: 8 });
         let packet = Packet::Pong(8);
         assert_eq!(orders, [Output::Send { to: from, packet }]);

@@ -1,7 +1,5 @@
 //! How a request and its body come together.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 
 use super::job::{Job, Place, State};
@@ -9,7 +7,7 @@ use super::{Output, StegoWorker, millis, refuse};
 use crate::actors::machine::Outbox;
 use crate::proto::cargo::HideJob;
 use crate::proto::codec;
-use crate::proto::ids::{Digest, RequestId};
+use crate::proto::ids::{Digest, RequestId, UserId};
 use crate::proto::limits::{MESSAGE_MAX_BYTES, SMALL_BODY_BYTES};
 use crate::proto::packet::{Ask, RefusalReason};
 use crate::time::Moment;
@@ -19,7 +17,7 @@ impl StegoWorker {
         &mut self,
         now: Moment,
         ask: Ask,
-        client: SocketAddr,
+        client: UserId,
         epoch: u32,
         out: &mut Outbox<Output>,
     ) {

@@ -1,12 +1,11 @@
 //! One won request on its way, and the line of those that wait for a place.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
 
 use bytes::Bytes;
 
 use crate::proto::cargo::{CoverChoice, HideJob};
-use crate::proto::ids::{Digest, RequestId};
+use crate::proto::ids::{Digest, RequestId, UserId};
 use crate::proto::limits::SMALL_BODY_BYTES;
 use crate::proto::packet::Ask;
 use crate::time::Moment;
@@ -21,7 +20,7 @@ const JOB_BYTES: usize = 1 << 10;
 #[derive(Clone, Debug)]
 pub(super) struct Job {
     pub(super) ask: Ask,
-    pub(super) client: SocketAddr,
+    pub(super) client: UserId,
     pub(super) epoch: u32,
     /// The body as it arrived, only if it is small: another server may lose the next owner.
     pub(super) body: Option<Bytes>,

@@ -10,8 +10,8 @@ fn ms(millis: u64) -> Moment {
     Moment::from_millis(millis)
 }
 
-fn client() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 4_000))
+fn client() -> UserId {
+    UserId([9; 32])
 }
 
 fn id(counter: u32) -> RequestId {

@@ -8,30 +8,18 @@
 //!
 //! Never reads what is inside a datagram. What comes from an unknown address is dropped.
 
-use std::cell::RefCell;
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
-use std::time::Instant;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
-use tokio::net::UdpSocket;
-use tokio::sync::{Notify, oneshot};
 
+use crate::chaos::relay::{Policy, Post, Relay};
 use crate::chaos::scenario::step::Host;
-use crate::net::codec_actor::bind;
-use crate::proto::limits::DATAGRAM_READ_BYTES;
 use crate::sim::network::{Cuts, Weather};
-
-/// Datagrams on their way; further ones are lost.
-const UNDER_WAY_MAX: usize = 65_536;
-/// Datagrams read from a socket before others get their turn.
-const BURST: usize = 64;
+use crate::time::Moment;
 
 /// How bad the network is now.
 #[derive(Debug)]
@@ -55,20 +43,7 @@ pub(super) struct Face {
 pub(super) struct Proxy {
     rules: Arc<Mutex<Rules>>,
     aliases: Vec<SocketAddr>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            // The thread may have ended by itself.
-            let _ = stop.send(());
-        }
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
+    _relay: Relay<Switch>,
 }
 
 impl Proxy {
@@ -78,18 +53,17 @@ impl Proxy {
     /// If the operating system has no socket or no thread to give.
     pub(super) fn start(faces: Vec<Face>, rules: Rules, seed: u64) -> io::Result<Self> {
         let rules = Arc::new(Mutex::new(rules));
-        let (stop, stopped) = oneshot::channel();
-        let (told, started) = std::sync::mpsc::sync_channel(1);
-        let of_thread = Arc::clone(&rules);
-        let thread = std::thread::Builder::new()
-            .name("proxy".into())
-            .spawn(move || run(faces, of_thread, seed, stopped, &told))?;
-        let aliases = started.recv().map_err(io::Error::other)??;
+        let mut post = Post::default();
+        let mut aliases = Vec::new();
+        for _ in &faces {
+            let socket = post.open(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+            aliases.push(post.address(socket)?);
+        }
+        let switch = Switch::new(faces, Arc::clone(&rules), seed);
         Ok(Self {
             rules,
             aliases,
-            stop: Some(stop),
-            thread: Some(thread),
+            _relay: Relay::start(switch, post)?,
         })
     }
 
@@ -104,104 +78,16 @@ impl Proxy {
     }
 }
 
-/// Where it is told that the proxy stands, with its aliases.
-type Started = std::sync::mpsc::SyncSender<io::Result<Vec<SocketAddr>>>;
-
-fn run(
-    faces: Vec<Face>,
-    rules: Arc<Mutex<Rules>>,
-    seed: u64,
-    stopped: oneshot::Receiver<()>,
-    told: &Started,
-) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            // Who started us waits for this very word.
-            let _ = told.send(Err(error));
-            return;
-        }
-    };
-    let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, async move {
-        let sockets: io::Result<Vec<UdpSocket>> = faces
-            .iter()
-            .map(|_| bind(SocketAddr::from(([127, 0, 0, 1], 0))))
-            .collect();
-        let aliases = sockets.and_then(|sockets| {
-            let addresses: io::Result<Vec<SocketAddr>> =
-                sockets.iter().map(UdpSocket::local_addr).collect();
-            Ok((sockets, addresses?))
-        });
-        let (sockets, addresses) = match aliases {
-            Ok(both) => both,
-            Err(error) => {
-                let _ = told.send(Err(error));
-                return;
-            }
-        };
-        let switch = Rc::new(Switch::new(faces, sockets, rules, seed));
-        for face in 0..switch.sockets.len() {
-            tokio::task::spawn_local(read(Rc::clone(&switch), face));
-        }
-        let _ = told.send(Ok(addresses));
-        tokio::select! {
-            () = deliver(&switch) => {}
-            _ = stopped => {}
-        }
-    });
-}
-
-/// A datagram on its way.
-struct UnderWay {
-    at: Instant,
-    sequence: u64,
-    from: usize,
-    to: usize,
-    bytes: Rc<[u8]>,
-}
-
-impl PartialEq for UnderWay {
-    fn eq(&self, other: &Self) -> bool {
-        self.sequence == other.sequence
-    }
-}
-
-impl Eq for UnderWay {}
-
-impl PartialOrd for UnderWay {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for UnderWay {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.sequence).cmp(&(other.at, other.sequence))
-    }
-}
-
-/// All aliases and what is between them.
+/// All faces and what is between them. The alias of a face is the socket of its number.
 struct Switch {
     faces: Vec<Face>,
     by_source: BTreeMap<SocketAddr, usize>,
-    sockets: Vec<UdpSocket>,
     rules: Arc<Mutex<Rules>>,
-    inner: RefCell<Inner>,
-    news: Notify,
-}
-
-struct Inner {
     rng: ChaCha20Rng,
-    heap: BinaryHeap<Reverse<UnderWay>>,
-    sequence: u64,
 }
 
 impl Switch {
-    fn new(faces: Vec<Face>, sockets: Vec<UdpSocket>, rules: Arc<Mutex<Rules>>, seed: u64) -> Self {
+    fn new(faces: Vec<Face>, rules: Arc<Mutex<Rules>>, seed: u64) -> Self {
         Self {
             by_source: faces
                 .iter()
@@ -209,96 +95,30 @@ impl Switch {
                 .map(|(index, face)| (face.real, index))
                 .collect(),
             faces,
-            sockets,
             rules,
-            inner: RefCell::new(Inner {
-                rng: ChaCha20Rng::seed_from_u64(seed ^ 0x7072_6f78_7900),
-                heap: BinaryHeap::new(),
-                sequence: 0,
-            }),
-            news: Notify::new(),
+            rng: ChaCha20Rng::seed_from_u64(seed ^ 0x7072_6f78_7900),
         }
     }
+}
 
-    /// Takes a datagram in: it is lost, or put on its way once or twice.
-    fn take(&self, now: Instant, source: SocketAddr, to: usize, bytes: &[u8]) {
-        let Some(from) = self.by_source.get(&source).copied() else {
+impl Policy for Switch {
+    fn take(&mut self, now: Moment, at: usize, from: SocketAddr, datagram: &[u8], post: &mut Post) {
+        let Some(sender) = self.by_source.get(&from).copied() else {
             return;
         };
-        let (sender, receiver) = (self.faces[from].host, self.faces[to].host);
-        let inner = &mut *self.inner.borrow_mut();
         let rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
-        if !rules.cuts.pass(sender, receiver) || inner.heap.len() >= UNDER_WAY_MAX {
+        if !rules
+            .cuts
+            .pass(self.faces[sender].host, self.faces[at].host)
+        {
             return;
         }
-        let bytes: Rc<[u8]> = bytes.into();
-        for delay in rules.weather.arrivals(&mut inner.rng) {
-            inner.sequence += 1;
-            inner.heap.push(Reverse(UnderWay {
-                at: now + delay,
-                sequence: inner.sequence,
-                from,
-                to,
-                bytes: Rc::clone(&bytes),
-            }));
-        }
-        self.news.notify_one();
-    }
-
-    /// The next datagram that is due, or when that will be.
-    fn due(&self, now: Instant) -> Result<UnderWay, Option<Instant>> {
-        let heap = &mut self.inner.borrow_mut().heap;
-        match heap.peek() {
-            None => Err(None),
-            Some(Reverse(first)) if first.at > now => Err(Some(first.at)),
-            Some(_) => heap.pop().map(|Reverse(first)| first).ok_or(None),
-        }
-    }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "an edge: real datagrams have real delays"
-)]
-fn clock() -> Instant {
-    Instant::now()
-}
-
-/// Reads one alias for ever.
-async fn read(switch: Rc<Switch>, face: usize) {
-    let mut buffer = vec![0; DATAGRAM_READ_BYTES];
-    let socket = &switch.sockets[face];
-    while socket.readable().await.is_ok() {
-        for _ in 0..BURST {
-            match socket.try_recv_from(&mut buffer) {
-                Ok((length, source)) => switch.take(clock(), source, face, &buffer[..length]),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                // An answer of the kernel to an earlier send: that node is down just now.
-                Err(_) => {}
-            }
-        }
-        tokio::task::yield_now().await;
-    }
-}
-
-/// Sends on what is due, for ever.
-async fn deliver(switch: &Switch) {
-    loop {
-        match switch.due(clock()) {
-            Ok(first) => {
-                let address = switch.faces[first.to].real;
-                // A node that is down hears nothing; that is what is played.
-                let _ = switch.sockets[first.from]
-                    .send_to(&first.bytes, address)
-                    .await;
-            }
-            Err(None) => switch.news.notified().await,
-            Err(Some(at)) => {
-                tokio::select! {
-                    () = tokio::time::sleep_until(at.into()) => {}
-                    () = switch.news.notified() => {}
-                }
-            }
+        let arrivals = rules.weather.arrivals(&mut self.rng);
+        drop(rules);
+        let datagram: Arc<[u8]> = datagram.into();
+        for delay in arrivals {
+            let datagram = Arc::clone(&datagram);
+            post.send(now.after(delay), sender, self.faces[at].real, datagram);
         }
     }
 }

@@ -53,7 +53,7 @@ impl Stage {
 
     /// Starts the servers on free ports. Drawn covers are shared, since their bytes are the same.
     pub(super) fn raise_servers(&mut self) -> Result<(), Failure> {
-        let addresses = cluster::free_addresses(SERVERS)?;
+        let addresses = cluster::free_addresses(&self.cluster(), SERVERS)?;
         cluster::write_files(&self.cluster(), &addresses, TokenConfig::default())?;
         for server in &addresses {
             let data = cluster::server_folder(&self.cluster(), server.id);

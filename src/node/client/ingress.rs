@@ -4,23 +4,24 @@ use bytes::Bytes;
 
 use super::{Ingress, Mailboxes, To};
 use crate::actors::edges::{Desk, Ticket, WorkDone};
-use crate::actors::{
-    courier, fragment_receiver, fragment_sender, lease_manager, presence, requester, sharing,
-    studio,
-};
-use crate::net::codec_actor::Incoming;
-use crate::node::switchboard::{Accept, Burst, EdgeAnswer};
+use crate::actors::{courier, lease_manager, presence, requester, sharing, studio};
+use crate::node::switchboard::{Accept, EdgeAnswer};
 use crate::proto::cargo::Cargo;
 use crate::proto::control::{Command, Wish};
 use crate::proto::ids::{NodeId, WishId};
 use crate::proto::packet::{Packet, Party};
+use crate::transport::contract::{Incoming, Moved};
 
 impl Accept for Mailboxes {
     type Ingress = Ingress;
 
     fn accept(ingress: Ingress, to: &mut Vec<To>) {
         match ingress {
-            Ingress::Net(Incoming { from, packets }) => accept_packets(from, packets, to),
+            Ingress::Net(batch) => {
+                for incoming in batch {
+                    accept_net(incoming, to);
+                }
+            }
             Ingress::Edge(EdgeAnswer::Disk(ticket, answer)) => to.extend(match ticket.desk {
                 Desk::Presence => Some(To::Presence(presence::Input::Disk { ticket, answer })),
                 Desk::Courier => Some(To::Courier(courier::Input::Disk { ticket, answer })),
@@ -164,36 +165,106 @@ fn wished_lease(wish: WishId, command: Command) -> Option<To> {
     }))
 }
 
-fn accept_packets(from: Party, packets: Vec<Packet>, to: &mut Vec<To>) {
-    let Burst {
-        fragments,
-        acks,
-        others,
-    } = Burst::sort(packets);
-    for packet in others {
+fn accept_net(incoming: Incoming, to: &mut Vec<To>) {
+    let from = incoming.from;
+    for packet in incoming.packets {
         match (packet, from) {
             (Packet::Ping(nonce), _) => {
                 to.push(To::Presence(presence::Input::PingHeard { from, nonce }));
             }
-            (Packet::LetterKept(letter), Party::Client(from)) => {
+            (Packet::LetterKept(letter), Party::User(from)) => {
                 to.push(To::Courier(courier::Input::LetterKept { from, letter }));
             }
             (packet, Party::Server(node)) => accept_server(node, packet, to),
-            (_, Party::Client(_)) => {}
+            (_, Party::User(_)) => {}
         }
     }
-    if !fragments.is_empty() {
-        to.push(To::FragmentReceiver(fragment_receiver::Input::Arrived {
-            from,
-            fragments,
-        }));
+    for moved in incoming.moved {
+        to.extend(match from {
+            Party::Server(node) => moved_with_server(node, moved),
+            Party::User(_) => moved_with_user(from, moved),
+        });
     }
-    if !acks.is_empty() {
-        to.push(To::FragmentSender(fragment_sender::Input::Acked {
+}
+
+/// What happened to a message from or to a server, for whom it is.
+fn moved_with_server(server: NodeId, moved: Moved) -> Option<To> {
+    let (from, to) = (server, server);
+    Some(match moved {
+        Moved::Received { cargo, body } => return received(Party::Server(from), cargo, body),
+        Moved::Started {
+            cargo: Cargo::Result { request, .. },
+            size_bytes,
+        } => To::Requester(requester::Input::DownloadProgress {
+            request,
             from,
-            acks,
-        }));
-    }
+            done_bytes: 0,
+            total_bytes: size_bytes,
+        }),
+        Moved::Receiving {
+            cargo: Cargo::Result { request, .. },
+            done_bytes,
+            total_bytes,
+        } => To::Requester(requester::Input::DownloadProgress {
+            request,
+            from,
+            done_bytes,
+            total_bytes,
+        }),
+        Moved::Sending {
+            cargo: Cargo::Body(request),
+            done_bytes,
+            total_bytes,
+        } => To::Requester(requester::Input::UploadProgress {
+            to,
+            request,
+            done_bytes,
+            total_bytes,
+        }),
+        Moved::Delivered {
+            cargo: Cargo::Body(request),
+        } => To::Requester(requester::Input::Uploaded { to, request }),
+        Moved::Failed {
+            cargo: Cargo::Body(request),
+            ..
+        } => To::Requester(requester::Input::UploadFailed { to, request }),
+        Moved::Failed {
+            cargo: cargo @ Cargo::Deposit(_),
+            ..
+        } => To::Courier(courier::Input::TransferFailed {
+            to: Party::Server(to),
+            cargo,
+        }),
+        _ => return None,
+    })
+}
+
+/// What happened to a message from or to another user, for whom it is.
+fn moved_with_user(party: Party, moved: Moved) -> Option<To> {
+    Some(match moved {
+        Moved::Received { cargo, body } => return received(party, cargo, body),
+        Moved::Sending {
+            cargo: Cargo::Picture(grant),
+            done_bytes,
+            total_bytes,
+        } => To::LeaseManager(lease_manager::Input::PictureMoves {
+            grant,
+            done_bytes,
+            total_bytes,
+        }),
+        Moved::Delivered {
+            cargo: Cargo::Picture(grant),
+        } => To::LeaseManager(lease_manager::Input::PictureSent(grant)),
+        Moved::Failed {
+            cargo: Cargo::Picture(grant),
+            ..
+        } => To::LeaseManager(lease_manager::Input::PictureNotSent(grant)),
+        Moved::Failed {
+            cargo: cargo @ Cargo::Letter(_),
+            ..
+        } => To::Courier(courier::Input::TransferFailed { to: party, cargo }),
+        _ => return None,
+    })
 }
 
 /// What a server may say to a client.
@@ -231,7 +302,7 @@ fn accept_server(from: NodeId, packet: Packet, to: &mut Vec<To>) {
 }
 
 /// A whole message, for whom it is; none for what this sender may not send.
-pub(super) fn received(from: Party, cargo: Cargo, body: Bytes) -> Option<To> {
+fn received(from: Party, cargo: Cargo, body: Bytes) -> Option<To> {
     Some(match (from, cargo) {
         (
             Party::Server(from),
@@ -250,10 +321,10 @@ pub(super) fn received(from: Party, cargo: Cargo, body: Bytes) -> Option<To> {
         (Party::Server(_), Cargo::Mail { .. }) => {
             To::Courier(courier::Input::MailArrived { letters: body })
         }
-        (Party::Client(from), Cargo::Letter(_)) => {
+        (Party::User(from), Cargo::Letter(_)) => {
             To::Courier(courier::Input::LetterArrived { from, body })
         }
-        (Party::Client(from), Cargo::Picture(grant)) => {
+        (Party::User(from), Cargo::Picture(grant)) => {
             To::LeaseManager(lease_manager::Input::PictureArrived {
                 from,
                 grant,

@@ -19,7 +19,7 @@ pub enum Kind {
     Text,
     /// As in a file: numbers, `true` and `false`.
     Literal,
-    /// `ID=CLIENTS/PEERS`, several with commas between them.
+    /// `ID=CLIENTS/PEERS/KEY`, several with commas between them.
     Servers,
 }
 
@@ -116,20 +116,22 @@ impl Key {
     }
 }
 
-/// `1=127.0.0.1:4101/127.0.0.1:4201,2=...` as TOML.
+/// `1=127.0.0.1:4101/127.0.0.1:4201/KEY,2=...` as TOML.
 fn servers(text: &str) -> Result<String, String> {
     let one = |text: &str| {
-        let (id, addresses) = text.split_once('=')?;
-        let (clients, peers) = addresses.split_once('/')?;
+        let (id, rest) = text.split_once('=')?;
+        let (clients, rest) = rest.split_once('/')?;
+        let (peers, key) = rest.split_once('/')?;
         let plain = |part: &str| !part.contains(['"', '\\', '\n', '{', '}']);
-        [id, clients, peers]
+        let addresses = format!("clients = \"{clients}\", peers = \"{peers}\"");
+        [id, clients, peers, key]
             .iter()
             .all(|part| plain(part))
-            .then(|| format!("{{ id = {id}, clients = \"{clients}\", peers = \"{peers}\" }}"))
+            .then(|| format!("{{ id = {id}, {addresses}, key = \"{key}\" }}"))
     };
     let list: Option<Vec<String>> = text.split(',').map(|text| one(text.trim())).collect();
     list.map(|list| format!("[{}]", list.join(", ")))
-        .ok_or_else(|| "write ID=CLIENTS/PEERS, with commas between servers".to_owned())
+        .ok_or_else(|| "write ID=CLIENTS/PEERS/KEY, with commas between servers".to_owned())
 }
 
 #[cfg(test)]
@@ -162,11 +164,22 @@ mod tests {
     #[test]
     fn servers_are_written_in_one_line() {
         let key = find(CLIENT, "server");
-        let value = key.parse("1=127.0.0.1:1/127.0.0.1:2, 2=[::1]:3/[::1]:4");
+        let (one, two) = ("1".repeat(64), "2".repeat(64));
+        let text = format!("1=127.0.0.1:1/127.0.0.1:2/{one}, 2=[::1]:3/[::1]:4/{two}");
+        let value = key.parse(&text);
         let list = value.expect("two servers");
         let list = Vec::<ServerAddress>::deserialize(list).expect("addresses");
         assert_eq!((list[0].id, list[1].peers.port()), (1, 4));
-        for wrong in ["", "1", "1=127.0.0.1:1", "x=a/b", "1=127.0.0.1:1/\"}]"] {
+        assert_eq!(list[1].key.to_string(), two);
+        let no_key = "1=127.0.0.1:1/127.0.0.1:2";
+        for wrong in [
+            "",
+            "1",
+            "1=127.0.0.1:1",
+            no_key,
+            "x=a/b/c",
+            "1=127.0.0.1:1/\"}]/c",
+        ] {
             assert!(key.parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -9,6 +9,7 @@ const SERVERS: &str = r#"
     id = 1
     clients = "127.0.0.1:4101"
     peers = "127.0.0.1:4201"
+    key = "0101010101010101010101010101010101010101010101010101010101010101"
 "#;
 
 /// A file in a folder that lives as long as it.
@@ -106,6 +107,13 @@ fn values_that_do_not_go_together_are_refused_with_the_rule() {
         format!("id = 1\ndata = \"d\"\n[token]\nhold_max_ms = 30000\n{SERVERS}"),
         format!("id = 1\ndata = \"d\"\n[work]\nwaiting_max = 0\n{SERVERS}"),
         format!("id = 1\ndata = \"d\"\n{SERVERS}{SERVERS}"),
+        // Another server with the same key.
+        format!(
+            "id = 1\ndata = \"d\"\n{SERVERS}{}",
+            SERVERS
+                .replace("id = 1", "id = 2")
+                .replace("127.0.0.1", "127.0.0.2")
+        ),
         "id = 1\ndata = \"d\"\nserver = []\n".to_owned(),
     ];
     for text in cases {
@@ -183,12 +191,23 @@ fn unknown_variables_and_flags_are_refused() {
 }
 
 #[test]
-fn the_commented_files_load() {
+fn the_commented_files_load_once_their_keys_are_filled_in() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let keys = (1..=3).map(|id| (id, PublicKey([id; 32]))).collect();
+    let filled = |name: &str| {
+        let path = folder.join(name);
+        let text = fs::read_to_string(&path).expect("the file");
+        // As it lies there it says what is missing, and where.
+        let told = ServerConfig::load(&path)
+            .expect_err("no keys yet")
+            .to_string();
+        assert!(told.contains("key") || name == "client.toml", "{told}");
+        file(&fill::fill(&text, &keys).expect("fills"))
+    };
     for number in 1..=3 {
-        let config =
-            ServerConfig::load(&folder.join(format!("server-{number}.toml"))).expect("loads");
+        let file = filled(&format!("server-{number}.toml"));
+        let config = ServerConfig::load(&file.path).expect("loads");
         assert_eq!((config.id, config.servers.len()), (number, 3));
     }
-    ClientConfig::load(&folder.join("client.toml")).expect("loads");
+    ClientConfig::load(&filled("client.toml").path).expect("loads");
 }

@@ -26,7 +26,10 @@ fn a_letter_of_a_refused_writer_is_confirmed_and_has_no_effect() {
     let letter = letter_from(&bob(), 1, &ask("bob"));
     for _ in 0..2 {
         let outputs = rig.give(arrives(&letter));
-        assert_eq!(confirmed(&outputs), [(Party::Client(home()), letter.id)]);
+        assert_eq!(
+            confirmed(&outputs),
+            [(Party::User(bob().user_id()), letter.id)]
+        );
         assert_eq!(outputs.len(), 1, "nobody is met, nothing is handed on");
     }
     assert_eq!(
@@ -63,6 +66,6 @@ fn the_books_of_grants_are_kept_in_both_directions() {
     let mut rig = rig();
     let change = letter_from(&bob(), 1, &lasting(1));
     assert_eq!(handed_on(&rig.give(arrives(&change))).len(), 1);
-    let (_, sent) = rig.post_to(lasting(1), Some(home()));
+    let (_, sent) = rig.post_to(lasting(1), true);
     assert_eq!(transfers(&sent).len(), 1);
 }

@@ -145,7 +145,7 @@ impl Bus {
         *self.sent_by_servers.entry(counter).or_default() += 1;
         match (to, input) {
             (Party::Server(node), Some(input)) => self.datagram(Arrival::At(node, input)),
-            (Party::Client(_), None) => self.datagram(Arrival::Client),
+            (Party::User(_), None) => self.datagram(Arrival::Client),
             (to, _) => panic!("{packet:?} to {to:?}"),
         }
     }

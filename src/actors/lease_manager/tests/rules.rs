@@ -392,7 +392,7 @@ fn nobody_but_owner_and_borrower_is_heard() {
         let input = Input::NoteArrived {
             letter,
             from: eve,
-            address: Some(address(7)),
+            direct: true,
             posted_at: WallTime(0),
             note,
         };
@@ -403,11 +403,10 @@ fn nobody_but_owner_and_borrower_is_heard() {
 }
 
 #[test]
-fn a_picture_counts_only_for_a_known_grant_and_with_its_digest() {
+fn a_picture_counts_only_for_a_known_grant_from_its_owner_and_with_its_digest() {
     let mut world = World::new(1);
-    let arrive = |world: &mut World, picture| {
-        let grant = grant_id();
-        let from = address(ALICE);
+    let arrive = |world: &mut World, from, picture| {
+        let (from, grant) = (user(from), grant_id());
         let input = Input::PictureArrived {
             from,
             grant,
@@ -416,11 +415,11 @@ fn a_picture_counts_only_for_a_known_grant_and_with_its_digest() {
         world.give(BOB, input);
         world.disk(BOB)
     };
-    assert!(!arrive(&mut world, picture(1)), "unknown grant");
+    assert!(!arrive(&mut world, ALICE, picture(1)), "unknown grant");
     let input = Input::NoteArrived {
         letter: LetterId([1; 16]),
         from: identity(ALICE),
-        address: None,
+        direct: false,
         posted_at: WallTime(0),
         note: Note::Grant(grant(1, 1, AtZero::KeepCover)),
     };
@@ -428,8 +427,9 @@ fn a_picture_counts_only_for_a_known_grant_and_with_its_digest() {
     while world.disk(BOB) || world.input(BOB) {}
     let wish = world.view();
     assert_eq!(world.failure(wish).reason, Reason::Unreachable);
-    assert!(!arrive(&mut world, picture(2)), "another picture");
-    assert!(arrive(&mut world, picture(1)));
+    assert!(!arrive(&mut world, ALICE, picture(2)), "another picture");
+    assert!(!arrive(&mut world, 7, picture(1)), "another carrier");
+    assert!(arrive(&mut world, ALICE, picture(1)));
     assert_eq!(world.received_file(), Some(&picture(1)));
 }
 

@@ -28,13 +28,6 @@ pub(super) fn user(who: usize) -> UserId {
     identity(who).user_id()
 }
 
-pub(super) fn address(who: usize) -> SocketAddr {
-    SocketAddr::from((
-        [127, 0, 0, 1],
-        4_000 + u16::try_from(who).expect("few users"),
-    ))
-}
-
 pub(super) fn config(who: usize) -> Config {
     let calendar = Calendar {
         started_at: WallTime(1_000_000),
@@ -245,18 +238,19 @@ impl World {
             }
             Output::Locate { ticket, user: of } => {
                 assert_eq!(of, user(other));
-                let address = self.online.then(|| address(other));
+                let online = self.online;
                 let (ticket, user) = (ticket, of);
                 self.answer(
                     who,
                     Input::Located {
                         ticket,
                         user,
-                        address,
+                        online,
                     },
                 );
             }
-            Output::SendPicture { grant, picture, .. } => {
+            Output::SendPicture { to, grant, picture } => {
+                assert_eq!(to, user(other));
                 self.pictures.push((who, other, grant, picture));
             }
             Output::Kept(letter) => {
@@ -375,7 +369,7 @@ impl World {
         let input = Input::NoteArrived {
             letter: letter.id,
             from: identity(from),
-            address: Some(address(from)),
+            direct: true,
             posted_at: WallTime(0),
             note: letter.note.clone(),
         };
@@ -401,7 +395,7 @@ impl World {
         }
         let (from, to, grant, picture) = self.pictures.remove(0);
         if arrives {
-            let from = address(from);
+            let from = user(from);
             self.give(
                 to,
                 Input::PictureArrived {

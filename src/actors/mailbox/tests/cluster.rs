@@ -263,13 +263,13 @@ impl World {
         }
         for to in 0..SERVERS {
             let id = letter.id;
-            let client = client();
+            let client = alice().user_id();
             let input = match kind {
                 0 if self.acked.contains(&id) => Input::Ack {
                     user,
                     letters: vec![id],
                 },
-                1 | 2 => Input::Fetch { user, client },
+                1 | 2 => Input::Fetch(user),
                 3 => Input::CheckArrived { client, letter: id },
                 _ => Input::DepositArrived {
                     client,
@@ -366,9 +366,8 @@ fn run(seed: u64, weather: Weather) {
     for which in 0..SERVERS {
         assert!(world.servers[which].last.1, "server {which} caught up");
         assert_eq!(world.servers[which].last, world.servers[0].last);
-        let client = client();
         let user = bob().user_id();
-        world.give(which, Some(Input::Fetch { user, client }));
+        world.give(which, Some(Input::Fetch(user)));
     }
     let gone_somewhere: BTreeSet<LetterId> = world
         .servers

@@ -1,0 +1,53 @@
+//! What a single node is told, and what is done about one that does not run.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// What one node is told.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct NodeArguments {
+    /// Something else than to run it
+    #[command(subcommand)]
+    pub verb: Option<NodeVerb>,
+    /// What the node is
+    #[arg(long, value_enum, required = true)]
+    pub role: Option<Role>,
+    /// Write a server's addresses and process id there, as JSON, when it listens
+    #[arg(long, value_name = "FILE")]
+    pub ready_file: Option<PathBuf>,
+}
+
+/// What is done about a node that does not run.
+#[derive(Debug, Subcommand)]
+pub enum NodeVerb {
+    /// Make the key of a server if it has none, and print its public half
+    #[command(after_help = "\
+Examples:
+  pentimento-node keygen --data /var/lib/pentimento-node/1    prints the key for the lists
+  pentimento-node keygen server-?.toml client.toml            fills the keys in")]
+    Keygen(KeygenArguments),
+}
+
+/// Whose keys are made.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct KeygenArguments {
+    /// The data folder of a server; its public key is printed
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Configuration files: every server among them gets a key in its data folder, and their
+    /// public keys are filled into the lists of all these files
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+/// What a node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Role {
+    /// Hides pictures, knows who is online, keeps letters
+    Server,
+    /// Answers for one person
+    Client,
+}

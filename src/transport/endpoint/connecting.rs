@@ -1,0 +1,439 @@
+//! Begins sessions and answers those who begin one.
+//!
+//! Who has no session with a party that can be reached sends an initiation to every way that is
+//! known, again and again with growing pauses, and gives up after a while. When two begin with each
+//! other at once, the one with the larger key yields.
+
+use core::time::Duration;
+
+use rand::Rng;
+
+use super::arriving::Origin;
+use super::{Endpoint, Us};
+use crate::proto::packet::Party;
+use crate::time::Moment;
+use crate::transport::handshake::{Established, Initiator, Reaction};
+use crate::transport::recovery;
+use crate::transport::recovery::path_mtu::{self, PathMtu};
+use crate::transport::session::Session;
+use crate::transport::way::{RELAYED_BYTES, Way};
+use crate::transport::wire;
+
+/// Pause before an initiation is repeated the first time.
+const REPEAT_FIRST: Duration = Duration::from_millis(120);
+/// The longest pause.
+const REPEAT_MAX: Duration = Duration::from_secs(2);
+/// An attempt ends after so long; the next packet begins another one.
+const GIVE_UP: Duration = Duration::from_secs(10);
+/// An attempt of ours is older than that before one of theirs is preferred to it.
+const YIELD_AFTER: Duration = Duration::from_secs(1);
+/// A session that the other end does not know is made anew, but no more often than this.
+const RENEW_EVERY: Duration = Duration::from_secs(1);
+/// Hints and refusals that leave in a second at the most.
+const HINTS_PER_S: u32 = 200;
+/// Smallest datagram that every path carries.
+const SAFE_BYTES: usize = 1_200;
+
+/// An attempt to begin a session.
+pub(in crate::transport) struct Connecting {
+    initiator: Initiator,
+    pub(in crate::transport) session: u32,
+    began_at: Moment,
+    pub(in crate::transport) again_at: Moment,
+    pause: Duration,
+    /// Size of the initiation that left last.
+    bytes: usize,
+}
+
+/// How often strangers are spoken to.
+#[derive(Debug, Default)]
+pub(super) struct Hints {
+    second: u64,
+    said: u32,
+    heard: u32,
+}
+
+impl Hints {
+    const fn tick(&mut self, now: Moment) {
+        let second = now.as_micros() / 1_000_000;
+        if second != self.second {
+            *self = Self {
+                second,
+                said: 0,
+                heard: 0,
+            };
+        }
+    }
+
+    /// Whether one more hint may leave; counts it.
+    pub(super) const fn may_speak(&mut self, now: Moment) -> bool {
+        self.tick(now);
+        self.said += 1;
+        self.said <= HINTS_PER_S
+    }
+
+    /// Whether one more hint of others is worth a look; counts it.
+    pub(super) const fn may_hear(&mut self, now: Moment) -> bool {
+        self.tick(now);
+        self.heard += 1;
+        self.heard <= HINTS_PER_S
+    }
+}
+
+impl Endpoint {
+    pub(super) fn fresh_number(&mut self) -> u64 {
+        self.rng.next_u64()
+    }
+
+    /// A number that no session here has.
+    pub(super) fn fresh_session(&mut self) -> u32 {
+        loop {
+            let number = self.rng.next_u32();
+            if number != 0 && !self.sessions.contains_key(&number) {
+                return number;
+            }
+        }
+    }
+
+    /// Begins a session if there is none that can send, and a way to begin one.
+    pub(super) fn connect_if_needed(&mut self, now: Moment, party: Party) {
+        let Some(link) = self.links.get_mut(&party) else {
+            return;
+        };
+        let is_confirmed = link.current().is_some_and(|session| !session.closed);
+        if is_confirmed || link.connecting.is_some() || self.begin_early(now, party) {
+            return;
+        }
+        self.connect(now, party);
+    }
+
+    pub(super) fn connect(&mut self, now: Moment, party: Party) {
+        if self.ways_of(party).is_empty() {
+            return;
+        }
+        let session = self.fresh_session();
+        let bytes = self.config.datagram_max_bytes.clamp(SAFE_BYTES, 1_472);
+        let key = self.key_of(party);
+        let wall = self.config.calendar.at(now);
+        let (initiator, datagram) = match self.desk.begin(wall, key, session, bytes) {
+            Ok(begun) => begun,
+            Err(reason) => return self.counts.drop_one(reason.to_string()),
+        };
+        let Some(link) = self.links.get_mut(&party) else {
+            return;
+        };
+        link.connecting = Some(Connecting {
+            initiator,
+            session,
+            began_at: now,
+            again_at: now.after(REPEAT_FIRST),
+            pause: REPEAT_FIRST,
+            bytes,
+        });
+        self.sessions.insert(session, party);
+        self.initiate(party, &datagram);
+        self.attend(now, party);
+    }
+
+    fn initiate(&mut self, party: Party, datagram: &[u8]) {
+        for way in self.ways_of(party) {
+            let user = match party {
+                Party::User(user) => Some(user),
+                Party::Server(_) => None,
+            };
+            self.push_raw(Origin { way, user }, datagram.to_vec());
+        }
+    }
+
+    /// Repeats an initiation, or gives up.
+    pub(super) fn on_connecting_deadline(&mut self, now: Moment, party: Party) {
+        let Some(link) = self.links.get_mut(&party) else {
+            return;
+        };
+        let Some(connecting) = link.connecting.as_mut().filter(|one| one.again_at <= now) else {
+            return;
+        };
+        if now.since(connecting.began_at) >= GIVE_UP {
+            let session = connecting.session;
+            link.connecting = None;
+            link.forget_packets(&mut self.counts);
+            self.sessions.remove(&session);
+            return;
+        }
+        // The larger datagram may be what does not arrive.
+        connecting.bytes = SAFE_BYTES;
+        connecting.pause = (connecting.pause * 8 / 5).min(REPEAT_MAX);
+        connecting.again_at = now.after(connecting.pause);
+        let datagram = connecting.initiator.again(now, SAFE_BYTES);
+        self.initiate(party, &datagram);
+    }
+
+    /// Somebody begins a session with us.
+    pub(super) fn on_initiation(
+        &mut self,
+        now: Moment,
+        origin: Origin,
+        datagram: &[u8],
+    ) -> Option<Party> {
+        let session = self.fresh_session();
+        match self
+            .desk
+            .on_initiation(now, origin.address(), datagram, session)
+        {
+            Reaction::Answer {
+                datagram: answer,
+                established,
+            } => {
+                let received = datagram.len();
+                let party = match established {
+                    Some(made) => Some(self.admit(now, origin, *made, received)?),
+                    // Answered before, or not begun before the third message.
+                    None => None,
+                };
+                self.push_raw(origin, answer);
+                party
+            }
+            Reaction::Cookie(reply) | Reaction::Refusal(reply) => {
+                self.push_raw(origin, reply);
+                None
+            }
+            Reaction::Dropped(reason) => {
+                self.counts.drop_one(reason.to_string());
+                None
+            }
+        }
+    }
+
+    /// The third message of a handshake.
+    pub(super) fn on_finish(
+        &mut self,
+        now: Moment,
+        origin: Origin,
+        datagram: &[u8],
+    ) -> Option<Party> {
+        match self.desk.on_finish(now, datagram) {
+            Ok(established) => self.admit(now, origin, established, datagram.len()),
+            Err(reason) => {
+                self.counts.drop_one(reason.to_string());
+                None
+            }
+        }
+    }
+
+    /// A session that the other end began. `received`: size of its datagram.
+    fn admit(
+        &mut self,
+        now: Moment,
+        origin: Origin,
+        made: Established,
+        received: usize,
+    ) -> Option<Party> {
+        let Some(party) = self.party_of(made.remote_static, &made.remote_payload) else {
+            self.counts.drop_one("not one of ours");
+            return None;
+        };
+        if self.prefers_own(now, party, &made.remote_static) {
+            self.counts.drop_one("begun by both ends");
+            return None;
+        }
+        self.make_link(now, party);
+        let local = made.local_session;
+        let mut session = self.session(now, made, origin.way, received);
+        if matches!(self.config.us, Us::Server(_)) && matches!(party, Party::User(_)) {
+            session.observed = origin.way.address();
+        }
+        self.add(now, party, local, session);
+        Some(party)
+    }
+
+    /// Whether an attempt of ours goes before one of theirs.
+    fn prefers_own(&self, now: Moment, party: Party, theirs: &[u8; 32]) -> bool {
+        let connecting = self
+            .links
+            .get(&party)
+            .and_then(|link| link.connecting.as_ref());
+        connecting
+            .is_some_and(|own| now.since(own.began_at) < YIELD_AFTER && self.desk.public() < theirs)
+    }
+
+    fn session(&mut self, now: Moment, made: Established, way: Way, received: usize) -> Session {
+        let (recovery, mtu) = self.path(way, received);
+        self.counts.sessions += 1;
+        // Who answers a handshake knows no more than that somebody asked; the first sealed packet
+        // proves the address.
+        Session::new(now, made, way, recovery, mtu, None)
+    }
+
+    /// What a session on this way begins with, if a datagram of `received` bytes is known to pass.
+    pub(super) fn path(&mut self, way: Way, received: usize) -> (recovery::Config, PathMtu) {
+        let max_bytes = match way {
+            Way::Direct(_) => self.config.datagram_max_bytes,
+            Way::Relay(_) => RELAYED_BYTES,
+        };
+        // The handshake has carried a datagram of this size, at least one way; a way that does not
+        // carry it back is found out soon.
+        let start_bytes = received.clamp(SAFE_BYTES.min(max_bytes), max_bytes);
+        let is_v6 = way.address().is_some_and(|address| address.is_ipv6());
+        let mtu = PathMtu::new(path_mtu::Config {
+            start_bytes,
+            max_bytes,
+            ladder: if is_v6 {
+                path_mtu::LADDER_V6
+            } else {
+                path_mtu::LADDER_V4
+            },
+        });
+        let recovery = recovery::Config {
+            congestion: self.config.congestion,
+            flow_max_bytes: self.config.flow_max_bytes,
+            datagram_bytes: mtu.current(),
+            seed: self.rng.next_u64(),
+            ..recovery::Config::lan()
+        };
+        (recovery, mtu)
+    }
+
+    pub(super) fn add(&mut self, now: Moment, party: Party, local: u32, session: Session) {
+        self.sessions.insert(local, party);
+        let Some(link) = self.links.get_mut(&party) else {
+            return;
+        };
+        for gone in link.add_session(now, session) {
+            self.sessions.remove(&gone);
+        }
+    }
+
+    /// Our attempt is answered.
+    pub(super) fn on_answer(
+        &mut self,
+        now: Moment,
+        origin: Origin,
+        datagram: &[u8],
+    ) -> Option<Party> {
+        let party = self.party_of_attempt(datagram)?;
+        let link = self.links.get_mut(&party)?;
+        let connecting = link.connecting.as_mut()?;
+        let (bytes, local) = (connecting.bytes, connecting.session);
+        let (made, finish) = match self
+            .desk
+            .on_answer(now, &mut connecting.initiator, datagram)
+        {
+            Ok(made) => made,
+            Err(error) => {
+                self.counts.drop_one(error.to_string());
+                return None;
+            }
+        };
+        if !self.is_expected(party, &made) {
+            self.counts.drop_one("answered by somebody else");
+            return None;
+        }
+        if let Some(finish) = finish {
+            self.push_raw(origin, finish);
+        }
+        self.desk
+            .keep(now, made.resumption.clone(), origin.address());
+        let session = self.session(now, made, origin.way, bytes);
+        self.links.get_mut(&party)?.connecting = None;
+        self.add(now, party, local, session);
+        // The other end must hear from us before it may send.
+        let link = self.links.get_mut(&party)?;
+        link.greet();
+        Some(party)
+    }
+
+    pub(super) fn party_of_attempt(&self, datagram: &[u8]) -> Option<Party> {
+        let session = datagram.get(2..6)?.try_into().ok()?;
+        self.sessions.get(&u32::from_le_bytes(session)).copied()
+    }
+
+    /// Whether an answer comes from whom we asked. A server without a known key is believed the
+    /// first time.
+    fn is_expected(&mut self, party: Party, made: &Established) -> bool {
+        if let Party::Server(node) = party
+            && let Some(server) = self.config.servers.iter_mut().find(|one| one.node == node)
+            && server.key.is_none()
+        {
+            server.key = Some(made.remote_static);
+        }
+        match party {
+            Party::Server(_) => {
+                self.party_of(made.remote_static, &made.remote_payload) == Some(party)
+            }
+            // The key was checked by the handshake.
+            Party::User(user) => self
+                .routes
+                .get(&user)
+                .is_some_and(|route| route.key == made.remote_static),
+        }
+    }
+
+    /// Prove your address first, says the other end.
+    pub(super) fn on_cookie(&mut self, now: Moment, datagram: &[u8]) -> Option<Party> {
+        let party = self.party_of_attempt(datagram)?;
+        let connecting = self.links.get_mut(&party)?.connecting.as_mut()?;
+        let bytes = connecting.bytes;
+        match self
+            .desk
+            .on_cookie(now, &mut connecting.initiator, datagram)
+        {
+            Ok(()) => {
+                let again = connecting.initiator.again(now, bytes);
+                self.initiate(party, &again);
+            }
+            Err(error) => self.counts.drop_one(error.to_string()),
+        }
+        None
+    }
+
+    /// The other end does not know a session of ours: it may have been started anew. Anybody can
+    /// say so; the session stays until there is another one.
+    pub(super) fn on_unknown_session(
+        &mut self,
+        now: Moment,
+        origin: Origin,
+        datagram: &[u8],
+    ) -> Option<Party> {
+        let (session, number) = wire::parse_unknown_session(datagram)?;
+        if !self.hints.may_hear(now) {
+            self.counts.drop_one("hints beyond their rate");
+            return None;
+        }
+        if let Some(party) = self.on_unknown_ticket(now, session) {
+            return Some(party);
+        }
+        let is_meant = |link: &&mut super::Link| {
+            link.sessions.first().is_some_and(|current| {
+                current.remote == session
+                    && current.way == origin.way
+                    && number < current.recovery.next_number()
+            })
+        };
+        let link = self.links.values_mut().find(is_meant)?;
+        let party = link.party;
+        let is_soon = link
+            .renewed_at
+            .is_some_and(|at| now.since(at) < RENEW_EVERY);
+        if is_soon || link.connecting.is_some() {
+            return None;
+        }
+        link.renewed_at = Some(now);
+        self.connect(now, party);
+        Some(party)
+    }
+
+    /// The other end speaks other versions.
+    pub(super) fn on_refusal(&mut self, (lowest, highest): (u8, u8), session: u32) {
+        let Some(party) = self.sessions.get(&session) else {
+            return self.counts.drop_one("refusal of nothing");
+        };
+        tracing::debug!(
+            ?party,
+            lowest,
+            highest,
+            "the other end speaks other versions"
+        );
+        self.counts
+            .drop_one("refused: the other end speaks other versions");
+    }
+}

@@ -1,0 +1,384 @@
+//! One party we talk with: what is on its way there and back, through whichever session.
+//!
+//! Sessions come and go; messages under way and packets that wait outlive them. The newest session
+//! that the other end is known to have is the one that sends; an older one is still read for a
+//! while. Decides what goes into the next packet: what was promised (acknowledgements), what is
+//! short (packets, statuses), then fragments as far as loss, window and pace permit.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use super::budget::Budget;
+use super::carried::Kept;
+use super::contract::{Incoming, Moved};
+use super::counts::Counts;
+use super::endpoint::{Connecting, Meter};
+use super::handshake::Resumption;
+use super::message::Piece;
+use super::pool::Pool;
+use super::receiver::{FragmentReceiver, ReceiverEvent};
+use super::sender::{FragmentSender, SenderEvent};
+use super::session::{IDLE_MAX, Session};
+use crate::proto::codec;
+use crate::proto::ids::UserId;
+use crate::proto::packet::{Packet, Party};
+use crate::time::{Moment, earliest};
+
+mod arriving;
+mod leaving;
+mod settling;
+
+/// Small packets that wait for a session or for a turn; the oldest give way.
+const PACKETS_MAX: usize = 256;
+/// How often a small packet is sent at the most.
+const TRIES_MAX: u8 = 4;
+/// Sessions with one party at a time.
+const SESSIONS_MAX: usize = 3;
+/// The address of a party that was never heard.
+const NOWHERE: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
+/// Relayed datagrams that wait for a turn; the oldest give way.
+const RELAYED_MAX: usize = 64;
+
+/// What all links of an endpoint share.
+pub(super) struct Shared<'a> {
+    pub(super) budget: &'a mut Budget,
+    pub(super) pool: &'a Pool,
+    pub(super) counts: &'a mut Counts,
+}
+
+/// What a packet asks of the endpoint, beyond the link.
+#[derive(Default)]
+pub(super) struct Asked {
+    /// Datagrams to pass on to, or that come from, other users.
+    pub(super) relayed: Vec<(UserId, Vec<u8>)>,
+    /// Our address as the other end sees it.
+    pub(super) observed: Option<SocketAddr>,
+    /// The other end has ended the session.
+    pub(super) closed: bool,
+    /// What a later session can go on from, now that the other end has proven who it is.
+    pub(super) resumption: Option<Resumption>,
+}
+
+/// One party.
+pub(super) struct Link {
+    pub(super) party: Party,
+    /// Newest first. The first one sends.
+    pub(super) sessions: Vec<Session>,
+    packets: VecDeque<Kept>,
+    quiet: VecDeque<Vec<u8>>,
+    relayed: VecDeque<(UserId, Vec<u8>)>,
+    pub(super) sender: FragmentSender,
+    pub(super) receiver: FragmentReceiver,
+    /// The session whose fragments are taken: the last one that the other end went on to. It may
+    /// be another one than that which sends, when both ends began at once.
+    receiving: Option<u32>,
+    /// Chosen for a packet, but did not fit the last batch.
+    pending: Option<Piece>,
+    /// Packets to send beyond the window, so that something is answered.
+    probes: u8,
+    /// When the pace allows the next packet.
+    paced_until: Option<Moment>,
+    packets_in: Vec<Packet>,
+    /// An attempt to begin a session.
+    pub(super) connecting: Option<Connecting>,
+    /// When a session that goes on from an earlier one should have been answered.
+    pub(super) early_until: Option<Moment>,
+    /// When a session was made anew because the other end did not know it.
+    pub(super) renewed_at: Option<Moment>,
+    /// What it may have passed on to others.
+    pub(super) relay_meter: Meter,
+    pub(super) used_at: Moment,
+    /// Notes of the endpoint: when its timer rings, and whether it stands in line.
+    pub(super) timer: Option<Moment>,
+    pub(super) in_line: bool,
+}
+
+impl Link {
+    pub(super) fn new(
+        now: Moment,
+        party: Party,
+        sender: FragmentSender,
+        receiver: FragmentReceiver,
+    ) -> Self {
+        Self {
+            party,
+            sessions: Vec::new(),
+            packets: VecDeque::new(),
+            quiet: VecDeque::new(),
+            relayed: VecDeque::new(),
+            sender,
+            receiver,
+            receiving: None,
+            pending: None,
+            probes: 0,
+            paced_until: None,
+            packets_in: Vec::new(),
+            connecting: None,
+            early_until: None,
+            renewed_at: None,
+            relay_meter: Meter::new(now, 0),
+            used_at: now,
+            timer: None,
+            in_line: false,
+        }
+    }
+
+    /// Queues a small packet.
+    pub(super) fn push_packet(&mut self, packet: &Packet, counts: &mut Counts) {
+        let bytes = match codec::encode_packet(packet) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                tracing::error!(%error, "packet not sent");
+                return counts.drop_one("too large to send");
+            }
+        };
+        // What is said again and again by itself need not be repeated.
+        if matches!(packet, Packet::Load(_) | Packet::Ping(_) | Packet::Pong(_)) {
+            self.quiet.push_back(bytes);
+            if self.quiet.len() > PACKETS_MAX {
+                self.quiet.pop_front();
+                counts.drop_one("waiting packets gave way");
+            }
+        } else {
+            self.packets.push_back(Kept { bytes, tries: 0 });
+            if self.packets.len() > PACKETS_MAX {
+                self.packets.pop_front();
+                counts.drop_one("waiting packets gave way");
+            }
+        }
+    }
+
+    /// Queues a datagram to be passed on.
+    pub(super) fn push_relayed(&mut self, user: UserId, datagram: Vec<u8>, counts: &mut Counts) {
+        self.relayed.push_back((user, datagram));
+        if self.relayed.len() > RELAYED_MAX {
+            self.relayed.pop_front();
+            counts.drop_one("relayed datagrams gave way");
+        }
+    }
+
+    /// The node falls silent on purpose: what is under way is forgotten, sessions too, since the
+    /// other end goes on counting messages in them. Gives the numbers of the sessions.
+    pub(super) fn halt(
+        &mut self,
+        (sender, receiver): (FragmentSender, FragmentReceiver),
+        budget: &mut Budget,
+    ) -> Vec<u32> {
+        let gone = self.numbers().collect();
+        self.packets.clear();
+        self.quiet.clear();
+        self.relayed.clear();
+        self.packets_in.clear();
+        self.receiver.clear(budget);
+        self.sender = sender;
+        self.receiver = receiver;
+        self.sessions.clear();
+        self.connecting = None;
+        self.early_until = None;
+        self.receiving = None;
+        self.pending = None;
+        self.probes = 0;
+        self.paced_until = None;
+        gone
+    }
+
+    /// Small packets that found no session in time are not said any more.
+    pub(super) fn forget_packets(&mut self, counts: &mut Counts) {
+        counts.drop_many(
+            "no session in time",
+            (self.packets.len() + self.quiet.len()) as u64,
+        );
+        self.packets.clear();
+        self.quiet.clear();
+    }
+
+    /// Whether the session that sends was not answered yet.
+    pub(super) fn awaits_early(&self) -> bool {
+        self.sessions
+            .first()
+            .is_some_and(|session| session.awaits().is_some())
+    }
+
+    /// The answer to the early packets with this random.
+    pub(super) fn early_answer(&self, random: &[u8; 32]) -> Option<Vec<u8>> {
+        let answers = self.sessions.iter();
+        let mut answers = answers.filter_map(|session| session.early_answer(random));
+        answers.next().map(<[u8]>::to_vec)
+    }
+
+    /// The other end must hear from us, whether or not there is anything to say.
+    pub(super) const fn greet(&mut self) {
+        self.probes = 1;
+    }
+
+    /// The numbers of all sessions, the one that is being begun included.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = u32> {
+        let own = self.sessions.iter().map(|session| session.local);
+        own.chain(self.connecting.iter().map(|connecting| connecting.session))
+    }
+
+    /// Whether there is nothing left of it: no session, nothing that waits, nothing begun.
+    pub(super) fn is_over(&self, now: Moment) -> bool {
+        self.sessions.is_empty()
+            && self.connecting.is_none()
+            && !self.has_something()
+            && self.receiver.is_empty()
+            && now.since(self.used_at) > IDLE_MAX
+    }
+
+    /// Whether anything waits for a session.
+    pub(super) fn has_something(&self) -> bool {
+        !self.packets.is_empty() || !self.quiet.is_empty() || self.sender.has_something()
+    }
+
+    /// Where packets come from, as far as is known.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        self.sessions
+            .first()
+            .and_then(|session| session.way.address())
+    }
+
+    /// The session that sends, if there is one.
+    pub(super) fn current(&mut self) -> Option<&mut Session> {
+        self.sessions
+            .first_mut()
+            .filter(|session| session.confirmed)
+    }
+
+    /// A session was made. It sends as soon as the other end is known to have it. Gives the
+    /// sessions that had to make room.
+    pub(super) fn add_session(&mut self, now: Moment, session: Session) -> Vec<u32> {
+        let is_first = self.sessions.is_empty() || session.confirmed;
+        if is_first {
+            self.sessions.insert(0, session);
+            self.begin(now);
+        } else {
+            self.sessions.push(session);
+        }
+        let mut gone = Vec::new();
+        while self.sessions.len() > SESSIONS_MAX {
+            gone.push(self.sessions.remove(SESSIONS_MAX - 1).local);
+        }
+        gone
+    }
+
+    /// The first session is a new one: whatever was in flight in older ones is said again.
+    fn begin(&mut self, now: Moment) {
+        self.pending = None;
+        self.probes = 0;
+        self.paced_until = None;
+        for session in &mut self.sessions[1..] {
+            let packets = &mut self.packets;
+            session
+                .recovery
+                .abandon(&mut |outcome| settling::say_again(packets, outcome));
+        }
+        let fragment_bytes = self.sessions[0].fragment_bytes();
+        self.sender.begin_session(now, fragment_bytes);
+    }
+
+    /// Ends a session. What was in flight in it is said again in another one.
+    pub(super) fn end_session(&mut self, now: Moment, local: u32, budget: &mut Budget) {
+        let Some(place) = self
+            .sessions
+            .iter()
+            .position(|session| session.local == local)
+        else {
+            return;
+        };
+        let mut session = self.sessions.remove(place);
+        let packets = &mut self.packets;
+        session
+            .recovery
+            .abandon(&mut |outcome| settling::say_again(packets, outcome));
+        if self.receiving == Some(local) {
+            self.receiving = None;
+            self.receiver.begin_session(now, budget);
+        }
+        if place == 0 && !self.sessions.is_empty() {
+            self.begin(now);
+        }
+    }
+
+    /// When something is to be done although nothing arrives.
+    pub(super) fn deadline(&self) -> Option<Moment> {
+        let sessions = self.sessions.iter().enumerate();
+        let sessions = sessions.map(|(place, session)| session.deadline(place == 0));
+        let messages = earliest(self.sender.deadline(), self.receiver.deadline());
+        let connecting = self.connecting.as_ref();
+        let again = earliest(connecting.map(|one| one.again_at), self.early_until);
+        let own = earliest(earliest(messages, self.paced_until), again);
+        sessions.fold(own, earliest)
+    }
+
+    /// The deadline came. Gives the sessions that ended.
+    pub(super) fn on_deadline(&mut self, now: Moment, shared: &mut Shared<'_>) -> Vec<u32> {
+        if self.paced_until.is_some_and(|until| until <= now) {
+            self.paced_until = None;
+        }
+        self.sender.on_deadline(now);
+        self.receiver.on_deadline(now, shared.budget);
+        for place in 0..self.sessions.len() {
+            self.on_recovery_deadline(now, place);
+        }
+        let idle = self.sessions.iter().filter(|session| session.is_idle(now));
+        let gone: Vec<u32> = idle.map(|session| session.local).collect();
+        for local in &gone {
+            self.end_session(now, *local, shared.budget);
+        }
+        gone
+    }
+
+    /// What arrived and what happened since the last time, if anything did.
+    pub(super) fn news(&mut self) -> Option<Incoming> {
+        let mut moved = Vec::new();
+        while let Some(event) = self.sender.poll_event() {
+            moved.push(sent(event));
+        }
+        while let Some(event) = self.receiver.poll_event() {
+            moved.push(received(event));
+        }
+        if moved.is_empty() && self.packets_in.is_empty() {
+            return None;
+        }
+        Some(Incoming {
+            from: self.party,
+            at: self.address().unwrap_or(NOWHERE),
+            packets: std::mem::take(&mut self.packets_in),
+            moved,
+        })
+    }
+}
+
+fn sent(event: SenderEvent) -> Moved {
+    match event {
+        SenderEvent::Progress {
+            cargo,
+            done_bytes,
+            total_bytes,
+        } => Moved::Sending {
+            cargo,
+            done_bytes,
+            total_bytes,
+        },
+        SenderEvent::Delivered { cargo } => Moved::Delivered { cargo },
+        SenderEvent::Failed { cargo, reason } => Moved::Failed { cargo, reason },
+    }
+}
+
+fn received(event: ReceiverEvent) -> Moved {
+    match event {
+        ReceiverEvent::Started { cargo, size_bytes } => Moved::Started { cargo, size_bytes },
+        ReceiverEvent::Progress {
+            cargo,
+            done_bytes,
+            total_bytes,
+        } => Moved::Receiving {
+            cargo,
+            done_bytes,
+            total_bytes,
+        },
+        ReceiverEvent::Received { cargo, body } => Moved::Received { cargo, body },
+    }
+}

@@ -1,0 +1,434 @@
+//! One set of keys with one party: sealing, opening, replay, acknowledgement, and the way that
+//! packets take. What the frames in the packets mean is the link's business.
+//!
+//! Invariants: a packet number is used once; nothing that was not authenticated changes anything;
+//! while the other end has not proven its address, no more bytes go there than came from it.
+
+use core::time::Duration;
+use std::net::SocketAddr;
+
+use super::acks::Acks;
+use super::carried::Carried;
+use super::frame::{self, ACK_BYTES_MIN, ACK_WORDS, FRAGMENT_HEADER_BYTES};
+use super::handshake::{EARLY_HEADER_BYTES, Early, EarlyHeader, Established, Resumption};
+use super::recovery::path_mtu::PathMtu;
+use super::recovery::{self, Kind, Permit, Recovery};
+use super::replay::ReplayWindow;
+use super::way::Way;
+use super::wire::{HEADER_BYTES, Header, NUMBERS, TAG_BYTES};
+use crate::crypto::packet_keys::{OpeningKeys, PacketKeys};
+use crate::time::{Moment, earliest};
+
+/// A session in which nothing was heard for so long is dropped.
+pub(super) const IDLE_MAX: Duration = Duration::from_secs(180);
+
+/// Smallest packet that is worth writing.
+pub(super) const PACKET_MIN: usize = 64;
+/// How often the other end is asked to prove a new address.
+const CHALLENGE_EVERY: Duration = Duration::from_millis(200);
+
+/// An authenticated packet.
+#[derive(Debug)]
+pub(super) struct Opened<'a> {
+    pub(super) number: u64,
+    pub(super) frames: &'a [u8],
+}
+
+/// Why a packet of a session was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotOpened {
+    /// It was here before, or is too old to tell.
+    Repeated,
+    /// Its tag is wrong.
+    Forged,
+}
+
+/// The keys that packets are sealed with.
+enum Keys {
+    /// A session that goes on from an earlier one, until that is answered.
+    Early(Box<Early>),
+    /// Both ends have contributed.
+    Full(Box<PacketKeys>),
+}
+
+/// What opens the packets that came before the answer to them.
+struct EarlyIn {
+    keys: OpeningKeys,
+    random: [u8; 32],
+    answer: Vec<u8>,
+}
+
+/// One set of keys with one party.
+pub(super) struct Session {
+    pub(super) local: u32,
+    pub(super) remote: u32,
+    keys: Keys,
+    early: Option<Box<EarlyIn>>,
+    /// What a later session can go on from, until the other end has proven that it has the keys.
+    resumption: Option<Resumption>,
+    replay: ReplayWindow,
+    pub(super) recovery: Recovery<Carried>,
+    pub(super) mtu: PathMtu,
+    pub(super) acks: Acks,
+    pub(super) way: Way,
+    /// Bytes that may still go to an address that is not proven; none if it is proven.
+    allowance: Option<usize>,
+    /// Sent until it is answered from a new address, and when it was sent.
+    challenge: Option<(u64, Option<Moment>)>,
+    /// To be sent.
+    pub(super) response: Option<u64>,
+    /// To be sent.
+    pub(super) observed: Option<SocketAddr>,
+    /// Whether the other end has shown that it has the keys.
+    pub(super) confirmed: bool,
+    /// Nothing may be sent any more: the other end said so, or the keys are worn out.
+    pub(super) closed: bool,
+    /// The other end has gone on to another session with its messages.
+    pub(super) left: bool,
+    pub(super) heard_at: Moment,
+}
+
+impl Session {
+    /// A session from a finished handshake. `received_bytes`: what came before the address was
+    /// proven; none if it is proven.
+    pub(super) fn new(
+        now: Moment,
+        made: Established,
+        way: Way,
+        recovery: recovery::Config,
+        mtu: PathMtu,
+        received_bytes: Option<usize>,
+    ) -> Self {
+        Self {
+            local: made.local_session,
+            remote: made.remote_session,
+            confirmed: made.is_initiator,
+            keys: Keys::Full(Box::new(made.keys)),
+            early: None,
+            resumption: Some(made.resumption),
+            replay: ReplayWindow::default(),
+            recovery: Recovery::new(recovery, now),
+            mtu,
+            acks: Acks::default(),
+            way,
+            allowance: received_bytes,
+            challenge: None,
+            response: None,
+            observed: None,
+            closed: false,
+            left: false,
+            heard_at: now,
+        }
+    }
+
+    /// A session that goes on from an earlier one and may send at once.
+    pub(super) fn early(
+        now: Moment,
+        early: Early,
+        way: Way,
+        recovery: recovery::Config,
+        mtu: PathMtu,
+    ) -> Self {
+        Self {
+            local: early.local_session(),
+            remote: 0,
+            confirmed: true,
+            keys: Keys::Early(Box::new(early)),
+            early: None,
+            resumption: None,
+            replay: ReplayWindow::default(),
+            recovery: Recovery::new(recovery, now),
+            mtu,
+            acks: Acks::default(),
+            way,
+            allowance: None,
+            challenge: None,
+            response: None,
+            observed: None,
+            closed: false,
+            left: false,
+            heard_at: now,
+        }
+    }
+
+    /// Whether the other end has not answered yet a session that goes on from an earlier one.
+    pub(super) const fn awaits(&self) -> Option<&Early> {
+        match &self.keys {
+            Keys::Early(early) => Some(early),
+            Keys::Full(_) => None,
+        }
+    }
+
+    /// The other end has answered.
+    pub(super) fn on_early_answer(&mut self, now: Moment, made: Established) {
+        self.remote = made.remote_session;
+        self.keys = Keys::Full(Box::new(made.keys));
+        self.heard_at = now;
+    }
+
+    /// The session began with packets that came before the answer to them.
+    pub(super) fn began_early(&mut self, keys: OpeningKeys, random: [u8; 32], answer: Vec<u8>) {
+        self.confirmed = true;
+        self.early = Some(Box::new(EarlyIn {
+            keys,
+            random,
+            answer,
+        }));
+    }
+
+    /// The answer to give again, if the session began with this random.
+    pub(super) fn early_answer(&self, random: &[u8; 32]) -> Option<&[u8]> {
+        let early = self
+            .early
+            .as_ref()
+            .filter(|early| early.random == *random)?;
+        Some(&early.answer)
+    }
+
+    /// What a later session can go on from, once the other end has proven that it has the keys.
+    pub(super) const fn take_resumption(&mut self) -> Option<Resumption> {
+        self.resumption.take()
+    }
+
+    /// Opens another packet that came before the answer to them.
+    pub(super) fn open_early<'a>(
+        &mut self,
+        now: Moment,
+        header: &EarlyHeader,
+        datagram: &'a mut [u8],
+    ) -> Result<Opened<'a>, NotOpened> {
+        let number = header.number;
+        if !self.replay.check(number) {
+            return Err(NotOpened::Repeated);
+        }
+        let early = self.early.as_mut().ok_or(NotOpened::Forged)?;
+        let (head, sealed) = datagram
+            .split_at_mut_checked(EARLY_HEADER_BYTES)
+            .ok_or(NotOpened::Forged)?;
+        let opened = early.keys.open_in_place(now, 0, number, head, sealed);
+        let frames = opened.map_err(|_| NotOpened::Forged)?;
+        self.heard_at = now;
+        Ok(Opened { number, frames })
+    }
+
+    /// Opens a packet in place.
+    pub(super) fn open<'a>(
+        &mut self,
+        now: Moment,
+        header: Header,
+        datagram: &'a mut [u8],
+    ) -> Result<Opened<'a>, NotOpened> {
+        let number = header.number;
+        if !self.replay.check(number) {
+            return Err(NotOpened::Repeated);
+        }
+        let Some((head, sealed)) = datagram.split_at_mut_checked(HEADER_BYTES) else {
+            return Err(NotOpened::Forged);
+        };
+        let Keys::Full(keys) = &mut self.keys else {
+            return Err(NotOpened::Forged);
+        };
+        let opened = keys.open_in_place(now, header.generation, number, head, sealed);
+        let frames = opened.map_err(|_| NotOpened::Forged)?;
+        self.heard_at = now;
+        self.confirmed = true;
+        Ok(Opened { number, frames })
+    }
+
+    /// An authenticated packet came by this way. A newer one than all before moves the session
+    /// there, and the new address has to be proven. Tells whether it moved.
+    pub(super) fn came_by(&mut self, way: Way, number: u64, bytes: usize, fresh: u64) -> bool {
+        let moved = way != self.way && self.is_newest(number);
+        if moved {
+            self.way = way;
+            self.allowance = Some(bytes);
+            self.challenge = Some((fresh, None));
+        } else if way == self.way
+            && let Some(allowance) = &mut self.allowance
+        {
+            *allowance = allowance.saturating_add(bytes);
+        }
+        moved
+    }
+
+    /// The other end answered a challenge: it is where its packets come from.
+    pub(super) fn answered(&mut self, response: u64) {
+        if self.challenge.is_some_and(|(number, _)| number == response) {
+            self.allowance = None;
+            self.challenge = None;
+        }
+    }
+
+    /// Whether the other end is known to be where its packets come from.
+    pub(super) const fn is_proven(&self) -> bool {
+        self.allowance.is_none()
+    }
+
+    fn challenge_due(&self, now: Moment) -> bool {
+        let waited = |at: Moment| now.since(at) >= CHALLENGE_EVERY;
+        self.challenge
+            .is_some_and(|(_, asked_at)| asked_at.is_none_or(waited))
+    }
+
+    /// The challenge to write now, if one is due.
+    pub(super) fn take_challenge(&mut self, now: Moment) -> Option<u64> {
+        if !self.challenge_due(now) {
+            return None;
+        }
+        let (number, asked_at) = self.challenge.as_mut()?;
+        *asked_at = Some(now);
+        Some(*number)
+    }
+
+    /// When something is to be done although nothing arrives. Only the session that sends probes
+    /// the path; what may not be sent to an unproven address waits for its packets.
+    pub(super) fn deadline(&self, sends: bool) -> Option<Moment> {
+        let idle = Some(self.heard_at.after(IDLE_MAX));
+        let own = earliest(self.recovery.deadline(), idle);
+        if !self.confirmed || self.closed || self.allowed(PACKET_MIN) < PACKET_MIN {
+            return own;
+        }
+        let answers = earliest(self.acks.due_at(), self.challenge_at());
+        let probes = sends && self.is_proven() && self.awaits().is_none();
+        let mtu = self.mtu.deadline().filter(|_| probes);
+        earliest(own, earliest(answers, mtu))
+    }
+
+    /// When the challenge is to be repeated.
+    fn challenge_at(&self) -> Option<Moment> {
+        let (_, asked_at) = self.challenge?;
+        Some(asked_at.map_or(Moment::START, |at| at.after(CHALLENGE_EVERY)))
+    }
+
+    /// Whether there is something to send that waits for nothing.
+    pub(super) fn owes(&self, now: Moment) -> bool {
+        let owed = self.response.is_some() || self.observed.is_some();
+        owed || self.acks.is_due(now) || self.challenge_due(now)
+    }
+
+    /// Whether packets can still be sealed.
+    pub(super) fn can_seal(&self) -> bool {
+        !self.closed && self.recovery.next_number() < NUMBERS
+    }
+
+    /// Notes that a packet was taken, so that it is acknowledged and never taken again.
+    pub(super) fn taken(&mut self, now: Moment, number: u64, eliciting: bool, pressing: bool) {
+        let gap = self
+            .replay
+            .largest()
+            .map_or(number > 0, |largest| number > largest + 1);
+        self.replay.insert(number);
+        self.acks.heard(now, number, gap && eliciting);
+        if eliciting {
+            self.acks.arrived(now, number, pressing);
+        }
+    }
+
+    /// Largest packet that may be sent now.
+    pub(super) fn datagram_bytes(&self) -> usize {
+        self.mtu.current()
+    }
+
+    /// Bytes of a fragment that fills a datagram.
+    pub(super) fn fragment_bytes(&self) -> usize {
+        self.datagram_bytes() - self.header_bytes() - TAG_BYTES - FRAGMENT_HEADER_BYTES
+    }
+
+    /// The other end has acknowledged packets up to this one.
+    pub(super) fn keys_acknowledged(&mut self, largest: u64) {
+        if let Keys::Full(keys) = &mut self.keys {
+            keys.seal.on_acknowledged(largest);
+        }
+    }
+
+    /// How much of a datagram of `bytes` the address may be sent.
+    pub(super) fn allowed(&self, bytes: usize) -> usize {
+        self.allowance.unwrap_or(bytes).min(bytes)
+    }
+
+    /// Whether packets that are acknowledged may leave.
+    pub(super) fn permit(&mut self, now: Moment) -> Permit {
+        self.recovery.permit(now)
+    }
+
+    /// Begins a packet at the end of `out`.
+    pub(super) fn begin(&self, out: &mut Vec<u8>) -> usize {
+        let start = out.len();
+        out.resize(start + self.header_bytes(), 0);
+        start
+    }
+
+    /// Bytes of a packet before its frames.
+    pub(super) const fn header_bytes(&self) -> usize {
+        match self.keys {
+            Keys::Early(_) => EARLY_HEADER_BYTES,
+            Keys::Full(_) => HEADER_BYTES,
+        }
+    }
+
+    /// Writes an acknowledgement of at most `room` bytes.
+    pub(super) fn write_ack(&mut self, now: Moment, out: &mut Vec<u8>, room: usize) {
+        if room < ACK_BYTES_MIN + 8 {
+            return;
+        }
+        let Some(largest) = self.replay.largest() else {
+            return;
+        };
+        let mut words = [0; ACK_WORDS];
+        let fits = (room - ACK_BYTES_MIN) / 8;
+        let count = self.replay.words(&mut words).min(fits);
+        let delay = self.acks.written(now);
+        let delay_us = u64::try_from(delay.as_micros()).unwrap_or(u64::MAX);
+        frame::write_ack(out, largest, delay_us, &words[..count]);
+    }
+
+    /// Seals the packet that began at `start`.
+    pub(super) fn seal(
+        &mut self,
+        now: Moment,
+        out: &mut Vec<u8>,
+        start: usize,
+        kind: Kind,
+        carried: Carried,
+    ) {
+        let bytes = out.len() - start + TAG_BYTES;
+        let number = self.recovery.on_sent(now, bytes, kind, carried);
+        let header_bytes = self.header_bytes();
+        let tag = match &mut self.keys {
+            Keys::Early(early) => {
+                let (head, plain) = out[start..].split_at_mut(header_bytes);
+                head.copy_from_slice(&early.header(number));
+                early.keys.seal_in_place(number, head, plain)
+            }
+            Keys::Full(keys) => {
+                let Some(generation) = keys.advance(now, number) else {
+                    // Worn out: nothing leaves, and the session ends.
+                    self.closed = true;
+                    out.truncate(start);
+                    return;
+                };
+                let header = Header {
+                    generation,
+                    session: self.remote,
+                    number,
+                };
+                let (head, plain) = out[start..].split_at_mut(header_bytes);
+                head.copy_from_slice(&header.to_bytes());
+                keys.seal_in_place(number, head, plain)
+            }
+        };
+        out.extend_from_slice(&tag);
+        if let Some(allowance) = &mut self.allowance {
+            *allowance = allowance.saturating_sub(bytes);
+        }
+    }
+
+    fn is_newest(&self, number: u64) -> bool {
+        self.replay.largest().is_none_or(|largest| number > largest)
+    }
+
+    /// Whether nothing was heard for too long.
+    pub(super) fn is_idle(&self, now: Moment) -> bool {
+        now.since(self.heard_at) > IDLE_MAX
+    }
+}
