@@ -476,6 +476,7 @@ fn chaos(play: &Play) {
         "nobody",
         "chaos link --listen 127.0.0.1:0 --to 127.0.0.1:9 --for 1",
     );
+    play.does("nobody", "chaos transfers --seeds 2");
     play.fails("nobody", "config", "chaos check wrong.toml");
 }
 

@@ -11,6 +11,7 @@ use super::link::command::LinkArguments;
 use super::report::{self, Report};
 use super::scenario::{Mode, Scenario};
 use super::simulated::Simulated;
+use super::transfers::{self, TransfersArguments};
 use super::{player, process};
 use crate::node::config::TokenConfig;
 use crate::proto::control::{Failure, Reason};
@@ -46,6 +47,8 @@ pub enum ChaosVerb {
     },
     /// Put a bad link between UDP clients and their server, until interrupted
     Link(LinkArguments),
+    /// Run drawn transfers between endpoints over bad links, in virtual time
+    Transfers(TransfersArguments),
 }
 
 /// How to play a scenario.
@@ -97,6 +100,7 @@ pub fn run(verb: &ChaosVerb, tell: &mut dyn FnMut(&str)) -> Result<u8, Failure> 
         }
         ChaosVerb::Replay { report, out } => replay(report, out.as_deref(), tell),
         ChaosVerb::Link(arguments) => link::command::run(arguments, tell),
+        ChaosVerb::Transfers(arguments) => Ok(transfers::run(arguments, tell)),
     }
 }
 

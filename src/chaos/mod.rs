@@ -19,3 +19,4 @@ pub mod scenario;
 mod schedule;
 mod simulated;
 mod stage;
+mod transfers;

@@ -11,6 +11,7 @@ pub mod network;
 pub mod node;
 pub mod plan;
 pub mod run;
+pub mod transfers;
 pub mod workshop;
 pub mod world;
 

@@ -34,6 +34,7 @@ mod leaving;
 mod parties;
 mod relaying;
 mod resuming;
+mod survey;
 
 #[cfg(test)]
 mod tests;
@@ -44,6 +45,7 @@ use arriving::Origin;
 pub(in crate::transport) use connecting::Connecting;
 pub use parties::Us;
 pub(in crate::transport) use relaying::Meter;
+pub use survey::{LinkSurvey, Receiving, Sending, SessionSurvey, Survey};
 
 /// A server that is known by configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -340,6 +342,9 @@ impl Endpoint {
         if link.is_over(now) {
             self.drop_link(party);
             return;
+        }
+        if link.is_silent() && !self.shut {
+            self.renew(now, party);
         }
         self.connect_if_wanted(now, party);
     }

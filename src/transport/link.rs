@@ -34,6 +34,8 @@ const PACKETS_MAX: usize = 256;
 const TRIES_MAX: u8 = 4;
 /// Sessions with one party at a time.
 const SESSIONS_MAX: usize = 3;
+/// Probes in a row without an answer that make a session doubtful.
+const SILENT_PROBES: u32 = 3;
 /// The address of a party that was never heard.
 const NOWHERE: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
@@ -73,6 +75,11 @@ pub(super) struct Link {
     /// The session whose fragments are taken: the last one that the other end went on to. It may
     /// be another one than that which sends, when both ends began at once.
     receiving: Option<u32>,
+    /// When that session was made, as counted here, and when a fragment came in it.
+    received_in: u64,
+    received_at: Moment,
+    /// Sessions made so far.
+    made: u64,
     /// Chosen for a packet, but did not fit the last batch.
     pending: Option<Piece>,
     /// Packets to send beyond the window, so that something is answered.
@@ -110,6 +117,9 @@ impl Link {
             sender,
             receiver,
             receiving: None,
+            received_in: 0,
+            received_at: now,
+            made: 0,
             pending: None,
             probes: 0,
             paced_until: None,
@@ -232,6 +242,23 @@ impl Link {
         !self.packets.is_empty() || !self.quiet.is_empty() || self.sender.has_something()
     }
 
+    /// Small packets and relayed datagrams that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.packets.len() + self.quiet.len() + self.relayed.len()
+    }
+
+    /// The session whose messages arrive.
+    pub(super) const fn receiving(&self) -> Option<u32> {
+        self.receiving
+    }
+
+    /// Whether what is sent in the session stays without any answer: the other end may have
+    /// forgotten it or be at another address, so a new one is worth a trial on all ways.
+    pub(super) fn is_silent(&self) -> bool {
+        let current = self.sessions.first();
+        current.is_some_and(|session| session.recovery.pto_count() >= SILENT_PROBES)
+    }
+
     /// Where packets come from, as far as is known.
     pub(super) fn address(&self) -> Option<SocketAddr> {
         self.sessions
@@ -248,7 +275,9 @@ impl Link {
 
     /// A session was made. It sends as soon as the other end is known to have it. Gives the
     /// sessions that had to make room.
-    pub(super) fn add_session(&mut self, now: Moment, session: Session) -> Vec<u32> {
+    pub(super) fn add_session(&mut self, now: Moment, mut session: Session) -> Vec<u32> {
+        self.made += 1;
+        session.made = self.made;
         let is_first = self.sessions.is_empty() || session.confirmed;
         if is_first {
             self.sessions.insert(0, session);

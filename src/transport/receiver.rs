@@ -15,6 +15,7 @@ use self::assembly::{Assembly, Verdict};
 use self::ended::{End, Ended};
 use self::open::Open;
 use super::budget::Budget;
+use super::endpoint::Receiving;
 use super::message::{Fragment, Standing, Status};
 use super::pool::Pool;
 use crate::proto::cargo::Cargo;
@@ -193,6 +194,19 @@ impl FragmentReceiver {
     #[must_use]
     pub const fn used_bytes(&self) -> usize {
         self.used_bytes
+    }
+
+    /// How the messages stand that arrive and whose fragments have a known length.
+    pub(super) fn survey(&self) -> impl Iterator<Item = Receiving> {
+        self.open.iter().filter_map(|(message, assembly)| {
+            let first_missing = assembly.first_missing;
+            let credit = assembly.credit()?;
+            Some(Receiving {
+                message,
+                first_missing,
+                credit,
+            })
+        })
     }
 
     /// Takes a fragment from a packet that is authentic and was not seen before.

@@ -16,6 +16,7 @@ use self::places::Waiting;
 use self::transfer::{Fate, Transfer};
 use self::turns::{Slots, Turns};
 use super::contract::SendFailure;
+use super::endpoint::Sending;
 use super::message::{FRAGMENT_MAX_BYTES, FRAGMENT_MIN_BYTES, Piece, Status};
 use crate::proto::cargo::Cargo;
 use crate::proto::ids::Digest;
@@ -420,6 +421,12 @@ impl FragmentSender {
     /// A message that the receiver is to forget, until there is none more.
     pub fn poll_cancel(&mut self) -> Option<u32> {
         self.cancels.pop_front()
+    }
+
+    /// How the messages stand that have numbers.
+    pub(super) fn survey(&self) -> impl Iterator<Item = Sending> {
+        let all = self.slots.iter().flatten();
+        all.filter_map(|transfer| transfer.run.as_ref().map(transfer::Run::survey))
     }
 
     fn slot_of(&self, number: u32) -> Option<usize> {

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 
 use super::acks::Acks;
 use super::carried::Carried;
+use super::endpoint::SessionSurvey;
 use super::frame::{self, ACK_BYTES_MIN, ACK_WORDS, FRAGMENT_HEADER_BYTES};
 use super::handshake::{EARLY_HEADER_BYTES, Early, EarlyHeader, Established, Resumption};
 use super::recovery::path_mtu::PathMtu;
@@ -83,8 +84,8 @@ pub(super) struct Session {
     pub(super) confirmed: bool,
     /// Nothing may be sent any more: the other end said so, or the keys are worn out.
     pub(super) closed: bool,
-    /// The other end has gone on to another session with its messages.
-    pub(super) left: bool,
+    /// Its number among the sessions of its link, in the order in which they were made.
+    pub(super) made: u64,
     pub(super) heard_at: Moment,
 }
 
@@ -116,7 +117,7 @@ impl Session {
             response: None,
             observed: None,
             closed: false,
-            left: false,
+            made: 0,
             heard_at: now,
         }
     }
@@ -146,7 +147,7 @@ impl Session {
             response: None,
             observed: None,
             closed: false,
-            left: false,
+            made: 0,
             heard_at: now,
         }
     }
@@ -425,6 +426,21 @@ impl Session {
 
     fn is_newest(&self, number: u64) -> bool {
         self.replay.largest().is_none_or(|largest| number > largest)
+    }
+
+    /// How it stands.
+    pub(super) fn survey(&self) -> SessionSurvey {
+        SessionSurvey {
+            local: self.local,
+            remote: self.remote,
+            confirmed: self.confirmed,
+            next_number: self.recovery.next_number(),
+            largest_acked: self.recovery.largest_acked(),
+            largest_heard: self.replay.largest(),
+            in_flight_bytes: self.recovery.in_flight_bytes(),
+            window_bytes: self.recovery.window_bytes(),
+            datagram_bytes: self.datagram_bytes(),
+        }
     }
 
     /// Whether nothing was heard for too long.

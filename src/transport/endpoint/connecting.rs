@@ -409,17 +409,23 @@ impl Endpoint {
                     && number < current.recovery.next_number()
             })
         };
-        let link = self.links.values_mut().find(is_meant)?;
-        let party = link.party;
+        let party = self.links.values_mut().find(is_meant)?.party;
+        self.renew(now, party);
+        Some(party)
+    }
+
+    /// Makes a session anew although there is one, unless that was tried lately.
+    pub(super) fn renew(&mut self, now: Moment, party: Party) {
+        let Some(link) = self.links.get_mut(&party) else {
+            return;
+        };
         let is_soon = link
             .renewed_at
             .is_some_and(|at| now.since(at) < RENEW_EVERY);
-        if is_soon || link.connecting.is_some() {
-            return None;
+        if !is_soon && link.connecting.is_none() {
+            link.renewed_at = Some(now);
+            self.connect(now, party);
         }
-        link.renewed_at = Some(now);
-        self.connect(now, party);
-        Some(party)
     }
 
     /// The other end speaks other versions.

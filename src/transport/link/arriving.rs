@@ -1,5 +1,7 @@
 //! Takes packets: what each of their frames is for.
 
+use core::time::Duration;
+
 use super::{Asked, Link, Shared};
 use crate::proto::codec;
 use crate::time::Moment;
@@ -12,6 +14,10 @@ use crate::transport::recovery::Ack;
 use crate::transport::session::{NotOpened, Session};
 use crate::transport::way::Way;
 use crate::transport::wire::Header;
+
+/// An older session may take the place of the one in which messages came when nothing came in it
+/// for so long.
+const GONE_ON: Duration = Duration::from_secs(2);
 
 /// What the frames of one packet ask of its acknowledgement.
 #[derive(Debug, Default)]
@@ -196,22 +202,19 @@ impl Link {
         fragment: &Fragment<'_>,
         shared: &mut Shared<'_>,
     ) -> bool {
-        let local = self.sessions[place].local;
-        if self.receiving != Some(local) {
-            // What it went on from does not come back.
-            if self.sessions[place].left {
+        let session = &self.sessions[place];
+        if self.receiving != Some(session.local) {
+            // What is late from a session that the other end went on from does not turn it back;
+            // only where nothing comes any more, it may have gone back itself.
+            let is_newer = session.made > self.received_in;
+            if !is_newer && now.since(self.received_at) < GONE_ON {
                 return false;
             }
-            let former = self.receiving.replace(local);
-            let former = self
-                .sessions
-                .iter_mut()
-                .find(|session| Some(session.local) == former);
-            if let Some(former) = former {
-                former.left = true;
-            }
+            self.received_in = session.made;
+            self.receiving = Some(session.local);
             self.receiver.begin_session(now, shared.budget);
         }
+        self.received_at = now;
         let taken = self
             .receiver
             .on_fragment(now, fragment, shared.budget, shared.pool);

@@ -246,6 +246,11 @@ impl Assembly {
         }
     }
 
+    /// The first fragment that is not taken, once the length of fragments is known.
+    pub(super) fn credit(&self) -> Option<u32> {
+        self.cut.map(|_| self.credit)
+    }
+
     /// Whether all of it is here.
     pub(super) fn is_whole(&self) -> bool {
         self.solid == self.total_bytes as usize

@@ -313,6 +313,12 @@ impl<T> Recovery<T> {
         }
     }
 
+    /// The largest number that was acknowledged.
+    #[must_use]
+    pub const fn largest_acked(&self) -> Option<u64> {
+        self.largest_acked
+    }
+
     /// Bytes that left and are neither acknowledged nor lost.
     #[must_use]
     pub const fn in_flight_bytes(&self) -> u64 {

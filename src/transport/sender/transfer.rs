@@ -11,6 +11,7 @@ use crate::proto::ids::Digest;
 use crate::proto::limits::MESSAGE_MAX_BYTES;
 use crate::time::Moment;
 use crate::transport::bitmap::Bitmap;
+use crate::transport::endpoint::Sending;
 use crate::transport::message::{Cut, FIRST_CREDIT_BYTES, Piece, STATUS_WORDS, Standing, Status};
 
 /// First wait after the receiver had no room; doubled each time up to the longest.
@@ -168,6 +169,16 @@ impl Run {
     fn skip_acked(&mut self) {
         if self.acked.get(self.cursor) {
             self.cursor = self.acked.first_clear(self.cursor);
+        }
+    }
+
+    /// How it stands.
+    pub(super) const fn survey(&self) -> Sending {
+        Sending {
+            message: self.number,
+            first_unacked: self.first_unacked,
+            cursor: self.cursor,
+            credit: self.credit,
         }
     }
 
