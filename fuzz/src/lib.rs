@@ -1,0 +1,83 @@
+//! One function for each fuzz target: takes any bytes, panics if a promise is broken.
+//!
+//! The functions that keep endpoints keep them from one call to the next, since a handshake costs
+//! more than anything that is tried here, and begin anew after [`world::LIFE`] calls. What breaks
+//! only after a history is found by running the corpus of that run again.
+
+pub mod acks;
+pub mod datagram;
+pub mod fragments;
+pub mod frames;
+pub mod handshake;
+pub mod messages;
+pub mod packets;
+pub mod session;
+pub mod statuses;
+pub mod world;
+
+/// The targets by name.
+pub const TARGETS: [(&str, fn(&[u8])); 9] = [
+    ("acks", acks::run),
+    ("datagram", datagram::run),
+    ("fragments", fragments::run),
+    ("frames", frames::run),
+    ("handshake", handshake::run),
+    ("messages", messages::run),
+    ("packets", packets::run),
+    ("session", session::run),
+    ("statuses", statuses::run),
+];
+
+/// Takes numbers from the front of what is tried; zeros when there is no more.
+pub struct Input<'a>(pub &'a [u8]);
+
+impl<'a> Input<'a> {
+    /// Whether there is no more.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn array<const N: usize>(&mut self) -> [u8; N] {
+        let mut array = [0; N];
+        let length = self.0.len().min(N);
+        array[..length].copy_from_slice(&self.0[..length]);
+        self.0 = &self.0[length..];
+        array
+    }
+
+    /// The next byte.
+    pub fn byte(&mut self) -> u8 {
+        u8::from_le_bytes(self.array())
+    }
+
+    /// The next two bytes.
+    pub fn short(&mut self) -> u16 {
+        u16::from_le_bytes(self.array())
+    }
+
+    /// The next four bytes.
+    pub fn word(&mut self) -> u32 {
+        u32::from_le_bytes(self.array())
+    }
+
+    /// The next eight bytes.
+    pub fn long(&mut self) -> u64 {
+        u64::from_le_bytes(self.array())
+    }
+
+    /// So many bytes, or what is left.
+    pub fn bytes(&mut self, count: usize) -> &'a [u8] {
+        let (taken, rest) = self.0.split_at(count.min(self.0.len()));
+        self.0 = rest;
+        taken
+    }
+
+    /// A number that is small more often than not.
+    pub fn number(&mut self) -> u32 {
+        match self.byte() {
+            0xff => self.word(),
+            0xf0.. => u32::from(self.short()),
+            small => u32::from(small),
+        }
+    }
+}
