@@ -3,18 +3,6 @@
 /// Largest datagram we send, in bytes of UDP payload. Fits every path of the Internet.
 pub const DATAGRAM_MAX_BYTES: usize = 1_200;
 
-/// Largest datagram there is, in bytes with all headers.
-pub const DATAGRAM_READ_BYTES: usize = 65_535;
-
-/// Bytes of a message in each fragment but the last. Leaves room for frame and fragment header.
-pub const FRAGMENT_BYTES: usize = 1_120;
-
-/// Fragments in an acknowledgement block: one bit each in one word.
-pub const BLOCK_FRAGMENTS: usize = 64;
-
-/// Blocks of bitmap in one acknowledgement.
-pub const ACK_BLOCKS: usize = 16;
-
 /// Largest message (manifest and body) that may be sent in fragments.
 pub const MESSAGE_MAX_BYTES: usize = 64 << 20;
 

@@ -5,6 +5,7 @@
 //! other at once, the one with the larger key yields.
 
 use core::time::Duration;
+use std::net::SocketAddr;
 
 use rand::Rng;
 
@@ -14,7 +15,7 @@ use crate::proto::packet::Party;
 use crate::time::Moment;
 use crate::transport::handshake::{Established, Initiator, Reaction};
 use crate::transport::recovery;
-use crate::transport::recovery::path_mtu::{self, PathMtu};
+use crate::transport::recovery::path_mtu::{self, BASE_BYTES, PathMtu};
 use crate::transport::session::Session;
 use crate::transport::way::{RELAYED_BYTES, Way};
 use crate::transport::wire;
@@ -31,8 +32,6 @@ const YIELD_AFTER: Duration = Duration::from_secs(1);
 const RENEW_EVERY: Duration = Duration::from_secs(1);
 /// Hints and refusals that leave in a second at the most.
 const HINTS_PER_S: u32 = 200;
-/// Smallest datagram that every path carries.
-const SAFE_BYTES: usize = 1_200;
 
 /// An attempt to begin a session.
 pub(in crate::transport) struct Connecting {
@@ -112,7 +111,7 @@ impl Endpoint {
             return;
         }
         let session = self.fresh_session();
-        let bytes = self.config.datagram_max_bytes.clamp(SAFE_BYTES, 1_472);
+        let bytes = self.config.datagram_max_bytes.clamp(BASE_BYTES, 1_472);
         let key = self.key_of(party);
         let wall = self.config.calendar.at(now);
         let (initiator, datagram) = match self.desk.begin(wall, key, session, bytes) {
@@ -161,10 +160,10 @@ impl Endpoint {
             return;
         }
         // The larger datagram may be what does not arrive.
-        connecting.bytes = SAFE_BYTES;
+        connecting.bytes = BASE_BYTES;
         connecting.pause = (connecting.pause * 8 / 5).min(REPEAT_MAX);
         connecting.again_at = now.after(connecting.pause);
-        let datagram = connecting.initiator.again(now, SAFE_BYTES);
+        let datagram = connecting.initiator.again(now, BASE_BYTES);
         self.initiate(party, &datagram);
     }
 
@@ -239,11 +238,17 @@ impl Endpoint {
         self.make_link(now, party);
         let local = made.local_session;
         let mut session = self.session(now, made, origin.way, received);
-        if matches!(self.config.us, Us::Server(_)) && matches!(party, Party::User(_)) {
-            session.observed = origin.way.address();
-        }
+        session.observed = self.seen_by_us(party, origin);
         self.add(now, party, local, session);
         Some(party)
+    }
+
+    /// The address to tell a user who talks with us as a server.
+    pub(super) fn seen_by_us(&self, party: Party, origin: Origin) -> Option<SocketAddr> {
+        match (self.config.us, party) {
+            (Us::Server(_), Party::User(_)) => origin.way.address(),
+            _ => None,
+        }
     }
 
     /// Whether an attempt of ours goes before one of theirs.
@@ -272,7 +277,7 @@ impl Endpoint {
         };
         // The handshake has carried a datagram of this size, at least one way; a way that does not
         // carry it back is found out soon.
-        let start_bytes = received.clamp(SAFE_BYTES.min(max_bytes), max_bytes);
+        let start_bytes = received.clamp(BASE_BYTES.min(max_bytes), max_bytes);
         let is_v6 = way.address().is_some_and(|address| address.is_ipv6());
         let mtu = PathMtu::new(path_mtu::Config {
             start_bytes,

@@ -7,18 +7,18 @@ use core::time::Duration;
 
 use super::Endpoint;
 use super::arriving::Origin;
-use super::parties::Us;
 use crate::proto::packet::Party;
 use crate::time::Moment;
 use crate::transport::handshake::{EarlyAccepted, EarlyHeader, Reason};
 use crate::transport::link::{Asked, Shared};
+use crate::transport::recovery::path_mtu::BASE_BYTES;
 use crate::transport::session::Session;
 use crate::transport::wire::{self, Header, Kind};
 
 /// An early packet that is not answered within this makes a handshake begin beside.
 const EARLY_WAIT: Duration = Duration::from_millis(250);
-/// Largest datagram that every path carries.
-const SAFE_BYTES: usize = 1_200;
+/// Sessions whose early packets are known.
+const EARLY_MAX: usize = 1_024;
 
 impl Endpoint {
     /// Begins a session with a ticket, if there is one for this party.
@@ -31,7 +31,7 @@ impl Endpoint {
         let Some(early) = self.desk.early(now, &key, local) else {
             return false;
         };
-        let (recovery, mtu) = self.path(way, SAFE_BYTES);
+        let (recovery, mtu) = self.path(way, BASE_BYTES);
         let session = Session::early(now, early, way, recovery, mtu);
         self.add(now, party, local, session);
         if let Some(link) = self.links.get_mut(&party) {
@@ -127,14 +127,12 @@ impl Endpoint {
             return None;
         };
         self.make_link(now, party);
-        let (recovery, mtu) = self.path(origin.way, SAFE_BYTES);
+        let (recovery, mtu) = self.path(origin.way, BASE_BYTES);
         let allowance = (!address_proven).then_some(bytes);
         let local = made.local_session;
         let mut session = Session::new(now, made, origin.way, recovery, mtu, allowance);
         session.began_early(keys, header.random, answer.clone());
-        if matches!(self.config.us, Us::Server(_)) && matches!(party, Party::User(_)) {
-            session.observed = origin.way.address();
-        }
+        session.observed = self.seen_by_us(party, origin);
         self.counts.sessions += 1;
         self.add(now, party, local, session);
         self.remember_early(header.random, party);
@@ -226,6 +224,3 @@ impl Endpoint {
         }
     }
 }
-
-/// Sessions whose early packets are known.
-const EARLY_MAX: usize = 1_024;

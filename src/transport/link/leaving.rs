@@ -6,13 +6,12 @@ use crate::transport::carried::{Carried, Kept};
 use crate::transport::frame;
 use crate::transport::message::Piece;
 use crate::transport::receiver::FragmentReceiver;
+use crate::transport::recovery::path_mtu::BASE_BYTES;
 use crate::transport::recovery::{Kind, Permit};
 use crate::transport::session::{PACKET_MIN, Session};
 use crate::transport::way::Way;
 use crate::transport::wire::TAG_BYTES;
 
-/// Bytes of an answer at the most; every path carries them.
-const SAFE_BYTES: usize = 1_200;
 /// Smallest room that is worth a small packet.
 const ROOM_MIN: usize = 64;
 
@@ -82,7 +81,7 @@ impl Link {
             .filter(|session| session.confirmed)
             .find(|session| session.owes(now) || (speaks && receiving == Some(session.local)))?;
         let start = session.begin(out);
-        let end = start + session.allowed(SAFE_BYTES) - TAG_BYTES;
+        let end = start + session.allowed(BASE_BYTES) - TAG_BYTES;
         let mut writing = Writing::default();
         write_answers(session, now, out, end, &mut writing);
         if receiving == Some(session.local) {
