@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-use super::limits::{DATAGRAM_MAX_BYTES, MESSAGE_MAX_BYTES};
+use super::limits::{MESSAGE_MAX_BYTES, PACKET_MAX_BYTES};
 use super::packet::Packet;
 
 /// First byte of every datagram.
@@ -40,7 +40,7 @@ pub enum DecodeError {
 
 /// Why a value cannot be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("a packet of {size_bytes} bytes does not fit a datagram of {DATAGRAM_MAX_BYTES}")]
+#[error("a packet of {size_bytes} bytes, there may be {PACKET_MAX_BYTES} at the most")]
 pub struct EncodeError {
     /// Size of the encoded packet.
     pub size_bytes: usize,
@@ -49,12 +49,12 @@ pub struct EncodeError {
 /// Encodes a packet as one datagram.
 ///
 /// # Errors
-/// If it is larger than [`DATAGRAM_MAX_BYTES`].
+/// If it is larger than [`PACKET_MAX_BYTES`].
 pub fn encode_packet(packet: &Packet) -> Result<Vec<u8>, EncodeError> {
-    let mut frame = Vec::with_capacity(DATAGRAM_MAX_BYTES);
+    let mut frame = Vec::with_capacity(PACKET_MAX_BYTES);
     frame.push(VERSION);
     frame.extend_from_slice(&encode(packet));
-    if frame.len() > DATAGRAM_MAX_BYTES {
+    if frame.len() > PACKET_MAX_BYTES {
         return Err(EncodeError {
             size_bytes: frame.len(),
         });
@@ -65,13 +65,13 @@ pub fn encode_packet(packet: &Packet) -> Result<Vec<u8>, EncodeError> {
 /// Decodes one datagram.
 ///
 /// # Errors
-/// If it is not exactly one packet of this version, at most [`DATAGRAM_MAX_BYTES`] long.
+/// If it is not exactly one packet of this version, at most [`PACKET_MAX_BYTES`] long.
 pub fn decode_packet(frame: &[u8]) -> Result<Packet, DecodeError> {
     let (&version, packet) = frame.split_first().ok_or(DecodeError::Empty)?;
     if version != VERSION {
         return Err(DecodeError::Version(version));
     }
-    decode(packet, DATAGRAM_MAX_BYTES)
+    decode(packet, PACKET_MAX_BYTES)
 }
 
 /// Encodes a value for the inside of a message or for the disk.
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_packet_over_the_limit_is_refused() {
-        assert!(encode_packet(&acks(DATAGRAM_MAX_BYTES / 16)).is_err());
+        assert!(encode_packet(&acks(PACKET_MAX_BYTES / 16)).is_err());
     }
 
     #[test]
@@ -181,7 +181,7 @@ mod tests {
         let mut frame = encode_packet(&Packet::Bye).expect("fits");
         frame.push(0);
         assert_eq!(decode_packet(&frame), Err(DecodeError::Trailing));
-        let long = vec![VERSION; DATAGRAM_MAX_BYTES + 2];
+        let long = vec![VERSION; PACKET_MAX_BYTES + 2];
         assert!(matches!(
             decode_packet(&long),
             Err(DecodeError::TooLong { .. })

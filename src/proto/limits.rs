@@ -1,7 +1,8 @@
 //! Every bound that both ends of a wire must agree on, in one place.
 
-/// Largest datagram we send, in bytes of UDP payload. Fits every path of the Internet.
-pub const DATAGRAM_MAX_BYTES: usize = 1_200;
+/// Largest small packet, encoded. Sealed, and passed on by a relay, it fits every path; a larger
+/// one would wait for a datagram that never has room for it.
+pub const PACKET_MAX_BYTES: usize = 1_100;
 
 /// Largest message (manifest and body) that may be sent in fragments.
 pub const MESSAGE_MAX_BYTES: usize = 64 << 20;
