@@ -236,15 +236,17 @@ impl Link {
         })
     }
 
-    /// Whether a fragment may leave that would fill a packet, so that nothing fits beside it.
+    /// Whether a fragment leaves now that fills a packet, so that nothing fits beside it. One that
+    /// was chosen before waits for its permit like any other: what is owed does not wait with it.
     fn holds_full_fragment(&mut self, now: Moment, room: usize) -> bool {
         if !self.packets.is_empty() || !self.quiet.is_empty() || self.probes > 0 {
             return false;
         }
+        let has_one = self.pending.is_some() || self.sender.has_something();
+        if !has_one || self.permits(now).is_none() {
+            return false;
+        }
         if self.pending.is_none() {
-            if !self.sender.has_something() || self.permits(now).is_none() {
-                return false;
-            }
             self.pending = self.choose(now);
         }
         self.pending
