@@ -58,6 +58,8 @@ pub(super) struct Asked {
     pub(super) observed: Option<SocketAddr>,
     /// The other end has ended the session.
     pub(super) closed: bool,
+    /// The session of an attempt that another session made needless.
+    pub(super) needless: Option<u32>,
     /// What a later session can go on from, now that the other end has proven who it is.
     pub(super) resumption: Option<Resumption>,
 }

@@ -146,6 +146,9 @@ impl Endpoint {
         if let Some(resumption) = asked.resumption {
             self.desk.keep(now, resumption, origin.address());
         }
+        if let Some(needless) = asked.needless {
+            self.sessions.remove(&needless);
+        }
         if asked.closed
             && let Some(link) = self.links.get_mut(&party)
         {

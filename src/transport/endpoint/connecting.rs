@@ -185,7 +185,13 @@ impl Endpoint {
             } => {
                 let received = datagram.len();
                 let party = match established {
-                    Some(made) => Some(self.admit(now, origin, *made, received)?),
+                    Some(made) => {
+                        let party = self.admit(now, origin, *made, received);
+                        if party.is_none() {
+                            self.desk.decline(now);
+                        }
+                        Some(party?)
+                    }
                     // Answered before, or not begun before the third message.
                     None => None,
                 };

@@ -84,6 +84,54 @@ fn both_may_begin_at_once() {
         && net.packets(CLIENT) == 1));
 }
 
+/// The one that yields heard of the session that the other end had declined when it repeated its
+/// initiation, and what was under way began anew in a session that nobody knew.
+#[test]
+fn who_yields_never_hears_of_a_session_that_was_declined() {
+    let mut net = Net::new(4, 3, 2);
+    net.delay_us = 70_000;
+    net.introduce(CLIENT, OTHER);
+    net.introduce(OTHER, CLIENT);
+    net.send(CLIENT, OTHER, 7, &Net::body(200_000));
+    net.send(OTHER, CLIENT, 7, &Net::body(200_000));
+    assert!(net.run(3_000, &|net| {
+        [CLIENT, OTHER]
+            .iter()
+            .all(|place| net.count(*place, &is_delivered) == 1)
+    }));
+    assert!(net.bytes < 450_000, "{} bytes", net.bytes);
+    net.run(3_000, &|_| false);
+    for place in [CLIENT, OTHER] {
+        let counts = net.hosts[place].endpoint.counts();
+        assert!(
+            !counts.dropped.contains_key("unknown session"),
+            "{counts:?}"
+        );
+    }
+}
+
+/// An attempt that was declined while both began is taken when the other's has come to nothing.
+#[test]
+fn who_yields_gets_in_when_the_other_attempt_never_arrives() {
+    for (preferred, place) in [(CLIENT, OTHER), (OTHER, CLIENT)] {
+        let mut net = Net::new(4, 3, 2);
+        net.introduce(CLIENT, OTHER);
+        net.introduce(OTHER, CLIENT);
+        net.one_way = Some((preferred, place));
+        net.say(preferred, place, packet(1));
+        net.say(place, preferred, packet(2));
+        net.run(2_500, &|_| false);
+        net.one_way = None;
+        assert!(net.run(3_000, &|net| net.packets(OTHER) == 1
+            && net.packets(CLIENT) == 1));
+        let counts = net.hosts[preferred].endpoint.counts();
+        assert!(
+            !counts.dropped.contains_key("unknown session"),
+            "{counts:?}"
+        );
+    }
+}
+
 #[test]
 fn a_server_that_was_started_anew_is_found_again_at_once() {
     let mut net = Net::new(5, 3, 2);

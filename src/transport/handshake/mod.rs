@@ -10,6 +10,7 @@
 //! - repeats an initiation ([`Initiator::again`]) or a finish until it is answered;
 //! - takes a session that it answered for unproven until a packet of it opens, and leaves an older
 //!   one in use until then; only then does it [`Desk::keep`] the ticket;
+//! - says when it does not want a session that it answered ([`Desk::decline`]);
 //! - never gives the same session number to two sessions at a time.
 //!
 //! Nothing grows with the number of strangers, no answer is longer than what it answers, and what
@@ -205,6 +206,7 @@ pub struct Desk {
     /// By the code of the initiation, which stands for all of its bytes.
     answers: Recent<layout::Mac, Vec<u8>>,
     stamps: Recent<[u8; KEY_BYTES], u64>,
+    taken: Option<responder::Taken>,
     half_open: Recent<u32, responder::HalfOpen>,
     tickets: tickets::Tickets,
 }
@@ -241,6 +243,7 @@ impl Desk {
             addresses: load::AddressRates::new(config.address_handshakes_per_s),
             answers: Recent::new(ANSWERS_MAX, ANSWER_LIFE),
             stamps: Recent::new(STAMPS_MAX, STAMP_LIFE),
+            taken: None,
             half_open: Recent::new(config.half_open_max, HALF_OPEN_LIFE),
             tickets: tickets::Tickets::new(config.tickets_issued_max, config.tickets_held_max),
             config,

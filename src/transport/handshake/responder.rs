@@ -17,7 +17,9 @@ use std::net::SocketAddr;
 
 use rand_chacha::rand_core::Rng;
 
-use super::layout::{self, Initiation, NOISE_MAX_BYTES, Opening, PAYLOAD_MAX_BYTES, Reply, equal};
+use super::layout::{
+    self, Initiation, Mac, NOISE_MAX_BYTES, Opening, PAYLOAD_MAX_BYTES, Reply, equal,
+};
 use super::{Desk, Established, Reaction, Reason, cookie};
 use crate::crypto::noise::{Handshake, KEY_BYTES, Pattern};
 use crate::crypto::packet_keys::Suite;
@@ -30,6 +32,13 @@ pub(super) struct HalfOpen {
     ephemeral: [u8; KEY_BYTES],
     remote_session: u32,
     suite: Suite,
+}
+
+/// What was noted of the initiation that was taken last.
+pub(super) struct Taken {
+    mac1: Mac,
+    sender: [u8; KEY_BYTES],
+    stamp_before: Option<u64>,
 }
 
 impl HalfOpen {
@@ -161,6 +170,11 @@ impl Desk {
         match pattern {
             Pattern::Ik => {
                 let sender = state.remote_static().ok_or(Reason::Malformed)?;
+                self.taken = Some(Taken {
+                    mac1: initiation.mac1,
+                    sender,
+                    stamp_before: self.stamps.get(now, &sender).copied(),
+                });
                 self.stamps.insert(now, sender, opening.stamp);
                 let secret = state.finish()?;
                 let sessions = (fresh_session, initiation.session);
@@ -184,6 +198,20 @@ impl Desk {
             datagram,
             established,
         })
+    }
+
+    /// The session of the initiation that was answered last is not wanted. What was noted of it is
+    /// taken back: when it comes again, no answer may tell of a session that there is not, and it
+    /// is no replay.
+    pub fn decline(&mut self, now: Moment) {
+        let Some(taken) = self.taken.take() else {
+            return;
+        };
+        self.answers.take(now, &taken.mac1);
+        self.stamps.take(now, &taken.sender);
+        if let Some(stamp) = taken.stamp_before {
+            self.stamps.insert(now, taken.sender, stamp);
+        }
     }
 
     fn check_sender(&mut self, now: Moment, state: &Handshake, stamp: u64) -> Result<(), Reason> {

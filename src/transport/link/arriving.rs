@@ -55,6 +55,9 @@ impl Link {
         self.used_at = now;
         asked.resumption = session.take_resumption();
         session.came_by(way, opened.number, bytes, fresh);
+        if !was_confirmed {
+            asked.needless = self.connecting.take().map(|attempt| attempt.session);
+        }
         if place > 0 && !was_confirmed {
             // The other end has the newest keys: from now on they are used.
             self.sessions[..=place].rotate_right(1);

@@ -39,6 +39,8 @@ pub(super) struct Net {
     pub(super) mtu: usize,
     /// Pairs of hosts between which nothing passes.
     pub(super) cut: Vec<(usize, usize)>,
+    /// Nothing passes from the first of these to the second.
+    pub(super) one_way: Option<(usize, usize)>,
     pub(super) datagrams: u64,
     pub(super) bytes: u64,
     flights: BinaryHeap<Flight>,
@@ -71,6 +73,7 @@ impl Net {
             loss: 0.0,
             mtu: 1_500,
             cut: Vec::new(),
+            one_way: None,
             datagrams: 0,
             bytes: 0,
             flights: BinaryHeap::new(),
@@ -204,7 +207,9 @@ impl Net {
         let Some(there) = self.hosts.iter().position(|host| host.address == to) else {
             return;
         };
-        let is_cut = self.cut.contains(&(place, there)) || self.cut.contains(&(there, place));
+        let is_cut = self.cut.contains(&(place, there))
+            || self.cut.contains(&(there, place))
+            || self.one_way == Some((place, there));
         let is_lost = self.loss > 0.0 && self.rng.random_bool(self.loss);
         if is_cut || is_lost || datagram.len() + 28 > self.mtu {
             return;
