@@ -44,6 +44,22 @@ impl Budget {
         self.used_bytes > self.max_bytes / 2
     }
 
+    /// Whether so much is used that others have to give way before it is used up. What is left is
+    /// room for the largest message to grow in one step.
+    pub(super) const fn is_crowded(&self) -> bool {
+        self.used_bytes > self.max_bytes / 4 * 3
+    }
+
+    /// Down to where they give way, so that it is not soon crowded again.
+    pub(super) const fn relieved_bytes(&self) -> usize {
+        self.max_bytes / 8 * 5
+    }
+
+    /// Whether more than that is used.
+    pub(super) const fn is_strained(&self) -> bool {
+        self.used_bytes > self.relieved_bytes()
+    }
+
     /// Whether so much more may be used.
     pub(super) const fn has_room(&self, bytes: usize) -> bool {
         self.used_bytes.saturating_add(bytes) <= self.max_bytes

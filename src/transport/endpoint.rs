@@ -34,6 +34,7 @@ mod leaving;
 mod parties;
 mod relaying;
 mod resuming;
+mod room;
 mod survey;
 
 #[cfg(test)]
@@ -115,8 +116,14 @@ pub struct Endpoint {
     links: BTreeMap<Party, Link>,
     /// Which link a session's number belongs to, handshakes under way included.
     sessions: BTreeMap<u32, Party>,
+    /// Which links send in a session that the other end numbered so.
+    remotes: BTreeSet<(u32, Party)>,
     /// How users can be reached.
     routes: BTreeMap<UserId, Route>,
+    /// Links whose other end has not shown its keys, the oldest first.
+    unproven: BTreeSet<(Moment, Party)>,
+    /// The link at which the search goes on for one that gives way.
+    searched: Option<Party>,
     timers: BTreeSet<(Moment, Party)>,
     /// Links that may have something to send, in order of their turns.
     line: VecDeque<Party>,
@@ -161,7 +168,10 @@ impl Endpoint {
             rng,
             links: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            remotes: BTreeSet::new(),
             routes: BTreeMap::new(),
+            unproven: BTreeSet::new(),
+            searched: None,
             timers: BTreeSet::new(),
             line: VecDeque::new(),
             raw: VecDeque::new(),
@@ -328,6 +338,7 @@ impl Endpoint {
     fn on_link_deadline(&mut self, now: Moment, party: Party) {
         self.on_connecting_deadline(now, party);
         self.on_early_deadline(now, party);
+        self.on_unproven_deadline(now, party);
         let Some(link) = self.links.get_mut(&party) else {
             return;
         };
@@ -366,6 +377,16 @@ impl Endpoint {
         if let Some(news) = link.news() {
             self.arrived.push_back(news);
         }
+        let remote = link.sessions.first().map(|session| session.remote);
+        let noted = core::mem::replace(&mut link.noted_remote, remote);
+        if noted != remote {
+            if let Some(noted) = noted {
+                self.remotes.remove(&(noted, party));
+            }
+            if let Some(remote) = remote {
+                self.remotes.insert((remote, party));
+            }
+        }
         self.set_timer(now, party);
         let Some(link) = self.links.get_mut(&party) else {
             return;
@@ -390,35 +411,5 @@ impl Endpoint {
             }
             link.timer = deadline;
         }
-    }
-
-    fn make_link(&mut self, now: Moment, party: Party) {
-        if self.links.contains_key(&party) {
-            return;
-        }
-        if self.links.len() >= self.config.links_max {
-            let oldest = self.links.values().min_by_key(|link| link.used_at);
-            if let Some(party) = oldest.map(|link| link.party) {
-                self.drop_link(party);
-                self.counts.drop_one("links gave way");
-            }
-        }
-        let (sender, receiver) = self.fresh_messages();
-        self.links
-            .insert(party, Link::new(now, party, sender, receiver));
-    }
-
-    fn drop_link(&mut self, party: Party) {
-        let Some(mut link) = self.links.remove(&party) else {
-            return;
-        };
-        link.receiver.clear(&mut self.budget);
-        if let Some(timer) = link.timer {
-            self.timers.remove(&(timer, party));
-        }
-        for local in link.numbers() {
-            self.sessions.remove(&local);
-        }
-        self.line.retain(|other| *other != party);
     }
 }

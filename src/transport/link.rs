@@ -98,9 +98,13 @@ pub(super) struct Link {
     /// What it may have passed on to others.
     pub(super) relay_meter: Meter,
     pub(super) used_at: Moment,
+    /// Until when the other end may take to show its keys; none if it has.
+    pub(super) unproven_until: Option<Moment>,
     /// Notes of the endpoint: when its timer rings, and whether it stands in line.
     pub(super) timer: Option<Moment>,
     pub(super) in_line: bool,
+    /// The other end's number of the session that sends, as the endpoint has noted it.
+    pub(super) noted_remote: Option<u32>,
 }
 
 impl Link {
@@ -131,8 +135,10 @@ impl Link {
             renewed_at: None,
             relay_meter: Meter::new(now, 0),
             used_at: now,
+            unproven_until: None,
             timer: None,
             in_line: false,
+            noted_remote: None,
         }
     }
 
@@ -301,9 +307,7 @@ impl Link {
         self.paced_until = None;
         for session in &mut self.sessions[1..] {
             let packets = &mut self.packets;
-            session
-                .recovery
-                .abandon(&mut |outcome| settling::say_again(packets, outcome));
+            session.abandon(&mut |outcome| settling::say_again(packets, outcome));
         }
         let fragment_bytes = self.sessions[0].fragment_bytes();
         self.sender.begin_session(now, fragment_bytes);
@@ -320,9 +324,7 @@ impl Link {
         };
         let mut session = self.sessions.remove(place);
         let packets = &mut self.packets;
-        session
-            .recovery
-            .abandon(&mut |outcome| settling::say_again(packets, outcome));
+        session.abandon(&mut |outcome| settling::say_again(packets, outcome));
         if self.receiving == Some(local) {
             self.receiving = None;
             self.receiver.begin_session(now, budget);
@@ -339,6 +341,7 @@ impl Link {
         let messages = earliest(self.sender.deadline(), self.receiver.deadline());
         let connecting = self.connecting.as_ref();
         let again = earliest(connecting.map(|one| one.again_at), self.early_until);
+        let again = earliest(again, self.unproven_until);
         let own = earliest(earliest(messages, self.paced_until), again);
         sessions.fold(own, earliest)
     }
@@ -353,8 +356,15 @@ impl Link {
         for place in 0..self.sessions.len() {
             self.on_recovery_deadline(now, place);
         }
-        let idle = self.sessions.iter().filter(|session| session.is_idle(now));
-        let gone: Vec<u32> = idle.map(|session| session.local).collect();
+        let over = self.sessions.iter_mut();
+        let over = over.filter_map(|session| {
+            let is_unanswered = session.is_unanswered();
+            if is_unanswered {
+                shared.counts.drop_one("session that never acknowledged");
+            }
+            (is_unanswered || session.is_idle(now)).then_some(session.local)
+        });
+        let gone: Vec<u32> = over.collect();
         for local in &gone {
             self.end_session(now, *local, shared.budget);
         }

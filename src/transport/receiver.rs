@@ -106,6 +106,11 @@ pub enum Taken {
     New,
     /// Nothing of it is kept: it is here already, or its message is over. To be acknowledged.
     Duplicate,
+    /// It is no fragment of its message, or of one that is larger than any may be. To be
+    /// acknowledged, or it comes again.
+    Refused,
+    /// There is no room for its message, which is over. To be acknowledged.
+    NoRoom,
     /// It was sent beyond the credit. The packet that carried it must not be acknowledged.
     NotTaken,
 }
@@ -225,7 +230,7 @@ impl FragmentReceiver {
         match assembly.judge(fragment) {
             Verdict::Take => self.take(now, place, fragment, budget, pool),
             Verdict::Beyond => Taken::NotTaken,
-            Verdict::Malformed => self.close(now, number, Some(Standing::Refused), budget),
+            Verdict::Malformed => self.deny(now, number, budget),
             Verdict::Here => {
                 if now >= assembly.answered_at.after(ANSWER_EVERY) {
                     assembly.answered_at = now;
@@ -362,6 +367,12 @@ impl FragmentReceiver {
         }
         self.end(now, number, standing, first_missing);
         Taken::Duplicate
+    }
+
+    /// Drops a message of which something came that cannot be a part of it.
+    fn deny(&mut self, now: Moment, number: u32, budget: &mut Budget) -> Taken {
+        self.close(now, number, Some(Standing::Refused), budget);
+        Taken::Refused
     }
 
     fn end(&mut self, now: Moment, number: u32, standing: Option<Standing>, first_missing: u32) {

@@ -13,7 +13,7 @@ use super::endpoint::SessionSurvey;
 use super::frame::{self, ACK_BYTES_MIN, ACK_WORDS, FRAGMENT_HEADER_BYTES};
 use super::handshake::{EARLY_HEADER_BYTES, Early, EarlyHeader, Established, Resumption};
 use super::recovery::path_mtu::PathMtu;
-use super::recovery::{self, Kind, Permit, Recovery};
+use super::recovery::{self, Kind, Outcome, Permit, Recovery};
 use super::replay::ReplayWindow;
 use super::way::Way;
 use super::wire::{HEADER_BYTES, Header, NUMBERS, TAG_BYTES};
@@ -25,6 +25,11 @@ pub(super) const IDLE_MAX: Duration = Duration::from_secs(180);
 
 /// Smallest packet that is worth writing.
 pub(super) const PACKET_MIN: usize = 64;
+/// Packets in flight without a fragment at the most. They obey no window; what would be said in a
+/// further one waits, so that who never acknowledges costs no more than their records.
+pub(super) const SMALL_MAX: u32 = 1_024;
+/// A session is over if packets go on arriving in it, but no word of one that left so long ago.
+const UNANSWERED_MAX: Duration = Duration::from_secs(30);
 /// How often the other end is asked to prove a new address.
 const CHALLENGE_EVERY: Duration = Duration::from_millis(200);
 
@@ -69,6 +74,8 @@ pub(super) struct Session {
     resumption: Option<Resumption>,
     replay: ReplayWindow,
     pub(super) recovery: Recovery<Carried>,
+    /// Packets in flight that carry no fragment.
+    small: u32,
     pub(super) mtu: PathMtu,
     pub(super) acks: Acks,
     pub(super) way: Way,
@@ -109,6 +116,7 @@ impl Session {
             resumption: Some(made.resumption),
             replay: ReplayWindow::default(),
             recovery: Recovery::new(recovery, now),
+            small: 0,
             mtu,
             acks: Acks::default(),
             way,
@@ -139,6 +147,7 @@ impl Session {
             resumption: None,
             replay: ReplayWindow::default(),
             recovery: Recovery::new(recovery, now),
+            small: 0,
             mtu,
             acks: Acks::default(),
             way,
@@ -393,6 +402,7 @@ impl Session {
         carried: Carried,
     ) {
         let bytes = out.len() - start + TAG_BYTES;
+        self.small += u32::from(kind != Kind::Silent && carried.piece.is_none());
         let number = self.recovery.on_sent(now, bytes, kind, carried);
         let header_bytes = self.header_bytes();
         let tag = match &mut self.keys {
@@ -422,6 +432,28 @@ impl Session {
         if let Some(allowance) = &mut self.allowance {
             *allowance = allowance.saturating_sub(bytes);
         }
+    }
+
+    /// Whether packets may leave that are acknowledged and carry no fragment.
+    pub(super) const fn has_room_for_small(&self) -> bool {
+        self.small < SMALL_MAX
+    }
+
+    /// So many packets without a fragment are acknowledged or lost.
+    pub(super) const fn on_small_settled(&mut self, count: u32) {
+        self.small = self.small.saturating_sub(count);
+    }
+
+    /// Nothing is in flight in it any more. What was is handed out as lost.
+    pub(super) fn abandon(&mut self, outcome: &mut impl FnMut(Outcome<Carried>)) {
+        self.recovery.abandon(outcome);
+        self.small = 0;
+    }
+
+    /// Whether the other end goes on speaking but never acknowledges.
+    pub(super) fn is_unanswered(&mut self) -> bool {
+        let oldest_at = self.recovery.oldest_sent_at();
+        oldest_at.is_some_and(|at| self.heard_at.since(at) > UNANSWERED_MAX)
     }
 
     fn is_newest(&self, number: u64) -> bool {

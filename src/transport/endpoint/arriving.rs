@@ -143,8 +143,10 @@ impl Endpoint {
         origin: Origin,
         asked: Asked,
     ) {
+        self.relieve(now);
         if let Some(resumption) = asked.resumption {
             self.desk.keep(now, resumption, origin.address());
+            self.on_proven(party);
         }
         if let Some(needless) = asked.needless {
             self.sessions.remove(&needless);

@@ -11,6 +11,7 @@ use rand::Rng;
 
 use super::arriving::Origin;
 use super::{Endpoint, Us};
+use crate::proto::ids::NodeId;
 use crate::proto::packet::Party;
 use crate::time::Moment;
 use crate::transport::handshake::{Established, Initiator, Reaction};
@@ -30,6 +31,8 @@ const GIVE_UP: Duration = Duration::from_secs(10);
 const YIELD_AFTER: Duration = Duration::from_secs(1);
 /// A session that the other end does not know is made anew, but no more often than this.
 const RENEW_EVERY: Duration = Duration::from_secs(1);
+/// Parties that gave their sessions the same number and are looked at for one hint.
+const REMOTES_TRIED: usize = 8;
 /// Hints and refusals that leave in a second at the most.
 const HINTS_PER_S: u32 = 200;
 
@@ -241,7 +244,7 @@ impl Endpoint {
             self.counts.drop_one("begun by both ends");
             return None;
         }
-        self.make_link(now, party);
+        self.make_unproven_link(now, party);
         let local = made.local_session;
         let mut session = self.session(now, made, origin.way, received);
         session.observed = self.seen_by_us(party, origin);
@@ -321,9 +324,13 @@ impl Endpoint {
         origin: Origin,
         datagram: &[u8],
     ) -> Option<Party> {
-        let party = self.party_of_attempt(datagram)?;
-        let link = self.links.get_mut(&party)?;
-        let connecting = link.connecting.as_mut()?;
+        let party = self.party_of_attempt(datagram);
+        let link = party.and_then(|party| self.links.get_mut(&party));
+        let Some(connecting) = link.and_then(|link| link.connecting.as_mut()) else {
+            self.counts.drop_one("answer to nothing");
+            return None;
+        };
+        let party = party?;
         let (bytes, local) = (connecting.bytes, connecting.session);
         let (made, finish) = match self
             .desk
@@ -347,6 +354,7 @@ impl Endpoint {
         let session = self.session(now, made, origin.way, bytes);
         self.links.get_mut(&party)?.connecting = None;
         self.add(now, party, local, session);
+        self.on_proven(party);
         // The other end must hear from us before it may send.
         let link = self.links.get_mut(&party)?;
         link.greet();
@@ -381,8 +389,13 @@ impl Endpoint {
 
     /// Prove your address first, says the other end.
     pub(super) fn on_cookie(&mut self, now: Moment, datagram: &[u8]) -> Option<Party> {
-        let party = self.party_of_attempt(datagram)?;
-        let connecting = self.links.get_mut(&party)?.connecting.as_mut()?;
+        let party = self.party_of_attempt(datagram);
+        let link = party.and_then(|party| self.links.get_mut(&party));
+        let Some(connecting) = link.and_then(|link| link.connecting.as_mut()) else {
+            self.counts.drop_one("cookie for nothing");
+            return None;
+        };
+        let party = party?;
         let bytes = connecting.bytes;
         match self
             .desk
@@ -405,7 +418,10 @@ impl Endpoint {
         origin: Origin,
         datagram: &[u8],
     ) -> Option<Party> {
-        let (session, number) = wire::parse_unknown_session(datagram)?;
+        let Some((session, number)) = wire::parse_unknown_session(datagram) else {
+            self.counts.drop_one("malformed");
+            return None;
+        };
         if !self.hints.may_hear(now) {
             self.counts.drop_one("hints beyond their rate");
             return None;
@@ -413,16 +429,29 @@ impl Endpoint {
         if let Some(party) = self.on_unknown_ticket(now, session) {
             return Some(party);
         }
-        let is_meant = |link: &&mut super::Link| {
-            link.sessions.first().is_some_and(|current| {
-                current.remote == session
-                    && current.way == origin.way
-                    && number < current.recovery.next_number()
-            })
+        let Some(party) = self.party_of_remote(session, origin.way, number) else {
+            self.counts.drop_one("hint of nothing");
+            return None;
         };
-        let party = self.links.values_mut().find(is_meant)?.party;
         self.renew(now, party);
         Some(party)
+    }
+
+    /// The party in whose session, which it numbered so, a packet with this number left that way.
+    /// Others may have chosen the same number; a few of them are looked at.
+    fn party_of_remote(&self, session: u32, way: Way, number: u64) -> Option<Party> {
+        let first = Party::Server(NodeId(u8::MIN));
+        let noted = self.remotes.range((session, first)..);
+        let mut noted = noted.take(REMOTES_TRIED).map(|(_, party)| *party);
+        noted.find(|party| {
+            let link = self.links.get(party);
+            link.and_then(|link| link.sessions.first())
+                .is_some_and(|current| {
+                    current.remote == session
+                        && current.way == way
+                        && number < current.recovery.next_number()
+                })
+        })
     }
 
     /// Makes a session anew although there is one, unless that was tried lately.

@@ -135,6 +135,7 @@ impl Endpoint {
         session.observed = self.seen_by_us(party, origin);
         self.counts.sessions += 1;
         self.add(now, party, local, session);
+        self.on_proven(party);
         self.remember_early(header.random, party);
         self.push_raw(origin, answer);
         let mut asked = Asked::default();
@@ -164,8 +165,12 @@ impl Endpoint {
         datagram: &mut [u8],
     ) -> Option<Party> {
         let fresh = self.fresh_number();
-        let link = self.links.get_mut(&party)?;
-        let answer = link.early_answer(&header.random)?;
+        let link = self.links.get_mut(&party);
+        let found = link.and_then(|link| Some((link.early_answer(&header.random)?, link)));
+        let Some((answer, link)) = found else {
+            self.counts.drop_one("early packet of no session");
+            return None;
+        };
         let mut shared = Shared {
             budget: &mut self.budget,
             pool: &self.pool,
@@ -185,12 +190,18 @@ impl Endpoint {
     }
 
     fn on_early_answer(&mut self, now: Moment, origin: Origin, datagram: &[u8]) -> Option<Party> {
-        let party = self.party_of_attempt(datagram)?;
-        let link = self.links.get_mut(&party)?;
-        let session = link
-            .sessions
-            .iter_mut()
-            .find(|session| session.awaits().is_some())?;
+        let party = self.party_of_attempt(datagram);
+        let link = party.and_then(|party| self.links.get_mut(&party));
+        let waiting = link.and_then(|link| {
+            let mut sessions = link.sessions.iter();
+            let place = sessions.position(|session| session.awaits().is_some())?;
+            Some((link, place))
+        });
+        let Some((link, place)) = waiting else {
+            self.counts.drop_one("answer to nothing");
+            return None;
+        };
+        let session = &mut link.sessions[place];
         let early = session.awaits()?;
         let made = match self.desk.on_early_answer(now, early, datagram) {
             Ok(made) => made,
@@ -209,7 +220,7 @@ impl Endpoint {
             self.sessions.remove(&connecting.session);
         }
         self.counts.sessions += 1;
-        Some(party)
+        party
     }
 
     /// Early packets of one session know each other by what its initiator drew. The oldest sessions

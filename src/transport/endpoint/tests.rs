@@ -4,6 +4,7 @@ use crate::transport::contract::{Moved, SendFailure};
 
 use self::net::Net;
 
+mod hostile;
 mod net;
 
 const CLIENT: usize = 3;

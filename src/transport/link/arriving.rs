@@ -43,7 +43,8 @@ impl Link {
             .iter()
             .position(|session| session.local == header.session)
         else {
-            return;
+            // The number of an attempt of ours, which is no session yet.
+            return shared.counts.drop_one("unknown session");
         };
         let session = &mut self.sessions[place];
         let bytes = datagram.len();
@@ -78,7 +79,7 @@ impl Link {
     ) {
         let began = |session: &Session| session.early_answer(&header.random).is_some();
         let Some(place) = self.sessions.iter().position(began) else {
-            return;
+            return shared.counts.drop_one("early packet of no session");
         };
         let session = &mut self.sessions[place];
         let bytes = datagram.len();
@@ -211,6 +212,7 @@ impl Link {
             // only where nothing comes any more, it may have gone back itself.
             let is_newer = session.made > self.received_in;
             if !is_newer && now.since(self.received_at) < GONE_ON {
+                shared.counts.drop_one("fragment of an earlier session");
                 return false;
             }
             self.received_in = session.made;
@@ -221,6 +223,12 @@ impl Link {
         let taken = self
             .receiver
             .on_fragment(now, fragment, shared.budget, shared.pool);
+        match taken {
+            Taken::New | Taken::Duplicate => {}
+            Taken::NoRoom => shared.counts.drop_one("fragment without room"),
+            Taken::Refused => shared.counts.drop_one("fragment of no message"),
+            Taken::NotTaken => shared.counts.drop_one("fragment beyond its credit"),
+        }
         taken != Taken::NotTaken
     }
 

@@ -79,12 +79,15 @@ impl Link {
         let session = older
             .filter(|session| session.can_seal() && session.allowed(PACKET_MIN) == PACKET_MIN)
             .filter(|session| session.confirmed)
-            .find(|session| session.owes(now) || (speaks && receiving == Some(session.local)))?;
+            .find(|session| {
+                let speaks = speaks && receiving == Some(session.local);
+                session.owes(now) || (speaks && session.has_room_for_small())
+            })?;
         let start = session.begin(out);
         let end = start + session.allowed(BASE_BYTES) - TAG_BYTES;
         let mut writing = Writing::default();
         write_answers(session, now, out, end, &mut writing);
-        if receiving == Some(session.local) {
+        if receiving == Some(session.local) && session.has_room_for_small() {
             write_status(&mut self.receiver, out, end, &mut writing);
         }
         session.seal(now, out, start, writing.kind(), writing.carried);
@@ -152,7 +155,9 @@ impl Link {
         if end.saturating_sub(out.len()) < ROOM_MIN {
             return;
         }
-        while let Some(packet) = self.packets.front() {
+        let current = self.sessions.first();
+        let may_elicit = current.is_some_and(Session::has_room_for_small);
+        while let Some(packet) = self.packets.front().filter(|_| may_elicit) {
             if out.len() + frame::PACKET_HEADER_BYTES + packet.bytes.len() > end {
                 break;
             }
@@ -173,10 +178,11 @@ impl Link {
             self.quiet.pop_front();
         }
         let local = self.sessions.first().map(|session| session.local);
-        if self.receiving.is_none() || self.receiving == local {
+        if may_elicit && (self.receiving.is_none() || self.receiving == local) {
             write_status(&mut self.receiver, out, end, writing);
         }
-        if end - out.len() >= ROOM_MIN
+        if may_elicit
+            && end - out.len() >= ROOM_MIN
             && let Some(message) = self.sender.poll_cancel()
         {
             frame::write_cancel(out, message);

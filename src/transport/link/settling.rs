@@ -22,10 +22,14 @@ struct Settling<'a> {
     receiver: &'a mut FragmentReceiver,
     packets: &'a mut VecDeque<Kept>,
     refit: bool,
+    /// Packets without a fragment.
+    small: u32,
 }
 
 impl Settling<'_> {
     fn settle(&mut self, mtu: &mut PathMtu, outcome: Outcome<Carried>) {
+        let (Outcome::Acked(packet) | Outcome::Lost(packet)) = &outcome;
+        self.small += u32::from(packet.carried.piece.is_none());
         match outcome {
             Outcome::Acked(packet) => {
                 match packet.probed_bytes {
@@ -85,12 +89,14 @@ impl Link {
             receiver: &mut self.receiver,
             packets: &mut self.packets,
             refit: false,
+            small: 0,
         };
         let session = &mut self.sessions[place];
         let mtu = &mut session.mtu;
         let result = session
             .recovery
             .on_ack(now, ack, &mut |outcome| settling.settle(mtu, outcome));
+        session.on_small_settled(settling.small);
         match result {
             AckResult::News => {
                 session.keys_acknowledged(ack.largest);
@@ -129,12 +135,14 @@ impl Link {
             receiver: &mut self.receiver,
             packets: &mut self.packets,
             refit: false,
+            small: 0,
         };
         let mtu = &mut session.mtu;
         let due = session
             .recovery
             .on_deadline(now, &mut |outcome| settling.settle(mtu, outcome));
         let mut refit = settling.refit;
+        session.on_small_settled(settling.small);
         if due == Due::Probe {
             refit |= session.mtu.on_silence(now, session.recovery.pto_count());
             if place == 0 {

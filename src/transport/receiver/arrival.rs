@@ -33,7 +33,7 @@ impl FragmentReceiver {
         }
         let total_bytes = u64::from(fragment.total_bytes);
         if !(1..=MESSAGE_MAX_BYTES as u64).contains(&total_bytes) {
-            return self.close(now, number, Some(Standing::Refused), budget);
+            return self.deny(now, number, budget);
         }
         let mut assembly = Assembly::new(now, fragment.total_bytes);
         match assembly.judge(fragment) {
@@ -45,9 +45,9 @@ impl FragmentReceiver {
                 self.arm(now.after(PACE_WINDOW));
                 self.take(now, place, fragment, budget, pool)
             }
-            Verdict::Take => self.close(now, number, Some(Standing::Busy), budget),
+            Verdict::Take => self.turn_away(now, number, budget),
             Verdict::Beyond | Verdict::Here => Taken::NotTaken,
-            Verdict::Malformed => self.close(now, number, Some(Standing::Refused), budget),
+            Verdict::Malformed => self.deny(now, number, budget),
         }
     }
 
@@ -67,7 +67,7 @@ impl FragmentReceiver {
             let is_first = assembly.arrived == 0;
             let before = if is_first { 0 } else { assembly.memory_bytes() };
             if !self.make_room(now, number, growth, budget) {
-                return self.close(now, number, Some(Standing::Busy), budget);
+                return self.turn_away(now, number, budget);
             }
             // What made room was newer, so the place is the same.
             let assembly = self.open.at(place);
@@ -151,7 +151,7 @@ impl FragmentReceiver {
         let growth = next.map_or(0, |next| kept.joining_bytes(next));
         if !self.make_room(now, number, growth, budget) {
             self.kept.insert(id, kept);
-            return self.close(now, number, Some(Standing::Busy), budget);
+            return self.turn_away(now, number, budget);
         }
         let Some(next) = self.open.remove(number) else {
             return Taken::Duplicate;
@@ -176,7 +176,7 @@ impl FragmentReceiver {
         }
         if let Some(growth) = assembly.settling_bytes() {
             if !self.make_room(now, number, growth, budget) {
-                return self.close(now, number, Some(Standing::Busy), budget);
+                return self.turn_away(now, number, budget);
             }
             let assembly = self.open.at(place);
             let before = assembly.memory_bytes();

@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use super::assembly::Assembly;
-use super::{FragmentReceiver, PACE_WINDOW};
+use super::{FragmentReceiver, PACE_WINDOW, Taken};
 use crate::time::Moment;
 use crate::transport::budget::Budget;
 use crate::transport::message::Standing;
@@ -90,6 +90,26 @@ impl FragmentReceiver {
             self.close(now, newest, Some(Standing::Busy), budget);
         }
         true
+    }
+
+    /// Makes room for other links: what waits to be resumed goes, then the newest message, the only
+    /// one that is left if `oldest_too`. Tells whether anything went.
+    pub fn give_way(&mut self, now: Moment, oldest_too: bool, budget: &mut Budget) -> bool {
+        if self.drop_kept(budget) {
+            return true;
+        }
+        let newest = self.open.newest_after(0);
+        let newest = newest.filter(|_| oldest_too || self.open.len() > 1);
+        if let Some(newest) = newest {
+            self.close(now, newest, Some(Standing::Busy), budget);
+        }
+        newest.is_some()
+    }
+
+    /// There is no room for a message.
+    pub(super) fn turn_away(&mut self, now: Moment, number: u32, budget: &mut Budget) -> Taken {
+        self.close(now, number, Some(Standing::Busy), budget);
+        Taken::NoRoom
     }
 
     pub(super) fn charge(&mut self, before: usize, after: usize, budget: &mut Budget) {

@@ -252,7 +252,7 @@ fn ten_thousand_announcements_of_four_gigabytes_cost_nothing() {
     let mut bench = Bench::lan();
     for number in 1..=10_000 {
         let taken = bench.raw(number, 0, u32::MAX, &[1; 1_432]);
-        assert_eq!(taken, Taken::Duplicate);
+        assert_eq!(taken, Taken::Refused);
         assert_eq!(bench.receiver.used_bytes(), 0);
     }
     let statuses = bench.statuses();
@@ -319,10 +319,7 @@ fn one_byte_gaps_cannot_be_made() {
         "no manifest"
     );
     for (number, size) in (2..).zip([1, 2, 63]) {
-        assert_eq!(
-            bench.raw(number, 5, 10_000, &data[..size]),
-            Taken::Duplicate
-        );
+        assert_eq!(bench.raw(number, 5, 10_000, &data[..size]), Taken::Refused);
         assert_eq!(bench.standing(number), Some(Standing::Refused), "{size}");
     }
     assert_eq!(bench.receiver.used_bytes(), 0);
@@ -340,7 +337,7 @@ fn a_fragment_of_another_length_ends_the_message() {
         let mut bench = Bench::lan();
         bench.put_all(1, &message, LENGTH, [0]);
         let taken = bench.raw(1, index, message.len() as u32, &message[from..to]);
-        assert_eq!(taken, Taken::Duplicate);
+        assert_eq!(taken, Taken::Refused);
         assert_eq!(
             bench.standing(1),
             Some(Standing::Refused),
@@ -364,13 +361,13 @@ fn an_index_beyond_the_message_ends_it() {
         let data = vec![0; LENGTH];
         assert_eq!(
             bench.raw(1, index, message.len() as u32, &data),
-            Taken::Duplicate
+            Taken::Refused
         );
         assert_eq!(bench.standing(1), Some(Standing::Refused));
         let mut bench = Bench::lan();
         assert_eq!(
             bench.raw(1, index, message.len() as u32, &data),
-            Taken::Duplicate
+            Taken::Refused
         );
         assert_eq!(bench.standing(1), Some(Standing::Refused));
     }
@@ -384,7 +381,7 @@ fn a_total_that_changes_ends_the_message() {
         bench.put_all(1, &message, LENGTH, [0, 1]);
         let total_bytes = message.len() as i64 + change;
         let taken = bench.raw(1, 2, total_bytes as u32, &message[2_000..3_000]);
-        assert_eq!(taken, Taken::Duplicate);
+        assert_eq!(taken, Taken::Refused);
         assert_eq!(bench.standing(1), Some(Standing::Refused));
         assert_eq!(bench.receiver.used_bytes(), 0);
     }
@@ -397,7 +394,7 @@ fn totals_of_nothing_and_of_everything_are_refused() {
             let mut bench = Bench::lan();
             assert_eq!(
                 bench.raw(1, index, total_bytes, &[0; 1_000]),
-                Taken::Duplicate
+                Taken::Refused
             );
             assert_eq!(bench.standing(1), Some(Standing::Refused));
         }
@@ -430,11 +427,11 @@ fn a_lone_fragment_that_contradicts_the_next_one_ends_the_message() {
     // 1,000 of 4,000 at place 1 may be one of four; 1,500 at place 0 says it is not.
     let mut bench = Bench::lan();
     assert_eq!(bench.raw(1, 1, 4_000, &[0; 1_000]), Taken::New);
-    assert_eq!(bench.raw(1, 0, 4_000, &[0; 1_500]), Taken::Duplicate);
+    assert_eq!(bench.raw(1, 0, 4_000, &[0; 1_500]), Taken::Refused);
     assert_eq!(bench.standing(1), Some(Standing::Refused));
     // The last of two fragments, but there is a third place.
     assert_eq!(bench.raw(2, 1, 4_000, &[0; 1_000]), Taken::New);
-    assert_eq!(bench.raw(2, 2, 4_000, &[0; 999]), Taken::Duplicate);
+    assert_eq!(bench.raw(2, 2, 4_000, &[0; 999]), Taken::Refused);
     assert_eq!(bench.standing(2), Some(Standing::Refused));
     assert_eq!(bench.receiver.used_bytes(), 0);
 }
@@ -481,7 +478,7 @@ fn transfers_are_limited_and_those_inside_go_on() {
     for number in [1, 2] {
         assert_eq!(bench.raw(number, 2, 1_000_000, &[0; LENGTH]), Taken::New);
     }
-    assert_eq!(bench.raw(3, 2, 1_000_000, &[0; LENGTH]), Taken::Duplicate);
+    assert_eq!(bench.raw(3, 2, 1_000_000, &[0; LENGTH]), Taken::NoRoom);
     assert_eq!(bench.standing(3), Some(Standing::Busy));
     assert_eq!(bench.raw(2, 3, 1_000_000, &[0; LENGTH]), Taken::New);
     bench.receiver.cancel(bench.now, 1, &mut bench.budget);
@@ -592,7 +589,7 @@ fn the_budget_is_shared_and_given_back() {
     let taken = bench
         .receiver
         .on_fragment(bench.now, &fragment, &mut bench.budget, &bench.pool);
-    assert_eq!(taken, Taken::Duplicate);
+    assert_eq!(taken, Taken::NoRoom);
     assert_eq!(bench.standing(2), Some(Standing::Busy));
     other.clear(&mut bench.budget);
     bench.receiver.clear(&mut bench.budget);

@@ -337,6 +337,12 @@ impl<T> Recovery<T> {
         Duration::from_micros(self.round_trip.least_us())
     }
 
+    /// When the oldest packet left that is neither acknowledged nor lost.
+    pub fn oldest_sent_at(&mut self) -> Option<Moment> {
+        let (_, at_us) = self.ring.oldest()?;
+        Some(Moment::from_micros(at_us))
+    }
+
     /// Whether a round trip was measured.
     #[must_use]
     pub const fn has_rtt(&self) -> bool {

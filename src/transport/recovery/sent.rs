@@ -14,7 +14,7 @@ use super::delivery_rate::Snapshot;
 
 /// The ring never holds more numbers than this; the oldest leave first (their carried values are
 /// handed out as lost).
-pub(super) const RING_MAX: usize = 65_536;
+pub(super) const RING_MAX: usize = 32_768;
 
 /// Room that an empty ring keeps.
 const RING_IDLE: usize = 4_096;

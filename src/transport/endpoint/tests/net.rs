@@ -43,6 +43,8 @@ pub(super) struct Net {
     pub(super) one_way: Option<(usize, usize)>,
     pub(super) datagrams: u64,
     pub(super) bytes: u64,
+    /// All that is sent, if it is to be kept: from, to, bytes.
+    pub(super) tap: Option<Vec<(SocketAddr, SocketAddr, Vec<u8>)>>,
     flights: BinaryHeap<Flight>,
     rng: ChaCha20Rng,
     seed: u64,
@@ -76,6 +78,7 @@ impl Net {
             one_way: None,
             datagrams: 0,
             bytes: 0,
+            tap: None,
             flights: BinaryHeap::new(),
             rng: ChaCha20Rng::seed_from_u64(seed),
             seed,
@@ -176,7 +179,7 @@ impl Net {
         self.order(from, Order::Send { to, packets });
     }
 
-    fn settle(&mut self, place: usize) {
+    pub(super) fn settle(&mut self, place: usize) {
         let now = self.now();
         let mut buffer = Vec::new();
         let host = &mut self.hosts[place];
@@ -204,6 +207,9 @@ impl Net {
     ) {
         self.datagrams += 1;
         self.bytes += datagram.len() as u64;
+        if let Some(tap) = &mut self.tap {
+            tap.push((from, to, datagram.clone()));
+        }
         let Some(there) = self.hosts.iter().position(|host| host.address == to) else {
             return;
         };
