@@ -7,7 +7,7 @@ pub use crate::crypto::container::Rights;
 use crate::proto::cargo::HideJob;
 use crate::proto::control::{Inspection, Reason};
 use crate::proto::identity::PublicIdentity;
-use crate::proto::ids::GrantId;
+use crate::proto::ids::{Digest, GrantId};
 
 /// Who ordered something, so that the wiring can carry the answer back. A concern sets only its
 /// own; it never reads another's.
@@ -271,8 +271,13 @@ pub struct SealJob {
 /// The CPU pool's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WorkDone {
-    /// The finished picture, a PNG.
-    Embedded(Bytes),
+    /// The finished picture.
+    Embedded {
+        /// A PNG.
+        picture: Bytes,
+        /// Its digest, so that nobody who has no time for it computes it.
+        digest: Digest,
+    },
     /// The body for the cloud, an encoded [`HideJob`].
     Sealed {
         /// The encoded job.

@@ -172,6 +172,8 @@ pub enum Output {
         request: RequestId,
         /// The bytes.
         body: Bytes,
+        /// Their digest.
+        digest: Digest,
     },
     /// That upload is not wanted any more.
     CancelUpload {

@@ -20,7 +20,7 @@ use bytes::Bytes;
 use super::edges::{Desk, Ticket, TicketBook, Work, WorkDone, WorkFault};
 use super::machine::{Machine, Outbox, earliest};
 use crate::proto::cargo::Cargo;
-use crate::proto::ids::{NodeId, RequestId, UserId};
+use crate::proto::ids::{Digest, NodeId, RequestId, UserId};
 use crate::proto::packet::{Ask, Packet, RefusalReason};
 use crate::time::Moment;
 use body_cache::BodyCache;
@@ -167,6 +167,8 @@ pub enum Output {
         cargo: Cargo,
         /// A PNG.
         picture: Bytes,
+        /// Its digest.
+        digest: Digest,
     },
     /// The request is delivered or refused.
     Finished(RequestId),
@@ -234,6 +236,7 @@ impl StegoWorker {
         let (to, cargo_of) = (job.client, (job.ask.request, job.epoch));
         let State::Returned {
             picture,
+            digest,
             hiding_us,
             again_at,
             until,
@@ -254,6 +257,7 @@ impl StegoWorker {
                 hiding_us: *hiding_us,
             },
             picture: picture.clone(),
+            digest: *digest,
         });
     }
 

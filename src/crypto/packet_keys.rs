@@ -163,6 +163,22 @@ impl Generation {
         bytes
     }
 
+    /// Seals `head` in place and `tail` from where it lies into `sealed_tail`, which is longer by
+    /// the tag.
+    #[inline]
+    fn seal_with_tail(
+        &self,
+        number: u64,
+        header: &[u8],
+        head: &mut [u8],
+        (tail, sealed_tail): (&[u8], &mut [u8]),
+    ) {
+        let (nonce, header) = (self.nonce(number), Aad::from(header));
+        self.key
+            .seal_in_place_scatter(nonce, header, head, tail, sealed_tail)
+            .expect("a datagram is shorter than the cipher's limit, and there is room for the tag");
+    }
+
     /// Opens in place; the plaintext is what comes before the tag.
     #[inline]
     fn open(&self, number: u64, header: &[u8], sealed: &mut [u8]) -> Result<usize, Forged> {
@@ -263,6 +279,24 @@ impl SealingKeys {
         plaintext: &mut [u8],
     ) -> [u8; TAG_BYTES] {
         self.present.seal(number, header, plaintext)
+    }
+
+    /// Seals a packet whose plaintext ends with `tail`: what is before is sealed in place, the
+    /// tail is read where it lies and never copied. `sealed_tail` takes the sealed tail and the
+    /// tag.
+    ///
+    /// # Panics
+    /// If `sealed_tail` is not [`TAG_BYTES`] longer than the tail.
+    #[inline]
+    pub fn seal_with_tail(
+        &self,
+        number: u64,
+        header: &[u8],
+        plaintext: &mut [u8],
+        (tail, sealed_tail): (&[u8], &mut [u8]),
+    ) {
+        self.present
+            .seal_with_tail(number, header, plaintext, (tail, sealed_tail));
     }
 }
 
@@ -381,6 +415,21 @@ impl PacketKeys {
         plaintext: &mut [u8],
     ) -> [u8; TAG_BYTES] {
         self.seal.seal_in_place(number, header, plaintext)
+    }
+
+    /// See [`SealingKeys::seal_with_tail`].
+    ///
+    /// # Panics
+    /// If there is no room for the tag.
+    #[inline]
+    pub fn seal_with_tail(
+        &self,
+        number: u64,
+        header: &[u8],
+        plaintext: &mut [u8],
+        tail: (&[u8], &mut [u8]),
+    ) {
+        self.seal.seal_with_tail(number, header, plaintext, tail);
     }
 
     /// See [`OpeningKeys::open_in_place`].

@@ -11,6 +11,7 @@ use crate::actors::edges::{Desk, Ticket};
 use crate::actors::{courier, lease_manager, presence, requester, sharing, studio};
 use crate::proto::cargo::Cargo;
 use crate::proto::control::{Progress, Report, Wish};
+use crate::proto::ids::Digest;
 use crate::proto::letter::Note;
 use crate::proto::notice::Notice;
 use crate::proto::outcome::Posted;
@@ -104,8 +105,13 @@ fn send(to: Party, packet: Packet) -> To {
     })
 }
 
-fn message(to: Party, cargo: Cargo, body: Bytes) -> To {
-    To::Net(Order::SendMessage { to, cargo, body })
+fn message(to: Party, cargo: Cargo, (body, digest): (Bytes, Option<Digest>)) -> To {
+    To::Net(Order::SendMessage {
+        to,
+        cargo,
+        body,
+        digest,
+    })
 }
 
 impl Arrows<presence::Output> for Mailboxes {
@@ -157,7 +163,7 @@ impl Arrows<courier::Output> for Mailboxes {
                 to: party,
                 cargo,
                 body,
-            } => message(party, cargo, body),
+            } => message(party, cargo, (body, None)),
             courier::Output::Locate { ticket, user } => {
                 To::Presence(presence::Input::Locate { ticket, user })
             }
@@ -211,7 +217,12 @@ impl Arrows<requester::Output> for Mailboxes {
                 to: node,
                 request,
                 body,
-            } => message(Party::Server(node), Cargo::Body(request), body),
+                digest,
+            } => message(
+                Party::Server(node),
+                Cargo::Body(request),
+                (body, Some(digest)),
+            ),
             requester::Output::CancelUpload { to: node, request } => To::Net(Order::Cancel {
                 to: Party::Server(node),
                 cargo: Cargo::Body(request),
@@ -331,7 +342,7 @@ impl Arrows<lease_manager::Output> for Mailboxes {
                 To::Presence(presence::Input::Locate { ticket, user })
             }
             lease_manager::Output::SendPicture { to, grant, picture } => {
-                message(Party::User(to), Cargo::Picture(grant), picture)
+                message(Party::User(to), Cargo::Picture(grant), (picture, None))
             }
             lease_manager::Output::Kept(letter) => To::Courier(courier::Input::Kept(letter)),
             lease_manager::Output::GrantOpened { ticket, opened } => {

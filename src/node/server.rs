@@ -10,7 +10,7 @@ use super::switchboard::{Accept, DiskRequest, EdgeAnswer, WorkRequest};
 use crate::actors::edges::Desk;
 use crate::actors::{directory, drain, election, failure_token, mailbox, membership, stego_worker};
 use crate::proto::cargo::Cargo;
-use crate::proto::ids::{NodeId, UserId};
+use crate::proto::ids::{Digest, NodeId, UserId};
 use crate::proto::operator::ServerCommand;
 use crate::proto::packet::{Packet, Party, StateKind};
 use crate::transport::contract::{Incoming, Moved, Order};
@@ -156,8 +156,13 @@ impl Accept for Mailboxes {
     }
 }
 
-fn message(to: Party, cargo: Cargo, body: bytes::Bytes) -> To {
-    To::Net(Order::SendMessage { to, cargo, body })
+fn message(to: Party, cargo: Cargo, (body, digest): (bytes::Bytes, Option<Digest>)) -> To {
+    To::Net(Order::SendMessage {
+        to,
+        cargo,
+        body,
+        digest,
+    })
 }
 
 fn accept_net(incoming: Incoming, to: &mut Vec<To>) {
@@ -297,7 +302,7 @@ impl Arrows<directory::Output> for Mailboxes {
                 to.push(message(
                     Party::Server(node),
                     Cargo::DirectoryState(round),
-                    state,
+                    (state, None),
                 ));
             }
             directory::Output::Present(user) => {
@@ -338,7 +343,7 @@ impl Arrows<mailbox::Output> for Mailboxes {
                 cargo,
                 letters,
             } => {
-                to.push(message(Party::User(client), cargo, letters));
+                to.push(message(Party::User(client), cargo, (letters, None)));
             }
             mailbox::Output::AskState(node) => {
                 to.push(send(
@@ -351,7 +356,11 @@ impl Arrows<mailbox::Output> for Mailboxes {
                 round,
                 state,
             } => {
-                to.push(message(Party::Server(node), Cargo::MailState(round), state));
+                to.push(message(
+                    Party::Server(node),
+                    Cargo::MailState(round),
+                    (state, None),
+                ));
             }
             mailbox::Output::State {
                 digest,
@@ -384,8 +393,9 @@ impl Arrows<stego_worker::Output> for Mailboxes {
                 to: client,
                 cargo,
                 picture,
+                digest,
             } => {
-                to.push(message(Party::User(client), cargo, picture));
+                to.push(message(Party::User(client), cargo, (picture, Some(digest))));
             }
             stego_worker::Output::Finished(request) => {
                 to.push(To::Election(election::Input::Finished(request)));

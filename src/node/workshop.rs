@@ -8,6 +8,7 @@ use crate::crypto::container::{self, ContainerError, PROBE_BYTES};
 use crate::proto::cargo::{CoverChoice, HideJob};
 use crate::proto::codec;
 use crate::proto::control::{Inside, Inspection};
+use crate::proto::ids::Digest;
 use crate::stego::{self, CoverId, DecodeLimits, Picture, StegoError};
 
 /// Does a job.
@@ -60,7 +61,9 @@ fn embed(job: &HideJob, covers: &CoverShelf) -> Result<WorkDone, WorkFault> {
             cover
         }
     };
-    Ok(WorkDone::Embedded(stego::encode_png(&picture)?.into()))
+    let picture = Bytes::from(stego::encode_png(&picture)?);
+    let digest = Digest::of(&picture);
+    Ok(WorkDone::Embedded { picture, digest })
 }
 
 fn seal(job: SealJob) -> Result<WorkDone, WorkFault> {
@@ -213,7 +216,7 @@ mod tests {
         };
         let job = codec::decode(&body, body.len()).expect("a job");
         match perform(Work::Embed(job), &shelf()) {
-            WorkDone::Embedded(picture) => (picture, cover),
+            WorkDone::Embedded { picture, .. } => (picture, cover),
             other => panic!("not embedded: {other:?}"),
         }
     }

@@ -9,6 +9,7 @@ use crate::crypto::container::{self, PROBE_BYTES};
 use crate::proto::cargo::{CoverChoice, HideJob};
 use crate::proto::codec;
 use crate::proto::control::{Inside, Inspection};
+use crate::proto::ids::Digest;
 
 const MARK: &[u8] = b"picture:";
 const HEAD_BYTES: usize = MARK.len() + 32;
@@ -17,7 +18,11 @@ const HEAD_BYTES: usize = MARK.len() + 32;
 #[must_use]
 pub fn perform(work: Work) -> WorkDone {
     match work {
-        Work::Embed(job) => WorkDone::Embedded(picture(&job.fill_seed, &job.payload)),
+        Work::Embed(job) => {
+            let picture = picture(&job.fill_seed, &job.payload);
+            let digest = Digest::of(&picture);
+            WorkDone::Embedded { picture, digest }
+        }
         Work::Seal(job) => seal(job),
         Work::Open { picture, keys } => open(&picture, &keys),
         Work::Inspect { picture, keys } => inspect(&picture, &keys),

@@ -2,7 +2,8 @@
 //!
 //! At once for a packet out of order, one that its sender waits for, and the sixteenth; the first
 //! packets of a flight two by two, so that a starting sender does not stall; all others within
-//! half a millisecond. Never decides what is acknowledged.
+//! half a millisecond. What ends a message is not hurried: the answer to it mostly comes within
+//! that time and carries the acknowledgement. Never decides what is acknowledged.
 
 use core::time::Duration;
 
@@ -25,6 +26,8 @@ pub(super) struct Acks {
     waiting: u32,
     due_at: Option<Moment>,
     at_once: bool,
+    /// Nothing more is expected to come soon, so that the count does not matter.
+    relaxed: bool,
     largest: u64,
     largest_at: Moment,
     flight: u32,
@@ -40,14 +43,15 @@ impl Acks {
         self.heard_at = now;
         self.flight = self.flight.saturating_add(1);
         self.waiting += 1;
-        let every = if self.flight < EARLY {
-            EVERY_EARLY
-        } else {
-            EVERY
-        };
+        self.relaxed = false;
         // Whatever came between is missing, or was not worth an acknowledgement.
-        self.at_once |= pressing || number < self.largest || self.waiting >= every;
+        self.at_once |= pressing || number < self.largest;
         self.due_at.get_or_insert(now.after(DELAY_MAX));
+    }
+
+    /// What arrived last was the end of a message.
+    pub(super) const fn relax(&mut self) {
+        self.relaxed = true;
     }
 
     /// A packet arrived, of whatever kind. `gap`: numbers before it have not arrived.
@@ -68,7 +72,14 @@ impl Acks {
 
     /// Whether to acknowledge now.
     pub(super) fn is_due(&self, now: Moment) -> bool {
-        self.waiting > 0 && (self.at_once || self.due_at.is_some_and(|due_at| due_at <= now))
+        let every = if self.flight < EARLY {
+            EVERY_EARLY
+        } else {
+            EVERY
+        };
+        let are_many = self.waiting >= every && !self.relaxed;
+        self.waiting > 0
+            && (self.at_once || are_many || self.due_at.is_some_and(|due_at| due_at <= now))
     }
 
     /// Whether there is anything to acknowledge, if a packet leaves anyway.
@@ -86,6 +97,7 @@ impl Acks {
         self.waiting = 0;
         self.due_at = None;
         self.at_once = false;
+        self.relaxed = false;
         now.since(self.largest_at)
     }
 }
@@ -124,6 +136,26 @@ mod tests {
         assert_eq!(answers[..3], [2, 4, 6]);
         let gaps: Vec<u64> = answers.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert!(gaps.ends_with(&[16, 16]), "{gaps:?}");
+    }
+
+    #[test]
+    fn the_end_of_a_message_is_not_hurried_unless_its_sender_waits() {
+        let mut acks = Acks::default();
+        for number in 1..=4 {
+            acks.heard(at(0), number, false);
+            acks.arrived(at(0), number, false);
+        }
+        assert!(acks.is_due(at(0)));
+        acks.relax();
+        assert!(!acks.is_due(at(499)) && acks.has_news());
+        assert!(acks.is_due(at(500)));
+        acks.heard(at(1), 5, false);
+        acks.arrived(at(1), 5, false);
+        assert!(acks.is_due(at(1)), "more comes");
+        acks.heard(at(2), 6, false);
+        acks.arrived(at(2), 6, true);
+        acks.relax();
+        assert!(acks.is_due(at(2)), "its sender waits");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 
 use crate::proto::cargo::Cargo;
+use crate::proto::ids::Digest;
 use crate::proto::packet::{Packet, Party};
 use crate::proto::route::Route;
 
@@ -28,6 +29,9 @@ pub enum Order {
         cargo: Cargo,
         /// The bytes.
         body: Bytes,
+        /// Their BLAKE3 digest, if whoever made them knows it; otherwise it is computed before
+        /// the first of them leaves, 0.2 ms for each megabyte on the thread of the sockets.
+        digest: Option<Digest>,
     },
     /// A message is not wanted any more. Nothing is told of it from here on.
     Cancel {

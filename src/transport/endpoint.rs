@@ -23,7 +23,7 @@ use super::receiver::{self, FragmentReceiver};
 use super::recovery::Algorithm;
 use super::sender::{self, FragmentSender};
 use crate::proto::cargo::Cargo;
-use crate::proto::ids::{NodeId, UserId};
+use crate::proto::ids::{Digest, NodeId, UserId};
 use crate::proto::packet::{Packet, Party};
 use crate::proto::route::Route;
 use crate::time::{Calendar, Moment};
@@ -188,6 +188,12 @@ impl Endpoint {
         }
     }
 
+    /// The same with the buffers of another endpoint, which both use from now on.
+    #[must_use]
+    pub fn with_pool(self, pool: Pool) -> Self {
+        Self { pool, ..self }
+    }
+
     /// Carries out an order.
     pub fn order(&mut self, now: Moment, order: Order) {
         match order {
@@ -200,7 +206,12 @@ impl Endpoint {
                 self.attend(now, to);
             }
             Order::Send { to, packets } => self.send(now, to, &packets),
-            Order::SendMessage { to, cargo, body } => self.send_message(now, to, cargo, body),
+            Order::SendMessage {
+                to,
+                cargo,
+                body,
+                digest,
+            } => self.send_message(now, to, cargo, (body, digest)),
         }
     }
 
@@ -225,11 +236,17 @@ impl Endpoint {
         self.attend(now, to);
     }
 
-    fn send_message(&mut self, now: Moment, to: Party, cargo: Cargo, body: bytes::Bytes) {
+    fn send_message(
+        &mut self,
+        now: Moment,
+        to: Party,
+        cargo: Cargo,
+        (body, digest): (bytes::Bytes, Option<Digest>),
+    ) {
         // Without a way it fails in time; the way may be found until then.
         self.make_link(now, to);
         if let Some(link) = self.links.get_mut(&to) {
-            link.sender.send(now, cargo, body, None);
+            link.sender.send(now, cargo, body, digest);
         }
         if !self.shut {
             self.connect_if_needed(now, to);

@@ -64,6 +64,17 @@ pub(super) struct Asked {
     pub(super) resumption: Option<Resumption>,
 }
 
+impl Asked {
+    /// Whether nothing was asked, as by most packets.
+    pub(super) const fn is_nothing(&self) -> bool {
+        self.relayed.is_empty()
+            && self.observed.is_none()
+            && !self.closed
+            && self.resumption.is_none()
+            && self.needless.is_none()
+    }
+}
+
 /// One party.
 pub(super) struct Link {
     pub(super) party: Party,

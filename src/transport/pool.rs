@@ -92,7 +92,8 @@ fn open(shelf: &Mutex<Shelf>) -> MutexGuard<'_, Shelf> {
     shelf.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Buffers that wait for their next message. One for each endpoint.
+/// Buffers that wait for their next message. Clones share them: the endpoints of one node do.
+#[derive(Clone)]
 pub struct Pool {
     shelf: Arc<Mutex<Shelf>>,
 }

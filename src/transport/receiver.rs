@@ -14,13 +14,14 @@ use bytes::Bytes;
 use self::assembly::{Assembly, Verdict};
 use self::ended::{End, Ended};
 use self::open::Open;
+use super::acks::DELAY_MAX;
 use super::budget::Budget;
 use super::endpoint::Receiving;
 use super::message::{Fragment, Standing, Status};
 use super::pool::Pool;
 use crate::proto::cargo::Cargo;
 use crate::proto::ids::TransferId;
-use crate::time::Moment;
+use crate::time::{Moment, earliest};
 
 mod arrival;
 mod assembly;
@@ -104,6 +105,8 @@ impl Config {
 pub enum Taken {
     /// It is in its place.
     New,
+    /// It was the last one of its message.
+    Last,
     /// Nothing of it is kept: it is here already, or its message is over. To be acknowledged.
     Duplicate,
     /// It is no fragment of its message, or of one that is larger than any may be. To be
@@ -155,6 +158,8 @@ pub struct FragmentReceiver {
     used_bytes: usize,
     /// Messages with a status to say.
     unsaid: VecDeque<u32>,
+    /// When they have to be said at the latest; at once if it is the start of the node.
+    say_by: Moment,
     events: VecDeque<ReceiverEvent>,
     has_progress: bool,
     /// Bytes of fragments that were taken, ever; and as it was when the pace was looked at last.
@@ -175,6 +180,7 @@ impl FragmentReceiver {
             ended: Ended::new(config.remembered_max),
             used_bytes: 0,
             unsaid: VecDeque::new(),
+            say_by: Moment::START,
             events: VecDeque::new(),
             has_progress: false,
             taken_bytes: 0,
@@ -187,6 +193,12 @@ impl FragmentReceiver {
     #[must_use]
     pub fn has_status(&self) -> bool {
         !self.unsaid.is_empty()
+    }
+
+    /// Whether it has to be said now, even if nothing else leaves.
+    #[must_use]
+    pub fn is_status_due(&self, now: Moment) -> bool {
+        self.has_status() && self.say_by <= now
     }
 
     /// Whether nothing is unfinished and nothing waits to be said.
@@ -326,14 +338,18 @@ impl FragmentReceiver {
         None
     }
 
-    /// When [`FragmentReceiver::on_deadline`] wants to be called.
+    /// When [`FragmentReceiver::on_deadline`] wants to be called, or a status is due.
     #[must_use]
-    pub const fn deadline(&self) -> Option<Moment> {
-        self.wake
+    pub fn deadline(&self) -> Option<Moment> {
+        let waits = self.has_status() && self.say_by > Moment::START;
+        earliest(self.wake, waits.then_some(self.say_by))
     }
 
     /// Drops what is idle, too slow while memory is tight, or remembered for long enough.
     pub fn on_deadline(&mut self, now: Moment, budget: &mut Budget) {
+        if self.say_by <= now {
+            self.say_by = Moment::START;
+        }
         if self.wake.is_none_or(|wake| now < wake) {
             return;
         }
@@ -375,6 +391,15 @@ impl FragmentReceiver {
         Taken::Refused
     }
 
+    /// A whole message was handed on. Its sender hears of it with the answer, if one comes soon.
+    fn complete(&mut self, now: Moment, number: u32, first_missing: u32) {
+        let had_status = self.has_status();
+        self.end(now, number, Some(Standing::Complete), first_missing);
+        if !had_status {
+            self.say_by = now.after(DELAY_MAX);
+        }
+    }
+
     fn end(&mut self, now: Moment, number: u32, standing: Option<Standing>, first_missing: u32) {
         let until = now.after(Duration::from_millis(self.config.remember_ms));
         let end = End {
@@ -403,6 +428,7 @@ impl FragmentReceiver {
             *is_unsaid = true;
             self.unsaid.push_back(number);
         }
+        self.say_by = Moment::START;
     }
 
     fn arm(&mut self, at: Moment) {

@@ -292,6 +292,14 @@ impl FragmentSender {
         }
     }
 
+    /// The data of a piece where it lies, if it lies there in one: all pieces but the first.
+    #[must_use]
+    pub fn body_of(&self, piece: Piece) -> Option<&[u8]> {
+        let (transfer, run) = self.find(piece.message)?;
+        let is_there = piece.index < run.cut.fragments;
+        is_there.then(|| transfer.body_of(&run.cut, piece.index))?
+    }
+
     /// Bytes that [`FragmentSender::write`] writes for a piece.
     #[must_use]
     pub fn length(&self, piece: Piece) -> usize {

@@ -195,6 +195,11 @@ impl Session {
         Some(&early.answer)
     }
 
+    /// Whether there is something for [`Session::take_resumption`] to give.
+    pub(super) const fn has_resumption(&self) -> bool {
+        self.resumption.is_some()
+    }
+
     /// What a later session can go on from, once the other end has proven that it has the keys.
     pub(super) const fn take_resumption(&mut self) -> Option<Resumption> {
         self.resumption.take()
@@ -392,24 +397,27 @@ impl Session {
         frame::write_ack(out, largest, delay_us, &words[..count]);
     }
 
-    /// Seals the packet that began at `start`.
+    /// Seals the packet that began at `start` and ends with `tail`, which is not copied before.
     pub(super) fn seal(
         &mut self,
         now: Moment,
         out: &mut Vec<u8>,
-        start: usize,
-        kind: Kind,
-        carried: Carried,
+        (start, tail): (usize, &[u8]),
+        (kind, carried): (Kind, Carried),
     ) {
-        let bytes = out.len() - start + TAG_BYTES;
+        let plain_end = out.len();
+        let bytes = plain_end - start + tail.len() + TAG_BYTES;
         self.small += u32::from(kind != Kind::Silent && carried.piece.is_none());
         let number = self.recovery.on_sent(now, bytes, kind, carried);
         let header_bytes = self.header_bytes();
-        let tag = match &mut self.keys {
+        out.resize(start + bytes, 0);
+        let (plain, sealed_tail) = out[start..].split_at_mut(plain_end - start);
+        let (head, plain) = plain.split_at_mut(header_bytes);
+        match &mut self.keys {
             Keys::Early(early) => {
-                let (head, plain) = out[start..].split_at_mut(header_bytes);
                 head.copy_from_slice(&early.header(number));
-                early.keys.seal_in_place(number, head, plain)
+                let keys = &early.keys;
+                keys.seal_with_tail(number, head, plain, (tail, sealed_tail));
             }
             Keys::Full(keys) => {
                 let Some(generation) = keys.advance(now, number) else {
@@ -423,12 +431,10 @@ impl Session {
                     session: self.remote,
                     number,
                 };
-                let (head, plain) = out[start..].split_at_mut(header_bytes);
                 head.copy_from_slice(&header.to_bytes());
-                keys.seal_in_place(number, head, plain)
+                keys.seal_with_tail(number, head, plain, (tail, sealed_tail));
             }
-        };
-        out.extend_from_slice(&tag);
+        }
         if let Some(allowance) = &mut self.allowance {
             *allowance = allowance.saturating_sub(bytes);
         }

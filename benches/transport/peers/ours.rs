@@ -16,11 +16,12 @@ use pentimento::net::post::{NotTaken, Sink};
 use pentimento::net::socket;
 use pentimento::net::transport_actor::{Edge, TransportActor};
 use pentimento::proto::cargo::Cargo;
-use pentimento::proto::ids::{NodeId, RequestId};
+use pentimento::proto::ids::{Digest, NodeId, RequestId};
 use pentimento::proto::packet::Party;
 use pentimento::time::{Calendar, Moment};
 use pentimento::transport::contract::{Incoming, Moved, Order};
 use pentimento::transport::endpoint::{Config, Endpoint, Server, Us};
+use pentimento::transport::pool::{self, Pool};
 use tokio::sync::mpsc::{Receiver, Sender, channel, error::TrySendError};
 
 use crate::clock;
@@ -67,7 +68,12 @@ struct Net {
 
 impl Net {
     /// Starts one. To be called inside a system.
-    fn start(bind: SocketAddr, config: Config, time: Time) -> Result<(Self, SocketAddr), Fault> {
+    fn start(
+        bind: SocketAddr,
+        config: Config,
+        pool: Pool,
+        time: Time,
+    ) -> Result<(Self, SocketAddr), Fault> {
         let (tell, arrivals) = channel(SHIPMENTS_MAX);
         let socket = socket::bind(bind)?;
         let address = socket.local_addr()?;
@@ -81,7 +87,7 @@ impl Net {
                     .map(|server| server.node)
                     .collect::<BTreeSet<_>>(),
                 socket,
-                core: Endpoint::new(config, seed),
+                core: Endpoint::new(config, seed).with_pool(pool),
                 users: true,
             }],
             now: Box::new(move || time.now()),
@@ -160,7 +166,9 @@ impl Peer for Ours {
         let work = move || {
             let system = System::new();
             let config = Config::new(Us::Server(NODE), *secret.bytes(), Calendar::default());
-            let started = system.block_on(async { Net::start(bind, config, Time::start()) });
+            let pool = Pool::new(pool::Config::lan());
+            let started = async { Net::start(bind, config, pool, Time::start()) };
+            let started = system.block_on(started);
             match started {
                 Ok((net, address)) => {
                     // Who started us waits for this very word.
@@ -192,6 +200,7 @@ impl Peer for Ours {
             us: fresh()?,
             secret: fresh()?,
             time: Time::start(),
+            pool: Pool::new(pool::Config::lan()),
             is_early: self.is_early,
             net: None,
             requests: 0,
@@ -207,6 +216,8 @@ impl Peer for Ours {
 /// Answers every request, for ever.
 async fn answer(mut net: Net) -> Result<(), Fault> {
     let content = Content::default();
+    // As in a node, where whoever makes a picture knows its digest.
+    let mut digests = BTreeMap::new();
     while let Some(shipment) = net.arrivals.recv().await {
         for incoming in shipment {
             for moved in incoming.moved {
@@ -218,6 +229,8 @@ async fn answer(mut net: Net) -> Result<(), Fault> {
                     continue;
                 };
                 let (_, down) = read_head(&body)?;
+                let body = content.take(down);
+                let digest = *digests.entry(down).or_insert_with(|| Digest::of(&body));
                 net.order(Order::SendMessage {
                     to: incoming.from,
                     cargo: Cargo::Result {
@@ -226,7 +239,8 @@ async fn answer(mut net: Net) -> Result<(), Fault> {
                         node: NODE,
                         hiding_us: 0,
                     },
-                    body: content.take(down),
+                    digest: Some(digest),
+                    body,
                 })?;
             }
         }
@@ -240,6 +254,8 @@ struct OursClient {
     us: [u8; 32],
     secret: [u8; 32],
     time: Time,
+    /// Outlives connections, as in a node.
+    pool: Pool,
     is_early: bool,
     net: Option<Net>,
     requests: u32,
@@ -262,10 +278,10 @@ impl OursClient {
             SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
             SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
         };
-        let time = self.time.clone();
+        let (pool, time) = (self.pool.clone(), self.time.clone());
         let (net, _) = self
             .system
-            .block_on(async { Net::start(bind, config, time) })?;
+            .block_on(async { Net::start(bind, config, pool, time) })?;
         self.net = Some(net);
         Ok(())
     }
@@ -283,6 +299,7 @@ impl OursClient {
             to: Party::Server(NODE),
             cargo: Cargo::Body(request),
             body: body.into(),
+            digest: None,
         })?;
         Ok(request)
     }

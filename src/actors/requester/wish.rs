@@ -450,6 +450,7 @@ impl Wish {
             to,
             request: self.ask.request,
             body: self.body.clone(),
+            digest: self.ask.digest,
         });
     }
 

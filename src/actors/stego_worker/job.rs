@@ -51,6 +51,7 @@ pub(super) enum State {
     /// On its way to the client.
     Returned {
         picture: Bytes,
+        digest: Digest,
         hiding_us: u32,
         again_at: Moment,
         until: Moment,

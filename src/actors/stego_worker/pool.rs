@@ -64,12 +64,13 @@ impl StegoWorker {
             return;
         }
         match done {
-            WorkDone::Embedded(picture) => {
+            WorkDone::Embedded { picture, digest } => {
                 job.body_at.get_or_insert(place.arrived_at);
                 job.made_at = Some(now);
                 let hiding = now.since(place.arrived_at).as_micros();
                 job.state = State::Returned {
                     picture,
+                    digest,
                     hiding_us: u32::try_from(hiding).unwrap_or(u32::MAX),
                     again_at: now,
                     until: now,

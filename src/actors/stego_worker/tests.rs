@@ -137,7 +137,10 @@ fn picture() -> Bytes {
 }
 
 fn embedded() -> WorkDone {
-    WorkDone::Embedded(picture())
+    WorkDone::Embedded {
+        picture: picture(),
+        digest: Digest::of(&picture()),
+    }
 }
 
 fn failed(fault: WorkFault) -> WorkDone {
@@ -154,6 +157,7 @@ fn returned(counter: u32, epoch: u32, hiding_us: u32) -> Output {
             hiding_us,
         },
         picture: picture(),
+        digest: Digest::of(&picture()),
     }
 }
 

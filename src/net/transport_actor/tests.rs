@@ -232,6 +232,7 @@ fn a_message_to_somebody_whom_no_face_reaches_fails() {
             to,
             cargo,
             body: Bytes::from_static(b"x"),
+            digest: None,
         };
         node.actor.send(Ordered(message)).await.unwrap();
         let told = node.told.recv().await.unwrap().remove(0);

@@ -130,7 +130,9 @@ impl Endpoint {
             &mut shared,
             &mut asked,
         );
-        self.on_asked(now, party, header.session, origin, asked);
+        if !asked.is_nothing() {
+            self.on_asked(now, party, header.session, origin, asked);
+        }
         Some(party)
     }
 

@@ -26,6 +26,8 @@ struct Took {
     pressing: bool,
     /// A part of it was not taken: it must come again.
     refused: bool,
+    /// It ends a message.
+    last: bool,
 }
 
 impl Link {
@@ -54,7 +56,9 @@ impl Link {
             Err(error) => return not_opened(now, session, error, shared.counts),
         };
         self.used_at = now;
-        asked.resumption = session.take_resumption();
+        if session.has_resumption() {
+            asked.resumption = session.take_resumption();
+        }
         session.came_by(way, opened.number, bytes, fresh);
         if !was_confirmed {
             asked.needless = self.connecting.take().map(|attempt| attempt.session);
@@ -116,7 +120,11 @@ impl Link {
             }
         }
         if !took.refused {
-            self.sessions[place].taken(now, number, took.eliciting, took.pressing);
+            let session = &mut self.sessions[place];
+            session.taken(now, number, took.eliciting, took.pressing);
+            if took.last {
+                session.acks.relax();
+            }
         }
     }
 
@@ -162,7 +170,11 @@ impl Link {
                     total_bytes: total,
                     data,
                 };
-                took.refused |= !self.on_fragment(now, place, &fragment, shared);
+                match self.on_fragment(now, place, &fragment, shared) {
+                    Taken::NotTaken => took.refused = true,
+                    Taken::Last => took.last = true,
+                    Taken::New | Taken::Duplicate | Taken::NoRoom | Taken::Refused => {}
+                }
             }
             // Messages are numbered anew in each session.
             Frame::Status(status) if place == 0 => self.on_status(now, &status),
@@ -197,15 +209,14 @@ impl Link {
         self.on_ack(now, place, &ack, counts);
     }
 
-    /// Takes a fragment, if it came through the session that the other end sends messages in; tells
-    /// whether it may be acknowledged.
+    /// Takes a fragment, if it came through the session that the other end sends messages in.
     fn on_fragment(
         &mut self,
         now: Moment,
         place: usize,
         fragment: &Fragment<'_>,
         shared: &mut Shared<'_>,
-    ) -> bool {
+    ) -> Taken {
         let session = &self.sessions[place];
         if self.receiving != Some(session.local) {
             // What is late from a session that the other end went on from does not turn it back;
@@ -213,7 +224,7 @@ impl Link {
             let is_newer = session.made > self.received_in;
             if !is_newer && now.since(self.received_at) < GONE_ON {
                 shared.counts.drop_one("fragment of an earlier session");
-                return false;
+                return Taken::NotTaken;
             }
             self.received_in = session.made;
             self.receiving = Some(session.local);
@@ -224,12 +235,12 @@ impl Link {
             .receiver
             .on_fragment(now, fragment, shared.budget, shared.pool);
         match taken {
-            Taken::New | Taken::Duplicate => {}
+            Taken::New | Taken::Last | Taken::Duplicate => {}
             Taken::NoRoom => shared.counts.drop_one("fragment without room"),
             Taken::Refused => shared.counts.drop_one("fragment of no message"),
             Taken::NotTaken => shared.counts.drop_one("fragment beyond its credit"),
         }
-        taken != Taken::NotTaken
+        taken
     }
 
     fn on_status(&mut self, now: Moment, status: &StatusFrame<'_>) {

@@ -74,7 +74,7 @@ impl Link {
 
     /// Older sessions only acknowledge and answer challenges.
     fn write_older(&mut self, now: Moment, out: &mut Vec<u8>) -> Option<Batch> {
-        let (receiving, speaks) = (self.receiving, self.receiver.has_status());
+        let (receiving, speaks) = (self.receiving, self.receiver.is_status_due(now));
         let older = self.sessions.iter_mut().skip(1);
         let session = older
             .filter(|session| session.can_seal() && session.allowed(PACKET_MIN) == PACKET_MIN)
@@ -90,7 +90,8 @@ impl Link {
         if receiving == Some(session.local) && session.has_room_for_small() {
             write_status(&mut self.receiver, out, end, &mut writing);
         }
-        session.seal(now, out, start, writing.kind(), writing.carried);
+        let kind = writing.kind();
+        session.seal(now, out, (start, &[]), (kind, writing.carried));
         let packet_bytes = out.len() - start;
         (packet_bytes > 0).then_some(Batch {
             way: session.way,
@@ -124,12 +125,17 @@ impl Link {
         let head_end = out.len();
         let end = start + limit - TAG_BYTES;
         let mut writing = Writing::default();
-        let rides = session.acks.has_news() && (!self.packets.is_empty() || !self.quiet.is_empty());
         if !is_for_fragment {
-            if rides || session.owes(now) {
+            // What leaves anyway takes along what could still wait.
+            let rides = !self.packets.is_empty()
+                || !self.quiet.is_empty()
+                || self.pending.is_some()
+                || self.sender.has_something();
+            if (rides && session.acks.has_news()) || session.owes(now) {
                 write_answers(session, now, out, end, &mut writing);
             }
-            self.write_small(out, end, &mut writing);
+            let speaks = rides || self.receiver.is_status_due(now);
+            self.write_small(out, end, speaks, &mut writing);
         }
         let is_alone = out.len() == head_end;
         self.write_fragment(now, out, end, &mut writing);
@@ -146,12 +152,17 @@ impl Link {
             self.probes = self.probes.saturating_sub(1);
         }
         let is_full = writing.has_piece && is_alone;
-        session.seal(now, out, start, writing.kind(), writing.carried);
+        let piece = writing.carried.piece;
+        let tail = piece.and_then(|piece| self.sender.body_of(piece));
+        let kind = writing.kind();
+        let tail = tail.unwrap_or_default();
+        session.seal(now, out, (start, tail), (kind, writing.carried));
         (out.len() > start).then_some((out.len() - start, is_full))
     }
 
-    /// Small packets, statuses, cancellations and datagrams to be passed on, as many as fit.
-    fn write_small(&mut self, out: &mut Vec<u8>, end: usize, writing: &mut Writing) {
+    /// Small packets, statuses if it `speaks`, cancellations and datagrams to be passed on, as many
+    /// as fit.
+    fn write_small(&mut self, out: &mut Vec<u8>, end: usize, speaks: bool, writing: &mut Writing) {
         if end.saturating_sub(out.len()) < ROOM_MIN {
             return;
         }
@@ -178,7 +189,7 @@ impl Link {
             self.quiet.pop_front();
         }
         let local = self.sessions.first().map(|session| session.local);
-        if may_elicit && (self.receiving.is_none() || self.receiving == local) {
+        if may_elicit && speaks && (self.receiving.is_none() || self.receiving == local) {
             write_status(&mut self.receiver, out, end, writing);
         }
         if may_elicit
@@ -198,7 +209,8 @@ impl Link {
         }
     }
 
-    /// One fragment, if loss, window and pace permit and it fits.
+    /// One fragment, if loss, window and pace permit and it fits. What lies in the body of its
+    /// message is left to be sealed from there.
     fn write_fragment(
         &mut self,
         now: Moment,
@@ -228,7 +240,9 @@ impl Link {
         }
         let total = self.sender.total(piece.message);
         frame::write_fragment(out, piece.message, piece.index, total, pressing);
-        self.sender.write(piece, out);
+        if self.sender.body_of(piece).is_none() {
+            self.sender.write(piece, out);
+        }
         writing.carried.piece = Some(piece);
         writing.eliciting = true;
         writing.has_piece = true;
@@ -297,13 +311,8 @@ impl Link {
         let start = session.begin(out);
         frame::write_ping(out);
         out.resize(start + probe_bytes - TAG_BYTES, 0);
-        session.seal(
-            now,
-            out,
-            start,
-            Kind::Probe(probe_bytes),
-            Carried::default(),
-        );
+        let kind = Kind::Probe(probe_bytes);
+        session.seal(now, out, (start, &[]), (kind, Carried::default()));
         Some(probe_bytes)
     }
 }

@@ -200,18 +200,23 @@ impl FragmentReceiver {
         self.charge(assembly.memory_bytes(), 0, budget);
         let first_missing = assembly.first_missing;
         let told = assembly.told.as_ref().map(|told| (told.id, told.manifest));
-        let mut standing = Standing::Damaged;
-        if let Some((id, manifest)) = told
-            && let Some(body) = assembly.into_body(pool)
-        {
-            standing = Standing::Complete;
-            let until = now.after(Duration::from_millis(self.config.remember_ms));
-            self.ended.add_transfer(id, until);
-            let cargo = manifest.cargo;
-            self.events
-                .push_back(ReceiverEvent::Received { cargo, body });
-        }
-        self.end(now, number, Some(standing), first_missing);
-        Taken::New
+        let Some((id, manifest)) = told else {
+            return self.damaged(now, number, first_missing);
+        };
+        let Some(body) = assembly.into_body(pool) else {
+            return self.damaged(now, number, first_missing);
+        };
+        let until = now.after(Duration::from_millis(self.config.remember_ms));
+        self.ended.add_transfer(id, until);
+        let cargo = manifest.cargo;
+        self.events
+            .push_back(ReceiverEvent::Received { cargo, body });
+        self.complete(now, number, first_missing);
+        Taken::Last
+    }
+
+    fn damaged(&mut self, now: Moment, number: u32, first_missing: u32) -> Taken {
+        self.end(now, number, Some(Standing::Damaged), first_missing);
+        Taken::Last
     }
 }

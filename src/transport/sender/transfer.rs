@@ -335,6 +335,12 @@ impl Transfer {
         out.extend_from_slice(&self.body[start.saturating_sub(head)..end.saturating_sub(head)]);
     }
 
+    /// The data of a fragment that lies whole in the body.
+    pub(super) fn body_of(&self, cut: &Cut, index: u32) -> Option<&[u8]> {
+        let start = cut.offset(index).checked_sub(self.head.len())?;
+        self.body.get(start..start + cut.size_of(index) as usize)
+    }
+
     /// A piece has arrived.
     pub(super) fn on_acked(&mut self, now: Moment, index: u32) {
         let Some(run) = self.run.as_mut() else {

@@ -100,7 +100,15 @@ impl World {
         tale.attempts += 1;
         let (from, to, body) = (tale.planned.from, tale.planned.to, tale.body.clone());
         let (to, cargo) = (self.hosts[to].party, Cargo::MailState(number as u64));
-        self.order(from, Order::SendMessage { to, cargo, body });
+        self.order(
+            from,
+            Order::SendMessage {
+                to,
+                cargo,
+                body,
+                digest: None,
+            },
+        );
     }
 
     pub(super) fn restart(&mut self, place: usize) {

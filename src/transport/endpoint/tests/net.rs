@@ -171,7 +171,15 @@ impl Net {
     pub(super) fn send(&mut self, from: usize, to: usize, number: u64, body: &Bytes) {
         let to = self.hosts[to].party;
         let (cargo, body) = (Cargo::MailState(number), body.clone());
-        self.order(from, Order::SendMessage { to, cargo, body });
+        self.order(
+            from,
+            Order::SendMessage {
+                to,
+                cargo,
+                body,
+                digest: None,
+            },
+        );
     }
 
     pub(super) fn say(&mut self, from: usize, to: usize, packet: crate::proto::packet::Packet) {

@@ -379,6 +379,7 @@ fn sent_to_an_unproven_address(from_there: &[usize]) -> (usize, usize) {
         to,
         cargo: Cargo::MailState(9),
         body: Net::body(GOOD_BYTES),
+        digest: None,
     };
     net.order(VICTIM, order);
     let target = elsewhere(88);
@@ -461,6 +462,7 @@ fn words_on_messages_that_are_not_under_way_change_nothing() {
         to,
         cargo: Cargo::MailState(9),
         body: Net::body(GOOD_BYTES),
+        digest: None,
     };
     net.order(VICTIM, order);
     // The receiver claims to have it all, or parts beyond its end, or gives and takes credit.
