@@ -236,9 +236,10 @@ impl Link {
         answers.next().map(<[u8]>::to_vec)
     }
 
-    /// The other end must hear from us, whether or not there is anything to say.
+    /// The other end must hear from us, whether or not there is anything to say: twice, for a
+    /// handshake goes no further until it does.
     pub(super) const fn greet(&mut self) {
-        self.probes = 1;
+        self.probes = 2;
     }
 
     /// The numbers of all sessions, the one that is being begun included.

@@ -33,6 +33,9 @@ const UNANSWERED_MAX: Duration = Duration::from_secs(30);
 /// How often the other end is asked to prove a new address.
 const CHALLENGE_EVERY: Duration = Duration::from_millis(200);
 
+/// A round trip of an earlier session is not believed to be shorter than this.
+const OLD_RTT_MIN: Duration = Duration::from_millis(10);
+
 /// An authenticated packet.
 #[derive(Debug)]
 pub(super) struct Opened<'a> {
@@ -89,6 +92,9 @@ pub(super) struct Session {
     pub(super) observed: Option<SocketAddr>,
     /// Whether the other end has shown that it has the keys.
     pub(super) confirmed: bool,
+    /// When the handshake was answered, until the other end shows that it has the answer: that
+    /// takes a round trip, or more if answers were lost.
+    answered_at: Option<Moment>,
     /// Nothing may be sent any more: the other end said so, or the keys are worn out.
     pub(super) closed: bool,
     /// Its number among the sessions of its link, in the order in which they were made.
@@ -107,6 +113,15 @@ impl Session {
         mtu: PathMtu,
         received_bytes: Option<usize>,
     ) -> Self {
+        let mut recovery = Recovery::new(recovery, now);
+        if let Some(rtt) = made.resumption.rtt {
+            let least = if made.is_initiator {
+                Duration::ZERO
+            } else {
+                OLD_RTT_MIN
+            };
+            recovery.assume_rtt(now, rtt.max(least));
+        }
         Self {
             local: made.local_session,
             remote: made.remote_session,
@@ -115,7 +130,7 @@ impl Session {
             early: None,
             resumption: Some(made.resumption),
             replay: ReplayWindow::default(),
-            recovery: Recovery::new(recovery, now),
+            recovery,
             small: 0,
             mtu,
             acks: Acks::default(),
@@ -124,6 +139,7 @@ impl Session {
             challenge: None,
             response: None,
             observed: None,
+            answered_at: None,
             closed: false,
             made: 0,
             heard_at: now,
@@ -138,6 +154,11 @@ impl Session {
         recovery: recovery::Config,
         mtu: PathMtu,
     ) -> Self {
+        let mut recovery = Recovery::new(recovery, now);
+        if let Some(rtt) = early.rtt {
+            // It was long ago.
+            recovery.assume_rtt(now, rtt.max(OLD_RTT_MIN));
+        }
         Self {
             local: early.local_session(),
             remote: 0,
@@ -146,7 +167,7 @@ impl Session {
             early: None,
             resumption: None,
             replay: ReplayWindow::default(),
-            recovery: Recovery::new(recovery, now),
+            recovery,
             small: 0,
             mtu,
             acks: Acks::default(),
@@ -155,6 +176,7 @@ impl Session {
             challenge: None,
             response: None,
             observed: None,
+            answered_at: None,
             closed: false,
             made: 0,
             heard_at: now,
@@ -246,8 +268,28 @@ impl Session {
         let opened = keys.open_in_place(now, header.generation, number, head, sealed);
         let frames = opened.map_err(|_| NotOpened::Forged)?;
         self.heard_at = now;
-        self.confirmed = true;
+        if !self.confirmed {
+            self.confirmed = true;
+            self.measure_handshake(now);
+        }
         Ok(Opened { number, frames })
+    }
+
+    /// The answer to the handshake leaves.
+    pub(super) const fn answers_handshake(&mut self, now: Moment) {
+        self.answered_at = Some(now);
+    }
+
+    /// The first packet is here.
+    fn measure_handshake(&mut self, now: Moment) {
+        let Some(answered_at) = self.answered_at.take() else {
+            return;
+        };
+        let rtt = now.since(answered_at);
+        self.recovery.assume_rtt(now, rtt);
+        if let Some(resumption) = &mut self.resumption {
+            resumption.rtt = Some(rtt);
+        }
     }
 
     /// An authenticated packet came by this way. A newer one than all before moves the session

@@ -21,8 +21,11 @@ use crate::transport::session::Session;
 use crate::transport::way::{RELAYED_BYTES, Way};
 use crate::transport::wire;
 
-/// Pause before an initiation is repeated the first time.
-const REPEAT_FIRST: Duration = Duration::from_millis(120);
+/// Pause before an initiation is repeated the first time: what one is lost for costs no more than
+/// two usual round trips, and on a long way two or three leave in vain.
+const REPEAT_FIRST: Duration = Duration::from_millis(40);
+/// Initiations after which a smaller datagram is tried: the larger one may be what does not arrive.
+const LARGE_TRIES: u32 = 2;
 /// The longest pause.
 const REPEAT_MAX: Duration = Duration::from_secs(2);
 /// An attempt ends after so long; the next packet begins another one.
@@ -41,9 +44,13 @@ pub(in crate::transport) struct Connecting {
     initiator: Initiator,
     pub(in crate::transport) session: u32,
     began_at: Moment,
+    /// When what is answered next left first.
+    tried_at: Moment,
     pub(in crate::transport) again_at: Moment,
     pause: Duration,
-    /// Size of the initiation that left last.
+    /// Initiations that left.
+    tries: u32,
+    /// Size of the smallest one.
     bytes: usize,
 }
 
@@ -128,8 +135,10 @@ impl Endpoint {
             initiator,
             session,
             began_at: now,
+            tried_at: now,
             again_at: now.after(REPEAT_FIRST),
             pause: REPEAT_FIRST,
+            tries: 1,
             bytes,
         });
         self.sessions.insert(session, party);
@@ -162,11 +171,13 @@ impl Endpoint {
             self.sessions.remove(&session);
             return;
         }
-        // The larger datagram may be what does not arrive.
-        connecting.bytes = BASE_BYTES;
+        if connecting.tries >= LARGE_TRIES {
+            connecting.bytes = BASE_BYTES;
+        }
+        connecting.tries += 1;
         connecting.pause = (connecting.pause * 8 / 5).min(REPEAT_MAX);
         connecting.again_at = now.after(connecting.pause);
-        let datagram = connecting.initiator.again(now, BASE_BYTES);
+        let datagram = connecting.initiator.again(now, connecting.bytes);
         self.initiate(party, &datagram);
     }
 
@@ -189,11 +200,17 @@ impl Endpoint {
                 let received = datagram.len();
                 let party = match established {
                     Some(made) => {
-                        let party = self.admit(now, origin, *made, received);
+                        let party = self.admit(now, origin, *made, (received, true));
                         if party.is_none() {
                             self.desk.decline(now);
                         }
-                        Some(party?)
+                        let party = party?;
+                        // Twice, for nothing goes on without it; both together are far shorter
+                        // than what they answer.
+                        if 2 * answer.len() <= received {
+                            self.push_raw(origin, answer.clone());
+                        }
+                        Some(party)
                     }
                     // Answered before, or not begun before the third message.
                     None => None,
@@ -220,7 +237,7 @@ impl Endpoint {
         datagram: &[u8],
     ) -> Option<Party> {
         match self.desk.on_finish(now, datagram) {
-            Ok(established) => self.admit(now, origin, established, datagram.len()),
+            Ok(established) => self.admit(now, origin, established, (datagram.len(), false)),
             Err(reason) => {
                 self.counts.drop_one(reason.to_string());
                 None
@@ -228,13 +245,14 @@ impl Endpoint {
         }
     }
 
-    /// A session that the other end began. `received`: size of its datagram.
+    /// A session that the other end began. `received`: size of its datagram; `is_answered`: whether
+    /// its first packet will tell the round trip, since the answer leaves now.
     fn admit(
         &mut self,
         now: Moment,
         origin: Origin,
         made: Established,
-        received: usize,
+        (received, is_answered): (usize, bool),
     ) -> Option<Party> {
         let Some(party) = self.party_of(made.remote_static, &made.remote_payload) else {
             self.counts.drop_one("not one of ours");
@@ -248,6 +266,9 @@ impl Endpoint {
         let local = made.local_session;
         let mut session = self.session(now, made, origin.way, received);
         session.observed = self.seen_by_us(party, origin);
+        if is_answered {
+            session.answers_handshake(now);
+        }
         self.add(now, party, local, session);
         Some(party)
     }
@@ -332,7 +353,10 @@ impl Endpoint {
         };
         let party = party?;
         let (bytes, local) = (connecting.bytes, connecting.session);
-        let (made, finish) = match self
+        // If it was repeated, it is open which one was answered; too short a guess would make
+        // packets leave in vain.
+        let rtt = now.since(connecting.tried_at);
+        let (mut made, finish) = match self
             .desk
             .on_answer(now, &mut connecting.initiator, datagram)
         {
@@ -349,6 +373,7 @@ impl Endpoint {
         if let Some(finish) = finish {
             self.push_raw(origin, finish);
         }
+        made.resumption.rtt = Some(rtt);
         self.desk
             .keep(now, made.resumption.clone(), origin.address());
         let session = self.session(now, made, origin.way, bytes);
@@ -403,6 +428,8 @@ impl Endpoint {
         {
             Ok(()) => {
                 let again = connecting.initiator.again(now, bytes);
+                // What left before was answered by this.
+                connecting.tried_at = now;
                 self.initiate(party, &again);
             }
             Err(error) => self.counts.drop_one(error.to_string()),

@@ -34,6 +34,7 @@ use zeroize::Zeroizing;
 
 use crate::crypto::noise::{KEY_BYTES, NoiseError, StaticKey};
 use crate::crypto::packet_keys::{PacketKeys, Suite, Suites};
+use crate::time::Moment;
 
 use bounded::Recent;
 pub use cookie::COOKIE_LIFE;
@@ -228,7 +229,7 @@ impl Desk {
         }
         let key = StaticKey::from_secret(secret)?;
         let mut rng = ChaCha20Rng::from_seed(*Zeroizing::new(seed));
-        let start = crate::time::Moment::START;
+        let start = Moment::START;
         Ok(Self {
             payload,
             mac1_ik: layout::mac1_key(Some(key.public())),

@@ -95,6 +95,8 @@ pub struct Resumption {
     pub(super) remote_static: [u8; KEY_BYTES],
     pub(super) remote_payload: Vec<u8>,
     pub(super) is_initiator: bool,
+    /// The round trip, if the session knew one: the next one begins with it.
+    pub rtt: Option<Duration>,
 }
 
 struct Kept {
@@ -202,6 +204,8 @@ pub struct Early {
     suite: Suite,
     remote_static: [u8; KEY_BYTES],
     remote_payload: Vec<u8>,
+    /// The round trip of the session before, if it was known.
+    pub rtt: Option<Duration>,
 }
 
 impl Early {
@@ -282,6 +286,7 @@ impl Desk {
             suite,
             remote_static,
             remote_payload,
+            rtt,
             ..
         } = kept.resumption;
         let mut random = [0; 32];
@@ -300,6 +305,7 @@ impl Desk {
             suite,
             remote_static,
             remote_payload,
+            rtt,
         })
     }
 
@@ -327,14 +333,16 @@ impl Desk {
         }
         let secret = session_secret(&early.secret, &signed[10..], &signed[2..10]);
         let remote = u32::from_le_bytes([signed[6], signed[7], signed[8], signed[9]]);
-        Ok(Established::new(
+        let mut established = Established::new(
             now,
             &secret,
             (early.session, remote),
             early.suite,
             (early.remote_static, early.remote_payload.clone()),
             true,
-        ))
+        );
+        established.resumption.rtt = early.rtt;
+        Ok(established)
     }
 
     /// Reads the first early packet of a session and opens it in place. `fresh_session` becomes our
@@ -379,13 +387,15 @@ impl Desk {
             kept.resumption.remote_payload,
         );
         let sessions = (fresh_session, header.session);
+        let mut established = Established::new(now, &secret, sessions, suite, remote, false);
+        established.resumption.rtt = kept.resumption.rtt;
         Ok(EarlyAccepted {
             keys,
             header,
             opened: EARLY_HEADER_BYTES..EARLY_HEADER_BYTES + opened,
             address_proven: kept.address == from.ip().to_canonical(),
             answer,
-            established: Established::new(now, &secret, sessions, suite, remote, false),
+            established,
         })
     }
 }
@@ -413,6 +423,7 @@ impl Established {
                 remote_static,
                 remote_payload: remote_payload.clone(),
                 is_initiator,
+                rtt: None,
             },
             remote_payload,
             is_initiator,

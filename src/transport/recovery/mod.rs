@@ -101,7 +101,7 @@ impl<T> Recovery<T> {
             rate: DeliveryRate::new(now_us),
             round_trip: RoundTrip::new(config.first_rtt_us),
             reordering: Reordering::new(),
-            congestion: Self::controller(&config, now_us),
+            congestion: Self::controller(&config, now_us, config.first_rtt_us),
             pacer: Pacer::new(now_us, config.window_start_bytes()),
             counters: Counters::default(),
             evicted: Vec::new(),
@@ -117,12 +117,12 @@ impl<T> Recovery<T> {
         }
     }
 
-    fn controller(config: &Config, now_us: u64) -> Box<dyn Congestion + Send> {
+    fn controller(config: &Config, now_us: u64, rtt_us: u64) -> Box<dyn Congestion + Send> {
         config.congestion.start(&Start {
             now_us,
             datagram_bytes: config.datagram_bytes as u64,
             window_bytes: config.window_start_bytes(),
-            rtt_us: config.first_rtt_us,
+            rtt_us,
             seed: config.seed,
         })
     }
@@ -313,6 +313,20 @@ impl<T> Recovery<T> {
         }
     }
 
+    /// A better guess of the round trip than the configured one: what the handshake took, or what
+    /// an earlier session measured. Without effect once one was measured.
+    pub fn assume_rtt(&mut self, now: Moment, rtt: Duration) {
+        if self.round_trip.is_measured() {
+            return;
+        }
+        let rtt_us = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
+        let rtt_us = rtt_us.clamp(1, self.config.probe_wait_max_us);
+        self.round_trip = RoundTrip::new(rtt_us);
+        if self.in_flight == 0 && self.rate.delivered() == 0 {
+            self.congestion = Self::controller(&self.config, now.as_micros(), rtt_us);
+        }
+    }
+
     /// The largest number that was acknowledged.
     #[must_use]
     pub const fn largest_acked(&self) -> Option<u64> {
@@ -399,7 +413,7 @@ impl<T> Recovery<T> {
         self.rate = DeliveryRate::new(now_us);
         self.round_trip = RoundTrip::new(self.config.first_rtt_us);
         self.reordering = Reordering::new();
-        self.congestion = Self::controller(&self.config, now_us);
+        self.congestion = Self::controller(&self.config, now_us, self.config.first_rtt_us);
         self.pacer = Pacer::new(now_us, self.config.window_start_bytes());
     }
 
