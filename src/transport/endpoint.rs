@@ -28,6 +28,7 @@ use crate::proto::packet::{Packet, Party};
 use crate::proto::route::Route;
 use crate::time::{Calendar, Moment};
 
+mod answering;
 mod arriving;
 mod connecting;
 mod leaving;

@@ -20,6 +20,8 @@ use super::wire::{HEADER_BYTES, Header, NUMBERS, TAG_BYTES};
 use crate::crypto::packet_keys::{OpeningKeys, PacketKeys};
 use crate::time::{Moment, earliest};
 
+mod address;
+
 /// A session in which nothing was heard for so long is dropped.
 pub(super) const IDLE_MAX: Duration = Duration::from_secs(180);
 
@@ -30,8 +32,6 @@ pub(super) const PACKET_MIN: usize = 64;
 pub(super) const SMALL_MAX: u32 = 1_024;
 /// A session is over if packets go on arriving in it, but no word of one that left so long ago.
 const UNANSWERED_MAX: Duration = Duration::from_secs(30);
-/// How often the other end is asked to prove a new address.
-const CHALLENGE_EVERY: Duration = Duration::from_millis(200);
 
 /// A round trip of an earlier session is not believed to be shorter than this.
 const OLD_RTT_MIN: Duration = Duration::from_millis(10);
@@ -292,51 +292,6 @@ impl Session {
         }
     }
 
-    /// An authenticated packet came by this way. A newer one than all before moves the session
-    /// there, and the new address has to be proven. Tells whether it moved.
-    pub(super) fn came_by(&mut self, way: Way, number: u64, bytes: usize, fresh: u64) -> bool {
-        let moved = way != self.way && self.is_newest(number);
-        if moved {
-            self.way = way;
-            self.allowance = Some(bytes);
-            self.challenge = Some((fresh, None));
-        } else if way == self.way
-            && let Some(allowance) = &mut self.allowance
-        {
-            *allowance = allowance.saturating_add(bytes);
-        }
-        moved
-    }
-
-    /// The other end answered a challenge: it is where its packets come from.
-    pub(super) fn answered(&mut self, response: u64) {
-        if self.challenge.is_some_and(|(number, _)| number == response) {
-            self.allowance = None;
-            self.challenge = None;
-        }
-    }
-
-    /// Whether the other end is known to be where its packets come from.
-    pub(super) const fn is_proven(&self) -> bool {
-        self.allowance.is_none()
-    }
-
-    fn challenge_due(&self, now: Moment) -> bool {
-        let waited = |at: Moment| now.since(at) >= CHALLENGE_EVERY;
-        self.challenge
-            .is_some_and(|(_, asked_at)| asked_at.is_none_or(waited))
-    }
-
-    /// The challenge to write now, if one is due.
-    pub(super) fn take_challenge(&mut self, now: Moment) -> Option<u64> {
-        if !self.challenge_due(now) {
-            return None;
-        }
-        let (number, asked_at) = self.challenge.as_mut()?;
-        *asked_at = Some(now);
-        Some(*number)
-    }
-
     /// When something is to be done although nothing arrives. Only the session that sends probes
     /// the path; what may not be sent to an unproven address waits for its packets.
     pub(super) fn deadline(&self, sends: bool) -> Option<Moment> {
@@ -349,12 +304,6 @@ impl Session {
         let probes = sends && self.is_proven() && self.awaits().is_none();
         let mtu = self.mtu.deadline().filter(|_| probes);
         earliest(own, earliest(answers, mtu))
-    }
-
-    /// When the challenge is to be repeated.
-    fn challenge_at(&self) -> Option<Moment> {
-        let (_, asked_at) = self.challenge?;
-        Some(asked_at.map_or(Moment::START, |at| at.after(CHALLENGE_EVERY)))
     }
 
     /// Whether there is something to send that waits for nothing.
@@ -502,10 +451,6 @@ impl Session {
     pub(super) fn is_unanswered(&mut self) -> bool {
         let oldest_at = self.recovery.oldest_sent_at();
         oldest_at.is_some_and(|at| self.heard_at.since(at) > UNANSWERED_MAX)
-    }
-
-    fn is_newest(&self, number: u64) -> bool {
-        self.replay.largest().is_none_or(|largest| number > largest)
     }
 
     /// How it stands.

@@ -1,20 +1,18 @@
-//! Begins sessions and answers those who begin one.
+//! Begins sessions, and takes the answers.
 //!
 //! Who has no session with a party that can be reached sends an initiation to every way that is
-//! known, again and again with growing pauses, and gives up after a while. When two begin with each
-//! other at once, the one with the larger key yields.
+//! known, again and again with growing pauses, and gives up after a while.
 
 use core::time::Duration;
-use std::net::SocketAddr;
 
 use rand::Rng;
 
+use super::Endpoint;
 use super::arriving::Origin;
-use super::{Endpoint, Us};
 use crate::proto::ids::NodeId;
 use crate::proto::packet::Party;
 use crate::time::Moment;
-use crate::transport::handshake::{Established, Initiator, Reaction};
+use crate::transport::handshake::{Established, Initiator};
 use crate::transport::recovery;
 use crate::transport::recovery::path_mtu::{self, BASE_BYTES, PathMtu};
 use crate::transport::session::Session;
@@ -30,8 +28,6 @@ const LARGE_TRIES: u32 = 2;
 const REPEAT_MAX: Duration = Duration::from_secs(2);
 /// An attempt ends after so long; the next packet begins another one.
 const GIVE_UP: Duration = Duration::from_secs(10);
-/// An attempt of ours is older than that before one of theirs is preferred to it.
-const YIELD_AFTER: Duration = Duration::from_secs(1);
 /// A session that the other end does not know is made anew, but no more often than this.
 const RENEW_EVERY: Duration = Duration::from_secs(1);
 /// Parties that gave their sessions the same number and are looked at for one hint.
@@ -43,7 +39,7 @@ const HINTS_PER_S: u32 = 200;
 pub(in crate::transport) struct Connecting {
     initiator: Initiator,
     pub(in crate::transport) session: u32,
-    began_at: Moment,
+    pub(super) began_at: Moment,
     /// When what is answered next left first.
     tried_at: Moment,
     pub(in crate::transport) again_at: Moment,
@@ -181,117 +177,14 @@ impl Endpoint {
         self.initiate(party, &datagram);
     }
 
-    /// Somebody begins a session with us.
-    pub(super) fn on_initiation(
+    /// A session from a finished handshake.
+    pub(super) fn session(
         &mut self,
         now: Moment,
-        origin: Origin,
-        datagram: &[u8],
-    ) -> Option<Party> {
-        let session = self.fresh_session();
-        match self
-            .desk
-            .on_initiation(now, origin.address(), datagram, session)
-        {
-            Reaction::Answer {
-                datagram: answer,
-                established,
-            } => {
-                let received = datagram.len();
-                let party = match established {
-                    Some(made) => {
-                        let party = self.admit(now, origin, *made, (received, true));
-                        if party.is_none() {
-                            self.desk.decline(now);
-                        }
-                        let party = party?;
-                        // Twice, for nothing goes on without it; both together are far shorter
-                        // than what they answer.
-                        if 2 * answer.len() <= received {
-                            self.push_raw(origin, answer.clone());
-                        }
-                        Some(party)
-                    }
-                    // Answered before, or not begun before the third message.
-                    None => None,
-                };
-                self.push_raw(origin, answer);
-                party
-            }
-            Reaction::Cookie(reply) | Reaction::Refusal(reply) => {
-                self.push_raw(origin, reply);
-                None
-            }
-            Reaction::Dropped(reason) => {
-                self.counts.drop_one(reason.to_string());
-                None
-            }
-        }
-    }
-
-    /// The third message of a handshake.
-    pub(super) fn on_finish(
-        &mut self,
-        now: Moment,
-        origin: Origin,
-        datagram: &[u8],
-    ) -> Option<Party> {
-        match self.desk.on_finish(now, datagram) {
-            Ok(established) => self.admit(now, origin, established, (datagram.len(), false)),
-            Err(reason) => {
-                self.counts.drop_one(reason.to_string());
-                None
-            }
-        }
-    }
-
-    /// A session that the other end began. `received`: size of its datagram; `is_answered`: whether
-    /// its first packet will tell the round trip, since the answer leaves now.
-    fn admit(
-        &mut self,
-        now: Moment,
-        origin: Origin,
         made: Established,
-        (received, is_answered): (usize, bool),
-    ) -> Option<Party> {
-        let Some(party) = self.party_of(made.remote_static, &made.remote_payload) else {
-            self.counts.drop_one("not one of ours");
-            return None;
-        };
-        if self.prefers_own(now, party, &made.remote_static) {
-            self.counts.drop_one("begun by both ends");
-            return None;
-        }
-        self.make_unproven_link(now, party);
-        let local = made.local_session;
-        let mut session = self.session(now, made, origin.way, received);
-        session.observed = self.seen_by_us(party, origin);
-        if is_answered {
-            session.answers_handshake(now);
-        }
-        self.add(now, party, local, session);
-        Some(party)
-    }
-
-    /// The address to tell a user who talks with us as a server.
-    pub(super) fn seen_by_us(&self, party: Party, origin: Origin) -> Option<SocketAddr> {
-        match (self.config.us, party) {
-            (Us::Server(_), Party::User(_)) => origin.way.address(),
-            _ => None,
-        }
-    }
-
-    /// Whether an attempt of ours goes before one of theirs.
-    fn prefers_own(&self, now: Moment, party: Party, theirs: &[u8; 32]) -> bool {
-        let connecting = self
-            .links
-            .get(&party)
-            .and_then(|link| link.connecting.as_ref());
-        connecting
-            .is_some_and(|own| now.since(own.began_at) < YIELD_AFTER && self.desk.public() < theirs)
-    }
-
-    fn session(&mut self, now: Moment, made: Established, way: Way, received: usize) -> Session {
+        way: Way,
+        received: usize,
+    ) -> Session {
         let (recovery, mtu) = self.path(way, received);
         self.counts.sessions += 1;
         // Who answers a handshake knows no more than that somebody asked; the first sealed packet

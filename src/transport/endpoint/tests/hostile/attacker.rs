@@ -153,6 +153,7 @@ impl Attacker {
             net.inject_one(place, self.address, &again);
             answers = answers_to(net, self.address);
         }
+        answers.dedup();
         let [answer] = &answers[..] else {
             panic!("{} answers", answers.len());
         };

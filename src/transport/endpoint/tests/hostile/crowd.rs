@@ -113,6 +113,7 @@ fn handshakes_that_nobody_goes_on_with_cost_little_and_push_nobody_out() {
     let mut net = Net::new(63, 3, 2);
     net.say(CLIENT, VICTIM, packet(1));
     assert!(net.run(1_000, &|net| net.packets(VICTIM) == 1));
+    net.run(100, &|_| false);
     let links_max = 100;
     net.hosts[VICTIM].endpoint.config.links_max = links_max;
     let spent = allocation_counter::measure(|| {
