@@ -19,10 +19,23 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    /// The address that limits and cookies go by; all of one relay share one.
+    /// The address that limits and cookies go by. What a relay passes on goes by its user, who gets
+    /// a network of their own out of those that are no one's: one user in a hurry does not use up
+    /// the rate of the others.
     pub(super) fn address(&self) -> SocketAddr {
-        let relay = SocketAddr::from(([0, 0, 0, 0], 0));
-        self.way.address().unwrap_or(relay)
+        match self.way {
+            Way::Direct(address) => address,
+            Way::Relay(node) => {
+                let mut network = [0; 16];
+                network[0] = 0xfd;
+                if let Some(UserId(user)) = self.user {
+                    network[1..8].copy_from_slice(&user[..7]);
+                    network[8..15].copy_from_slice(&user[7..14]);
+                }
+                network[15] = node.0;
+                SocketAddr::from((network, 0))
+            }
+        }
     }
 }
 
@@ -203,5 +216,27 @@ impl Endpoint {
             Kind::Early | Kind::EarlyAnswer => self.on_early(now, origin, kind, datagram),
             Kind::UnknownSession => self.on_unknown_session(now, origin, datagram),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::ids::NodeId;
+
+    #[test]
+    fn each_user_of_a_relay_has_a_network_of_their_own() {
+        let network = |user: u8, node| {
+            let origin = Origin {
+                way: Way::Relay(NodeId(node)),
+                user: Some(UserId([user; 32])),
+            };
+            match origin.address() {
+                SocketAddr::V6(address) => address.ip().octets()[..8].to_vec(),
+                SocketAddr::V4(_) => panic!("of the other version"),
+            }
+        };
+        assert_ne!(network(1, 1), network(2, 1));
+        assert_eq!(network(1, 1), network(1, 2), "by whichever relay");
     }
 }

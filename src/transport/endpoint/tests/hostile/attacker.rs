@@ -137,6 +137,12 @@ impl Attacker {
         begun.expect("the key is one")
     }
 
+    /// Notes a cookie.
+    pub(super) fn take_cookie(&mut self, net: &Net, initiator: &mut Initiator, cookie: &[u8]) {
+        let taken = self.desk.on_cookie(net.now(), initiator, cookie);
+        taken.expect("a cookie for this initiation");
+    }
+
     /// Makes a session with the host.
     pub(super) fn connect(&mut self, net: &mut Net, place: usize) {
         net.tap.get_or_insert_default();

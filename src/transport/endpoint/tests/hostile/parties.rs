@@ -12,8 +12,10 @@ use crate::transport::contract::Order;
 use crate::transport::endpoint::Us;
 use crate::transport::endpoint::tests::net::{Net, server_secret};
 use crate::transport::endpoint::tests::{CLIENT, OTHER, packet};
-use crate::transport::frame::{self, Frame};
+use crate::transport::frame::{self, Frame, Frames};
 use crate::transport::message::{Standing, Status};
+use crate::transport::way::RELAYED_BYTES;
+use crate::transport::wire::{Kind, Outer, parse};
 
 /// A fragment as its sender likes it.
 fn fragment(message: u32, index: u32, total: u32, size: usize) -> Vec<u8> {
@@ -540,4 +542,56 @@ fn only_servers_say_how_we_are_seen() {
     let packets = attacker.read(&mut net, elsewhere(12));
     assert!(!any_frame(&packets, &|frame| matches!(frame, Frame::Close)));
     assert_ne!(net.hosts[CLIENT].endpoint.seen_as, Some(elsewhere(99)));
+}
+
+/// Passes a datagram of a user on to the client, and gives what comes back for them.
+fn by_relay(net: &mut Net, relay: &mut Attacker, user: UserId, datagram: &[u8]) -> Vec<Vec<u8>> {
+    let mut frames = Vec::new();
+    frame::write_relay(&mut frames, user, datagram);
+    relay.say(net, CLIENT, &frames);
+    let mut back = Vec::new();
+    for packet in relay.read(net, home(1)) {
+        let mut frames = Frames(&packet);
+        while let Ok(Some(frame)) = frames.next_frame() {
+            if let Frame::Relay { user: to, datagram } = frame {
+                assert_eq!(to, user);
+                back.push(datagram.to_vec());
+            }
+        }
+    }
+    back
+}
+
+/// Begins a session with the client by a relay, shows the cookie if one is asked for, and tells
+/// whether it was answered.
+fn begins_by_relay(net: &mut Net, relay: &mut Attacker, user: UserId, number: u32) -> bool {
+    let mut attacker = Attacker::user(number);
+    let is = |back: &[Vec<u8>], kind| {
+        back.iter()
+            .any(|datagram| parse(datagram) == Ok(Outer::Handshake(kind)))
+    };
+    let (mut initiator, initiation) = attacker.begin(net, CLIENT, RELAYED_BYTES);
+    let mut back = by_relay(net, relay, user, &initiation);
+    if is(&back, Kind::Cookie) {
+        attacker.take_cookie(net, &mut initiator, &back[0]);
+        let again = initiator.again(net.now(), RELAYED_BYTES);
+        back = by_relay(net, relay, user, &again);
+    }
+    is(&back, Kind::Answer)
+}
+
+#[test]
+fn a_user_in_a_hurry_does_not_use_up_the_rate_of_others_at_the_same_relay() {
+    let mut net = Net::new(59, 3, 2);
+    let mut relay = fallen_server(&mut net);
+    net.tap = Some(Vec::new());
+    let (hurried, other) = (UserId([1; 32]), UserId([2; 32]));
+    let answered = (0..400).filter(|number| {
+        net.now_us += 1_000;
+        begins_by_relay(&mut net, &mut relay, hurried, *number)
+    });
+    let answered = answered.count();
+    assert!((100..300).contains(&answered), "{answered}: no crowd");
+    assert!(begins_by_relay(&mut net, &mut relay, other, 1_000));
+    assert!(!begins_by_relay(&mut net, &mut relay, hurried, 1_001));
 }
