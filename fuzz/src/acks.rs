@@ -9,6 +9,9 @@ use pentimento::transport::recovery::{Ack, AckResult, Algorithm, Config, Kind, O
 
 use crate::Input;
 
+/// Packets that are sent in one call at the most.
+const PACKETS_MAX: usize = 200;
+
 /// A sequence of sending, acknowledging and waiting.
 pub fn run(data: &[u8]) {
     let mut input = Input(data);
@@ -22,19 +25,16 @@ pub fn run(data: &[u8]) {
     };
     let mut now = Moment::from_millis(1);
     let mut recovery = Recovery::new(config, now);
-    let mut flying: BTreeMap<u64, usize> = BTreeMap::new();
-    while !input.is_empty() {
+    let mut flying = Flying::default();
+    while !input.is_empty() && flying.sent < PACKETS_MAX {
         match input.byte() % 8 {
             0 | 1 => {
-                let count = input.byte();
+                let count = input.byte() % 32;
                 let bytes = 30 + usize::from(input.short());
                 for _ in 0..count {
                     recovery.permit(now);
                     let number = recovery.on_sent(now, bytes, Kind::Eliciting, bytes);
-                    assert!(
-                        flying.insert(number, bytes).is_none(),
-                        "a number is used once"
-                    );
+                    flying.add(number, bytes);
                 }
             }
             2 => {
@@ -43,7 +43,7 @@ pub fn run(data: &[u8]) {
             3 => {
                 let bytes = 1_200 + usize::from(input.short() % 8_000);
                 let number = recovery.on_sent(now, bytes, Kind::Probe(bytes), bytes);
-                flying.insert(number, bytes);
+                flying.add(number, bytes);
             }
             4 | 5 => {
                 let next = recovery.next_number();
@@ -61,8 +61,7 @@ pub fn run(data: &[u8]) {
                     words: &words,
                     marks,
                 };
-                let result =
-                    recovery.on_ack(now, &ack, &mut |outcome| settle(&mut flying, outcome));
+                let result = recovery.on_ack(now, &ack, &mut |outcome| flying.settle(outcome));
                 assert_eq!(result == AckResult::Stranger, largest >= next);
             }
             6 => now = now.after(Duration::from_micros(u64::from(input.number()) * 50)),
@@ -70,27 +69,41 @@ pub fn run(data: &[u8]) {
                 if let Some(at) = recovery.deadline() {
                     now = now.max(at);
                 }
-                recovery.on_deadline(now, &mut |outcome| settle(&mut flying, outcome));
+                recovery.on_deadline(now, &mut |outcome| flying.settle(outcome));
             }
         }
-        let bytes: usize = flying.values().sum();
-        assert_eq!(recovery.in_flight_bytes(), bytes as u64);
+        assert_eq!(recovery.in_flight_bytes(), flying.bytes as u64);
         assert!(
-            flying.is_empty() || recovery.deadline().is_some(),
+            flying.packets.is_empty() || recovery.deadline().is_some(),
             "armed while in flight"
         );
         assert!(recovery.window_bytes() > 0);
     }
-    recovery.abandon(&mut |outcome| settle(&mut flying, outcome));
-    assert!(flying.is_empty());
+    recovery.abandon(&mut |outcome| flying.settle(outcome));
+    assert!(flying.packets.is_empty());
 }
 
-fn settle(flying: &mut BTreeMap<u64, usize>, outcome: Outcome<usize>) {
-    let (Outcome::Acked(settled) | Outcome::Lost(settled)) = outcome;
-    assert_eq!(
-        flying.remove(&settled.number),
-        Some(settled.bytes),
-        "one outcome each"
-    );
-    assert_eq!(settled.carried, settled.bytes);
+/// What was sent and has no outcome yet.
+#[derive(Default)]
+struct Flying {
+    packets: BTreeMap<u64, usize>,
+    bytes: usize,
+    sent: usize,
+}
+
+impl Flying {
+    fn add(&mut self, number: u64, bytes: usize) {
+        let before = self.packets.insert(number, bytes);
+        assert!(before.is_none(), "a number is used once");
+        self.bytes += bytes;
+        self.sent += 1;
+    }
+
+    fn settle(&mut self, outcome: Outcome<usize>) {
+        let (Outcome::Acked(settled) | Outcome::Lost(settled)) = outcome;
+        let sent = self.packets.remove(&settled.number);
+        assert_eq!(sent, Some(settled.bytes), "one outcome each");
+        assert_eq!(settled.carried, settled.bytes);
+        self.bytes -= settled.bytes;
+    }
 }

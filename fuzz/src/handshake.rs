@@ -23,8 +23,10 @@ struct Desks {
 
 impl Desks {
     fn new() -> Self {
+        // Few are worth the work with keys; the others are asked for cookies in a crowd.
         let config = Config {
-            busy_initiations_per_s: 100_000,
+            busy_initiations_per_s: 50,
+            handshakes_per_s: 4,
             ..Config::default()
         };
         let make = |secret: u8| {
@@ -106,7 +108,8 @@ pub fn run(data: &[u8]) {
         let desks = slot.get_or_insert_with(Desks::new);
         let mut input = Input(data);
         let kind = input.byte();
-        desks.now_us += u64::from(input.byte()) * 1_000;
+        desks.calls += 1;
+        desks.now_us += u64::from(input.byte()) * 50;
         let now = Moment::from_micros(desks.now_us);
         let from = stranger_address(input.byte());
         match kind % 8 {
@@ -124,6 +127,10 @@ pub fn run(data: &[u8]) {
             3 => {
                 let bent = bend(&desks.answer, &mut input);
                 let is_true = bent == desks.answer;
+                if is_true && desks.calls % 1_000 > 0 {
+                    // It ends what waits for it, and another costs more than all else.
+                    return;
+                }
                 let made = desks.ours.on_answer(now, &mut desks.waiting, &bent);
                 assert_eq!(made.is_ok(), is_true);
                 if is_true {
@@ -132,8 +139,10 @@ pub fn run(data: &[u8]) {
                 }
             }
             4 => {
-                let made = desks.ours.on_answer(now, &mut desks.waiting, input.0);
-                assert!(made.is_err() || input.0 == desks.answer);
+                if input.0 != desks.answer {
+                    let made = desks.ours.on_answer(now, &mut desks.waiting, input.0);
+                    assert!(made.is_err());
+                }
             }
             5 => {
                 let _ = desks.ours.on_cookie(now, &mut desks.waiting, input.0);
@@ -145,7 +154,6 @@ pub fn run(data: &[u8]) {
                 assert!(desks.theirs.on_early(now, from, &mut bytes, 9).is_err());
             }
         }
-        desks.calls += 1;
         if desks.calls > CALLS {
             *slot = None;
         }

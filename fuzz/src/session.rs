@@ -15,7 +15,7 @@ thread_local! {
 }
 
 /// Packets in one call at the most.
-const PACKETS_MAX: usize = 64;
+const PACKETS_MAX: usize = 4;
 
 /// A sequence of packets, pauses and messages of the server's own.
 pub fn run(data: &[u8]) {
@@ -30,8 +30,8 @@ pub fn run(data: &[u8]) {
             match input.byte() % 16 {
                 0 => world.wait(u64::from(input.short()) * 10),
                 1 => {
-                    let (number, size) = (input.byte(), input.short());
-                    world.send_to_hostile(u64::from(number), usize::from(size) * 2);
+                    let (number, size) = (input.byte(), input.size());
+                    world.send_to_hostile(u64::from(number), size);
                 }
                 operation => {
                     let mut frames = Vec::new();
@@ -57,8 +57,8 @@ pub fn run(data: &[u8]) {
             }
         }
         if closed {
-            world.wait(1_000_000);
-            world.reintroduce();
+            world.wait(10_000);
+            world.return_early();
         }
         if world.is_old() {
             assert!(world.passes(), "the good user is heard at the end");

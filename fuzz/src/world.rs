@@ -12,8 +12,9 @@ use pentimento::proto::packet::{Packet, Party};
 use pentimento::time::{Calendar, Moment, WallTime};
 use pentimento::transport::contract::{Incoming, Order};
 use pentimento::transport::endpoint::{Config, Endpoint, Server, Us};
+use pentimento::transport::frame;
 use pentimento::transport::handshake::{self, Desk};
-use pentimento::transport::wire::{HEADER_BYTES, Header, NUMBERS};
+use pentimento::transport::wire::{HEADER_BYTES, Header, Kind, NUMBERS, Outer, parse};
 
 /// Calls after which a world begins anew.
 pub const LIFE: u32 = 20_000;
@@ -21,6 +22,8 @@ pub const LIFE: u32 = 20_000;
 const SERVER_SECRET: [u8; 32] = [0x11; 32];
 const USER_SECRET: [u8; 32] = [0x22; 32];
 const HOSTILE_SECRET: [u8; 32] = [0x33; 32];
+/// How the hostile user numbers their sessions.
+const SESSION: u32 = 77;
 
 /// Where the server is.
 pub fn server_address() -> SocketAddr {
@@ -59,6 +62,8 @@ fn calendar() -> Calendar {
 
 /// A party that writes packets as it likes.
 pub struct Hostile {
+    desk: Desk,
+    server_key: [u8; 32],
     keys: PacketKeys,
     remote: u32,
     next: u64,
@@ -93,7 +98,6 @@ pub struct World {
     pub hostile_party: Party,
     said: u64,
     calls: u32,
-    /// Whether what is tried may end the hostile user's session.
     buffer: Vec<u8>,
 }
 
@@ -112,7 +116,7 @@ impl World {
         let user = Endpoint::new(config, [2; 32]);
         let mut server = server;
         let now = Moment::from_micros(1_000_000);
-        let hostile = introduce(&mut server, now);
+        let hostile = Hostile::new(&mut server, now);
         let identity = PublicIdentity {
             sign: [3; 32],
             seal: public(HOSTILE_SECRET),
@@ -236,10 +240,13 @@ impl World {
         self.settle(stranger_address(0));
     }
 
-    /// The hostile user makes a session, also after having closed one.
-    pub fn reintroduce(&mut self) {
+    /// The hostile user goes on in a new session, after having closed one: with a ticket, which
+    /// costs no work with keys, if they have one.
+    pub fn return_early(&mut self) {
         let now = self.now();
-        self.hostile = introduce(&mut self.server, now);
+        if self.hostile.resume(&mut self.server, now).is_none() {
+            self.hostile.meet(&mut self.server, now);
+        }
     }
 }
 
@@ -249,36 +256,81 @@ impl Default for World {
     }
 }
 
-fn introduce(server: &mut Endpoint, now: Moment) -> Hostile {
-    let mut payload = vec![0];
-    payload.extend([3; 32]);
-    let config = handshake::Config::default();
-    let mut seed = [4; 32];
-    seed[..8].copy_from_slice(&now.as_micros().to_le_bytes());
-    let mut desk = Desk::new(&HOSTILE_SECRET, payload, seed, config).expect("a desk");
+/// What an endpoint sends to the hostile user, of the handshakes of these kinds.
+fn said_to_hostile(server: &mut Endpoint, now: Moment, kinds: &[Kind]) -> Option<Vec<u8>> {
+    let (mut out, mut said) = (Vec::new(), None);
+    while let Some(transmit) = server.transmit(now, &mut out) {
+        if transmit.to == hostile_address()
+            && let Ok(Outer::Handshake(kind)) = parse(&out)
+            && kinds.contains(&kind)
+        {
+            said = Some(out.clone());
+        }
+    }
+    said
+}
+
+impl Hostile {
+    fn new(server: &mut Endpoint, now: Moment) -> Self {
+        let mut payload = vec![0];
+        payload.extend([3; 32]);
+        let config = handshake::Config::default();
+        let mut desk = Desk::new(&HOSTILE_SECRET, payload, [4; 32], config).expect("a desk");
+        let server_key = server_key();
+        let (keys, remote) = meet(&mut desk, &server_key, server, now);
+        Self {
+            desk,
+            server_key,
+            keys,
+            remote,
+            next: 0,
+        }
+    }
+
+    /// A session from nothing.
+    fn meet(&mut self, server: &mut Endpoint, now: Moment) {
+        let (keys, remote) = meet(&mut self.desk, &self.server_key, server, now);
+        (self.keys, self.remote, self.next) = (keys, remote, 0);
+    }
+
+    /// A session that goes on from the last one, if its ticket is good.
+    fn resume(&mut self, server: &mut Endpoint, now: Moment) -> Option<()> {
+        let early = self.desk.early(now, &self.server_key, SESSION)?;
+        let header = early.header(0);
+        let mut frames = Vec::new();
+        frame::write_ping(&mut frames);
+        let tag = early.keys.seal_in_place(0, &header, &mut frames);
+        let mut packet = [&header[..], &frames, &tag].concat();
+        let stride = packet.len();
+        server.receive(now, hostile_address(), &mut packet, stride);
+        let answer = said_to_hostile(server, now, &[Kind::EarlyAnswer])?;
+        let made = self.desk.on_early_answer(now, &early, &answer).ok()?;
+        self.desk.keep(now, made.resumption, server_address());
+        (self.keys, self.remote, self.next) = (made.keys, made.remote_session, 1);
+        Some(())
+    }
+}
+
+fn meet(
+    desk: &mut Desk,
+    server_key: &[u8; 32],
+    server: &mut Endpoint,
+    now: Moment,
+) -> (PacketKeys, u32) {
     let wall = calendar().at(now);
-    let begun = desk.begin(wall, Some(server_key()), 77, 1_472);
+    let begun = desk.begin(wall, Some(*server_key), SESSION, 1_472);
     let (mut initiator, mut datagram) = begun.expect("the key is one");
-    let mut out = Vec::new();
     for _ in 0..3 {
         server.receive(now, hostile_address(), &mut datagram, 1_472);
-        let mut answer = None;
-        while let Some(transmit) = server.transmit(now, &mut out) {
-            if transmit.to == hostile_address() && out.get(1).is_some_and(|kind| *kind < 5) {
-                answer = Some(out.clone());
-            }
-        }
+        let answer = said_to_hostile(server, now, &[Kind::Answer, Kind::Cookie]);
         let answer = answer.expect("an answer");
         if desk.on_cookie(now, &mut initiator, &answer).is_ok() {
             datagram = initiator.again(now, 1_472);
             continue;
         }
         if let Ok((made, _)) = desk.on_answer(now, &mut initiator, &answer) {
-            return Hostile {
-                keys: made.keys,
-                remote: made.remote_session,
-                next: 0,
-            };
+            desk.keep(now, made.resumption, server_address());
+            return (made.keys, made.remote_session);
         }
     }
     panic!("no session");
