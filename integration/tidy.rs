@@ -20,7 +20,7 @@ const MAY_IMPORT: &Table = &[
     ("tui",      &["talk", "node", "terminal", "stego", "proto", "time"]),
     ("web",      &["talk", "node", "terminal", "stego", "proto", "time"]),
     ("chaos",    &[
-        "sim", "talk", "node", "net", "terminal", "stego", "crypto", "proto", "time",
+        "sim", "talk", "node", "net", "transport", "terminal", "stego", "crypto", "proto", "time",
     ]),
     ("window",   &["node", "stego", "time"]),
     ("talk",     &["node", "crypto", "terminal", "proto", "time"]),

@@ -1,10 +1,11 @@
-//! The commands of chaos runs: check, run, replay, link. They give what to print and the exit code.
+//! The commands of chaos runs: check, run, replay, link, transfers, flood. They give what to print and the exit code.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::flood::{self, FloodArguments};
 use super::judge::{self, KNOWN};
 use super::link;
 use super::link::command::LinkArguments;
@@ -49,6 +50,8 @@ pub enum ChaosVerb {
     Link(LinkArguments),
     /// Run drawn transfers between endpoints over bad links, in virtual time
     Transfers(TransfersArguments),
+    /// Pour forged handshakes into a real server over loopback while good clients come
+    Flood(FloodArguments),
 }
 
 /// How to play a scenario.
@@ -101,6 +104,7 @@ pub fn run(verb: &ChaosVerb, tell: &mut dyn FnMut(&str)) -> Result<u8, Failure> 
         ChaosVerb::Replay { report, out } => replay(report, out.as_deref(), tell),
         ChaosVerb::Link(arguments) => link::command::run(arguments, tell),
         ChaosVerb::Transfers(arguments) => Ok(transfers::run(arguments, tell)),
+        ChaosVerb::Flood(arguments) => flood::run(arguments, tell),
     }
 }
 

@@ -4,9 +4,12 @@
 //! One `player` plays both; what differs is the stage (`stage.rs`) on which it plays: `simulated`
 //! is a world in virtual time, `process` is real nodes behind a bad network of our own.
 //!
+//! `flood` is a real server that strangers pour handshakes into.
+//!
 //! `relay` holds real datagrams back; `link` is a bad link for programs that know nothing of it.
 
 pub mod command;
+mod flood;
 mod interruption;
 mod judge;
 pub mod link;

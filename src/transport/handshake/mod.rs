@@ -19,6 +19,7 @@
 
 mod bounded;
 mod cookie;
+mod forged;
 mod initiator;
 mod layout;
 mod load;
@@ -38,6 +39,7 @@ use crate::time::Moment;
 
 use bounded::Recent;
 pub use cookie::COOKIE_LIFE;
+pub use forged::forged_initiation;
 pub use initiator::Initiator;
 pub use layout::{DATAGRAM_MAX_BYTES, INITIATION_MIN_BYTES, PAYLOAD_MAX_BYTES};
 pub use load::ADDRESSES_MAX;

@@ -4,6 +4,7 @@ use super::attacker::{Attacker, dropped_as, elsewhere};
 use super::{VICTIM, home};
 use crate::transport::endpoint::tests::net::Net;
 use crate::transport::endpoint::tests::{CLIENT, packet};
+use crate::transport::handshake::forged_initiation;
 
 /// Forged initiations in a second.
 const FLOOD_PER_S: u32 = 200_000;
@@ -11,47 +12,10 @@ const FLOOD_PER_S: u32 = 200_000;
 /// Good clients.
 const CLIENTS: usize = 100;
 
-/// Bytes of an initiation before the noise message, and of a code.
-const HEAD: usize = 9;
-const MAC: usize = 16;
-
-/// An initiation by nobody, with a right code: anybody who knows a server's public key can write
-/// such, and as fast as the net carries them.
-struct Forger {
-    template: Vec<u8>,
-    key: [u8; 32],
-    signed: usize,
-}
-
-impl Forger {
-    fn new(net: &Net) -> Self {
-        let (_, template) = Attacker::user(0).begin(net, VICTIM, 1_200);
-        let noise = u16::from_le_bytes([template[7], template[8]]);
-        let key = blake3::derive_key("pentimento 2 transport mac1", &net.hosts[VICTIM].key);
-        Self {
-            signed: HEAD + usize::from(noise),
-            template,
-            key,
-        }
-    }
-
-    fn forge(&mut self, number: u32) -> &[u8] {
-        self.template[2..6].copy_from_slice(&number.to_le_bytes());
-        self.template[HEAD..HEAD + 4].copy_from_slice(&number.to_be_bytes());
-        let mut hasher = blake3::Hasher::new_keyed(&self.key);
-        hasher.update(&self.template[..self.signed]);
-        let place = self.template.len() - 2 * MAC;
-        hasher
-            .finalize_xof()
-            .fill(&mut self.template[place..place + MAC]);
-        &self.template
-    }
-}
-
 #[test]
 fn good_clients_are_served_while_forged_handshakes_pour_in() {
     let mut net = Net::new(61, 1, CLIENTS as u8);
-    let mut forger = Forger::new(&net);
+    let key = net.hosts[VICTIM].key;
     let began_us = net.now_us;
     let mut asked_us = vec![None; CLIENTS];
     let mut served_us = vec![None; CLIENTS];
@@ -59,9 +23,10 @@ fn good_clients_are_served_while_forged_handshakes_pour_in() {
     let mut memory = 0;
     // The first second lets every table and every rate fill up; then the clients come.
     for number in 0..3 * FLOOD_PER_S {
-        came += forger.forge(number).len();
+        let forged = forged_initiation(&key, number, 1_200);
+        came += forged.len();
         let before = net.bytes;
-        net.inject_one(VICTIM, elsewhere(number), &forger.template);
+        net.inject_one(VICTIM, elsewhere(number), &forged);
         went += (net.bytes - before) as usize;
         let (client, turn) = (number.wrapping_sub(FLOOD_PER_S) / 2_000, number % 2_000);
         if turn == 0 && (client as usize) < CLIENTS {
@@ -94,11 +59,11 @@ fn good_clients_are_served_while_forged_handshakes_pour_in() {
 #[test]
 fn forged_handshakes_reserve_no_memory() {
     let mut net = Net::new(62, 1, 1);
-    let mut forger = Forger::new(&net);
+    let key = net.hosts[VICTIM].key;
     let spent = allocation_counter::measure(|| {
         for number in 0..200_000 {
-            forger.forge(number);
-            net.inject_one(VICTIM, elsewhere(number), &forger.template);
+            let forged = forged_initiation(&key, number, 1_200);
+            net.inject_one(VICTIM, elsewhere(number), &forged);
             net.now_us += 5;
         }
     });
