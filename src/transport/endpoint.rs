@@ -372,7 +372,7 @@ impl Endpoint {
             self.drop_link(party);
             return;
         }
-        if link.is_silent() && !self.shut {
+        if link.is_silent(now) && !self.shut {
             self.renew(now, party);
         }
         self.connect_if_wanted(now, party);

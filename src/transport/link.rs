@@ -5,6 +5,7 @@
 //! while. Decides what goes into the next packet: what was promised (acknowledgements), what is
 //! short (packets, statuses), then fragments as far as loss, window and pace permit.
 
+use core::time::Duration;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
@@ -34,8 +35,10 @@ const PACKETS_MAX: usize = 256;
 const TRIES_MAX: u8 = 4;
 /// Sessions with one party at a time.
 const SESSIONS_MAX: usize = 3;
-/// Probes in a row without an answer that make a session doubtful.
+/// Probes in a row without an answer that make a session doubtful, if nothing at all was heard
+/// for so long: where round trips are short, three probes are only a moment.
 const SILENT_PROBES: u32 = 3;
+const SILENT_MIN: Duration = Duration::from_millis(150);
 /// The address of a party that was never heard.
 const NOWHERE: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
@@ -274,9 +277,12 @@ impl Link {
 
     /// Whether what is sent in the session stays without any answer: the other end may have
     /// forgotten it or be at another address, so a new one is worth a trial on all ways.
-    pub(super) fn is_silent(&self) -> bool {
+    pub(super) fn is_silent(&self, now: Moment) -> bool {
         let current = self.sessions.first();
-        current.is_some_and(|session| session.recovery.pto_count() >= SILENT_PROBES)
+        current.is_some_and(|session| {
+            let probes = session.recovery.pto_count();
+            probes >= SILENT_PROBES && now.since(session.heard_at) >= SILENT_MIN
+        })
     }
 
     /// Where packets come from, as far as is known.

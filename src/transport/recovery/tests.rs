@@ -107,6 +107,7 @@ fn storm(seed: u64) -> Result<(), String> {
         jitter_us: random.random_range(0..rtt_us),
         outage_us: (from_us, from_us + random.random_range(0..1_000_000)),
         slack_us: random.random_range(0..2_000),
+        detour: (u64::MAX, 0, 1.0),
     };
     shape.burst = if shape.loss > 0.05 { 1 } else { shape.burst };
     let size = 10.0_f64.powf(random.random_range(1.0..6.0));
@@ -256,6 +257,44 @@ fn at_fifty_microseconds_the_window_is_never_the_limit() {
         done_us * 0.95 <= ideal_us,
         "{done_us} us instead of {ideal_us}"
     );
+}
+
+/// What a transfer moves in the third and fourth second after its way has become longer, in
+/// megabits per second; all of it has 100.
+fn after_detour(rtt_us: u64, longer_us: u64, slower: f64, loss: f64, seed: u64) -> f64 {
+    let shape = Shape {
+        bits_per_s: 100e6 / slower,
+        delay_us: rtt_us / 2,
+        detour: (1_500_000, longer_us / 2, slower),
+        queue_bytes: 500_000.0,
+        ..Shape::hundred(40.0).losing(loss)
+    };
+    let mut plan = plan(seed, 400_000_000);
+    plan.config.first_rtt_us = rtt_us;
+    let mut world = World::new(shape, shape, vec![plan], seed);
+    world.run(5_500_000);
+    let flow = &world.flows[0];
+    (flow.bytes_at(5_500) - flow.bytes_at(3_500)) * 8e-3 / 2_000.0
+}
+
+/// The least round trip of before is no measure of what is in flight on a longer way.
+#[test]
+fn a_longer_way_is_filled_again_soon() {
+    for (rtt_us, longer_us, slower) in [
+        (2_000, 18_000, 1.0),
+        (2_000, 18_000, 0.1),
+        (20_000, 30_000, 1.0),
+        (200, 20_000, 1.0),
+    ] {
+        for loss in [0.0, 0.01, 0.05] {
+            let rates = (0..5).map(|seed| after_detour(rtt_us, longer_us, slower, loss, seed));
+            let rate = median(rates.collect());
+            assert!(
+                rate > 80.0,
+                "{rtt_us} + {longer_us}, {slower}, {loss}: {rate}"
+            );
+        }
+    }
 }
 
 /// The second flow's share while both are active.

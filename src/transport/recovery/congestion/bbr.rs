@@ -26,7 +26,9 @@
 //!    neighbours, the draft's rules hold.
 //! 7. Above the pacer's rate the window alone decides: there a round that loses 2 % lowers it at
 //!    once, for it may overflow a short queue without ever being slower for it.
-//! 8. A probing cycle has at least 24 rounds: with a product of rate and delay of a few datagrams
+//! 8. A path that has become far longer is found out by a ProbeRTT of its own
+//!    ([`detour::Detour`]): for ten seconds the draft would take the way for a queue.
+//! 9. A probing cycle has at least 24 rounds: with a product of rate and delay of a few datagrams
 //!    the draft would probe all the time.
 
 use super::super::pacer::UNPACED_BYTES_PER_S;
@@ -35,11 +37,13 @@ use super::{AckSample, Congestion, LossSample, Start};
 mod control;
 mod crowd;
 mod cycle;
+mod detour;
 mod path;
 mod signals;
 
 use crowd::Crowd;
 use cycle::{AckPhase, Phase};
+use detour::Detour;
 use path::{Bunching, FullPipe, LossFloor, RateFilter, Train};
 
 /// "BBR.LossThresh".
@@ -169,6 +173,7 @@ pub(super) struct Bbr {
     verdict_share: f64,
     train: Train,
     crowd: Crowd,
+    detour: Detour,
 }
 
 impl Bbr {
@@ -237,6 +242,7 @@ impl Bbr {
             verdict_share: 0.0,
             train: Train::default(),
             crowd: Crowd::default(),
+            detour: Detour::default(),
         }
     }
 

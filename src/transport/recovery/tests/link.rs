@@ -37,6 +37,8 @@ pub(super) struct Shape {
     pub(super) outage_us: (u64, u64),
     /// Timers of the sender are late by up to this.
     pub(super) slack_us: u64,
+    /// From this moment on the way is another one: so much longer, with this part of the rate.
+    pub(super) detour: (u64, u64, f64),
 }
 
 impl Shape {
@@ -54,6 +56,7 @@ impl Shape {
             jitter_us: 0,
             outage_us: (0, 0),
             slack_us: 0,
+            detour: (u64::MAX, 0, 1.0),
         }
     }
 
@@ -111,7 +114,13 @@ impl Direction {
         let mut out = Vec::new();
         let copies = 1 + u32::from(random.random_bool(self.shape.duplicate));
         for _ in 0..copies {
-            let us_per_byte = 8e6 / self.shape.bits_per_s;
+            let (from_us, longer_us, slower) = self.shape.detour;
+            let (longer_us, slower) = if now_us < from_us {
+                (0, 1.0)
+            } else {
+                (longer_us, slower)
+            };
+            let us_per_byte = 8e6 / (self.shape.bits_per_s * slower);
             let size = (bytes + HEADERS_BYTES) as f64;
             let backlog = (self.free_at_us - now_us as f64).max(0.0) / us_per_byte;
             if backlog + size > self.shape.queue_bytes {
@@ -125,7 +134,7 @@ impl Direction {
                 0
             };
             let jitter_us = random.random_range(0..=self.shape.jitter_us);
-            let at_us = self.free_at_us as u64 + self.shape.delay_us + jitter_us;
+            let at_us = self.free_at_us as u64 + self.shape.delay_us + longer_us + jitter_us;
             self.out_at_us = self.out_at_us.max(at_us);
             out.push(self.out_at_us + late_us);
         }

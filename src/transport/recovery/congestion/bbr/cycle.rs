@@ -1,6 +1,7 @@
 //! The states of BBR and the way through them: start-up, drain, the probing cycle, ProbeRTT.
 
 use super::super::{AckSample, LossSample};
+use super::crowd::Crowd;
 use super::path::FullPipe;
 use super::{BETA, Bbr, LOSS_THRESHOLD, WINDOW_MIN_DATAGRAMS};
 
@@ -373,7 +374,10 @@ impl Bbr {
 
     /// "CheckProbeRTT()" and "HandleProbeRTT()".
     pub(super) fn check_probe_rtt(&mut self, ack: &AckSample) {
-        if self.phase != Phase::ProbeRtt && self.probe_rtt_expired && !self.idle_restart {
+        let is_detour = self.phase.is_probe_bw() && self.detour.is_suspected(ack.now_us);
+        let is_due = self.probe_rtt_expired || is_detour;
+        if self.phase != Phase::ProbeRtt && is_due && !self.idle_restart {
+            self.detour.begin();
             self.phase = Phase::ProbeRtt;
             self.prior_window = self.prior_window.max(self.window);
             self.probe_rtt_done_us = None;
@@ -389,6 +393,9 @@ impl Bbr {
                     self.start_round(ack.delivered);
                 }
             } else {
+                if let Some(rtt_us) = ack.rtt_us {
+                    self.detour.sample(rtt_us);
+                }
                 self.probe_rtt_round_done |= self.round_start;
                 if self.probe_rtt_round_done {
                     self.leave_probe_rtt_if_done(ack.now_us, ack.delivered);
@@ -412,11 +419,26 @@ impl Bbr {
         self.window = self.window.max(self.prior_window);
         self.prior_window = WINDOW_MIN_DATAGRAMS * self.datagram;
         self.reset_short_term();
-        if self.pipe.reached {
-            self.start_down(now_us, delivered);
-            self.start_cruise();
-        } else {
+        if !self.pipe.reached {
             self.phase = Phase::Startup;
+            return;
         }
+        self.start_down(now_us, delivered);
+        match self.detour.end(now_us, self.min_rtt_us) {
+            None => self.start_cruise(),
+            Some(rtt_us) => self.begin_detour(now_us, rtt_us, delivered),
+        }
+    }
+
+    /// The path is another one: what was learned of its volume is void, its rate is the best guess.
+    fn begin_detour(&mut self, now_us: u64, rtt_us: u64, delivered: u64) {
+        self.min_rtt_us = rtt_us;
+        self.min_rtt_at_us = now_us;
+        self.probe_rtt_min_us = rtt_us;
+        self.inflight_long = f64::INFINITY;
+        self.verdict_share = 0.0;
+        self.probe_too_high = false;
+        self.crowd = Crowd::default();
+        self.start_refill(delivered);
     }
 }

@@ -35,6 +35,10 @@ impl Bbr {
         if self.loss_round_start {
             self.adapt_lower_bounds(ack);
             self.adapt_to_crowd(ack);
+            if self.round_rtt.samples > 0 {
+                self.detour
+                    .on_round(self.round_rtt.least_us, self.min_rtt_us);
+            }
             self.loss_in_round = false;
             self.marked = false;
             self.lost_at_round = ack.lost;
