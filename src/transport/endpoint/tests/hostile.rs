@@ -10,6 +10,7 @@ use crate::transport::contract::Moved;
 mod attacker;
 mod crowd;
 mod parties;
+mod places;
 mod strangers;
 
 /// The host that is attacked: a server.
