@@ -161,7 +161,7 @@ impl Endpoint {
         self.relieve(now);
         if let Some(resumption) = asked.resumption {
             self.desk.keep(now, resumption, origin.address());
-            self.on_proven(party);
+            self.on_proven(now, party);
         }
         if let Some(needless) = asked.needless {
             self.sessions.remove(&needless);

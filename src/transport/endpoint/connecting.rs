@@ -272,7 +272,7 @@ impl Endpoint {
         let session = self.session(now, made, origin.way, bytes);
         self.links.get_mut(&party)?.connecting = None;
         self.add(now, party, local, session);
-        self.on_proven(party);
+        self.on_proven(now, party);
         // The other end must hear from us before it may send.
         let link = self.links.get_mut(&party)?;
         link.greet();

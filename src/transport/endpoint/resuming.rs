@@ -135,7 +135,7 @@ impl Endpoint {
         session.observed = self.seen_by_us(party, origin);
         self.counts.sessions += 1;
         self.add(now, party, local, session);
-        self.on_proven(party);
+        self.on_proven(now, party);
         self.remember_early(header.random, party);
         self.push_raw(origin, answer);
         let mut asked = Asked::default();

@@ -25,7 +25,7 @@ impl Endpoint {
     pub(super) fn make_link(&mut self, now: Moment, party: Party) {
         if !self.links.contains_key(&party) {
             self.insert_link(now, party);
-            self.make_room(party);
+            self.make_room(now, party);
         }
     }
 
@@ -54,11 +54,11 @@ impl Endpoint {
     }
 
     /// The other end has shown its keys.
-    pub(super) fn on_proven(&mut self, party: Party) {
+    pub(super) fn on_proven(&mut self, now: Moment, party: Party) {
         let link = self.links.get_mut(&party);
         if let Some(until) = link.and_then(|link| link.unproven_until.take()) {
             self.unproven.remove(&(until, party));
-            self.make_room(party);
+            self.make_room(now, party);
         }
     }
 
@@ -72,7 +72,7 @@ impl Endpoint {
         }
         if link.connecting.is_some() || link.has_something() {
             // It is we who call, too.
-            return self.on_proven(party);
+            return self.on_proven(now, party);
         }
         self.drop_link(party);
         self.counts.drop_one("session that nobody went on with");
@@ -82,12 +82,21 @@ impl Endpoint {
         UNPROVEN_MAX.min(self.config.links_max / 4).max(1)
     }
 
-    /// Lets proven links give way until there are no more than allowed, this one not.
-    fn make_room(&mut self, stays: Party) {
+    /// Lets proven links give way until there are no more than allowed, this one not. Who waits for
+    /// the end of a message to one of them is told.
+    fn make_room(&mut self, now: Moment, stays: Party) {
         let max = self.config.links_max.saturating_sub(self.unproven_max());
         while self.links.len() - self.unproven.len() > max.max(1)
             && let Some(party) = self.find_idle(stays)
         {
+            let link = self.links.get_mut(&party);
+            let news = link.and_then(|link| {
+                // To its messages it is as if nobody had answered for long.
+                let give_up = Duration::from_millis(self.config.give_up_ms);
+                link.sender.on_deadline(now.after(give_up));
+                link.news()
+            });
+            self.arrived.extend(news);
             self.drop_link(party);
             self.counts.drop_one("links gave way");
         }

@@ -2,6 +2,8 @@
 
 use super::attacker::{Attacker, dropped_as, elsewhere};
 use super::{VICTIM, home};
+use crate::proto::cargo::Cargo;
+use crate::transport::contract::{Moved, Order};
 use crate::transport::endpoint::tests::net::Net;
 use crate::transport::endpoint::tests::{CLIENT, packet};
 use crate::transport::wire::{self, Header, Outer};
@@ -74,6 +76,33 @@ fn of_proven_links_one_that_was_not_used_lately_gives_way() {
     assert_eq!(survey.session_numbers, survey.link_numbers);
     assert!(survey.timers <= links_max);
     assert!(net.hosts[VICTIM].endpoint.remotes.len() <= links_max);
+}
+
+#[test]
+fn who_waits_for_a_message_to_a_link_that_gives_way_is_told() {
+    let mut net = Net::new(77, 3, 2);
+    net.hosts[VICTIM].endpoint.config.links_max = 4;
+    for number in 0..3 {
+        let mut attacker = Attacker::user(number);
+        attacker.connect(&mut net, VICTIM);
+        attacker.say(&mut net, VICTIM, &[1]);
+        let order = Order::SendMessage {
+            to: attacker.party,
+            cargo: Cargo::MailState(number.into()),
+            body: Net::body(10_000),
+            digest: None,
+        };
+        net.order(VICTIM, order);
+        net.now_us += 100_000;
+    }
+    let mut other = Attacker::user(9);
+    other.connect(&mut net, VICTIM);
+    other.say(&mut net, VICTIM, &[1]);
+    let endpoint = &net.hosts[VICTIM].endpoint;
+    assert_eq!(dropped_as(endpoint, "links gave way"), 1);
+    assert!(endpoint.links.contains_key(&other.party));
+    let failed = |moved: &Moved| matches!(moved, Moved::Failed { .. });
+    assert_eq!(net.count(VICTIM, &failed), 1);
 }
 
 /// What a server in this session would be told by one that does not know it.
