@@ -234,6 +234,7 @@ impl World {
             to: self.hostile_party,
             cargo: Cargo::MailState(number),
             body: Bytes::from(vec![number as u8; bytes]),
+            digest: None,
         };
         let now = self.now();
         self.server.order(now, order);
