@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use actix::{Actor, Context, Handler, Message};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
 
 use super::client::{Ingress, Mailboxes};
@@ -86,6 +87,25 @@ impl Line {
         let wish = self.outside;
         self.told.try_send(Report { wish, news }).is_ok()
     }
+
+    /// Tells of a step, unless the program is behind with reading: it can do without.
+    fn tell_step(&self, news: News) {
+        if self.told.capacity() > self.told.max_capacity() / 2 {
+            self.tell(news);
+        }
+    }
+
+    /// Tells the end, which no program can do without: if there is no room, as soon as there is.
+    fn tell_end(&self, news: News) {
+        let wish = self.outside;
+        if let Err(TrySendError::Full(report)) = self.told.try_send(Report { wish, news }) {
+            let told = self.told.clone();
+            actix_rt::spawn(async move {
+                // The program may have gone meanwhile.
+                let _ = told.send(report).await;
+            });
+        }
+    }
 }
 
 /// What the desk writes down.
@@ -124,13 +144,14 @@ impl Book {
     }
 
     fn report(&mut self, Report { wish, news }: Report) {
-        let last = !matches!(news, News::Progress(_));
         let Some(line) = self.open.get(&wish) else {
             return;
         };
-        if !line.tell(news) || last {
-            self.close(wish);
+        if matches!(news, News::Progress(_)) {
+            return line.tell_step(news);
         }
+        line.tell_end(news);
+        self.close(wish);
     }
 
     /// Forgets a wish. Whoever wanted it given up is told that it is over.
@@ -144,7 +165,7 @@ impl Book {
             .collect();
         for waiting in waiting {
             if let Some(line) = self.open.remove(&waiting) {
-                line.tell(News::Done(Box::new(Outcome::Cancelled)));
+                line.tell_end(News::Done(Box::new(Outcome::Cancelled)));
             }
         }
     }
@@ -302,6 +323,7 @@ impl Handler<In<Notice>> for PersonDesk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::control::Progress;
 
     const EVE: Caller = Caller(1);
     const DAN: Caller = Caller(2);
@@ -351,6 +373,38 @@ mod tests {
         book.report(end(first));
         assert_eq!(eve.try_recv(), Ok(end(WishId(1))));
         assert!(book.open.is_empty());
+    }
+
+    #[test]
+    fn who_is_behind_with_reading_misses_steps_and_never_the_end() {
+        actix_rt::System::new().block_on(async {
+            let mut book = book();
+            let (slow, mut eve) = line(EVE, 1, 4);
+            let (other, mut dan) = line(EVE, 2, 1);
+            let (first, second) = (book.admit(slow), book.admit(other));
+            for done_bytes in 0..100 {
+                let news = News::Progress(Progress::Downloading {
+                    done_bytes,
+                    total_bytes: 100,
+                });
+                for wish in [first, second] {
+                    let news = news.clone();
+                    book.report(Report { wish, news });
+                }
+            }
+            for wish in [first, second] {
+                book.report(end(wish));
+            }
+            assert!(book.open.is_empty());
+            let mut heard = Vec::new();
+            while let Some(report) = eve.recv().await {
+                heard.push(report);
+            }
+            assert_eq!(heard.len(), 3, "two steps and the end");
+            assert_eq!(heard.pop(), Some(end(WishId(1))));
+            assert!(dan.recv().await.is_some());
+            assert_eq!(dan.recv().await, Some(end(WishId(2))), "the end waited");
+        });
     }
 
     #[test]

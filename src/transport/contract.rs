@@ -59,7 +59,8 @@ pub struct Incoming {
     pub at: SocketAddr,
     /// In order of arrival.
     pub packets: Vec<Packet>,
-    /// In order of events. Of each kind of progress at most one for a message.
+    /// In order of events. Of each kind of progress at most one for a message, and all of it not
+    /// more often than every 20 ms.
     pub moved: Vec<Moved>,
 }
 

@@ -392,7 +392,7 @@ impl Endpoint {
         let Some(link) = self.links.get_mut(&party) else {
             return;
         };
-        if let Some(news) = link.news() {
+        if let Some(news) = link.news(now) {
             self.arrived.push_back(news);
         }
         let remote = link.sessions.first().map(|session| session.remote);

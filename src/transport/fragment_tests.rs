@@ -224,7 +224,11 @@ impl Bench {
     }
 
     fn poll(&mut self, message: u32) {
-        while let Some(event) = self.receiver.poll_event() {
+        while let Some(event) = self
+            .receiver
+            .poll_event()
+            .or_else(|| self.receiver.poll_progress())
+        {
             match event {
                 ReceiverEvent::Received { cargo, body } => {
                     assert_eq!(body, self.sent[&cargo], "bytes identical");
@@ -245,7 +249,11 @@ impl Bench {
     }
 
     fn poll_sender(&mut self) {
-        while let Some(event) = self.sender.poll_event() {
+        while let Some(event) = self
+            .sender
+            .poll_event()
+            .or_else(|| self.sender.poll_progress())
+        {
             match event {
                 SenderEvent::Delivered { cargo } => {
                     assert!(self.received.contains(&cargo));

@@ -42,6 +42,9 @@ const SILENT_MIN: Duration = Duration::from_millis(150);
 /// The address of a party that was never heard.
 const NOWHERE: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
+/// How often it is told how far messages are: often enough for eyes, and for whoever waits for a
+/// sign of life.
+const PROGRESS_EVERY: Duration = Duration::from_millis(20);
 /// Relayed datagrams that wait for a turn; the oldest give way.
 const RELAYED_MAX: usize = 64;
 
@@ -103,6 +106,8 @@ pub(super) struct Link {
     /// When the pace allows the next packet.
     paced_until: Option<Moment>,
     packets_in: Vec<Packet>,
+    /// From when on progress is told again.
+    progress_from: Moment,
     /// An attempt to begin a session.
     pub(super) connecting: Option<Connecting>,
     /// When a session that goes on from an earlier one should have been answered.
@@ -144,6 +149,7 @@ impl Link {
             probes: 0,
             paced_until: None,
             packets_in: Vec::new(),
+            progress_from: now,
             connecting: None,
             early_until: None,
             renewed_at: None,
@@ -389,14 +395,27 @@ impl Link {
         gone
     }
 
-    /// What arrived and what happened since the last time, if anything did.
-    pub(super) fn news(&mut self) -> Option<Incoming> {
+    /// What arrived and what happened since the last time, if anything did. That messages go on is
+    /// told from time to time only.
+    pub(super) fn news(&mut self, now: Moment) -> Option<Incoming> {
         let mut moved = Vec::new();
         while let Some(event) = self.sender.poll_event() {
             moved.push(sent(event));
         }
         while let Some(event) = self.receiver.poll_event() {
             moved.push(received(event));
+        }
+        if self.progress_from <= now {
+            let facts = moved.len();
+            while let Some(event) = self.sender.poll_progress() {
+                moved.push(sent(event));
+            }
+            while let Some(event) = self.receiver.poll_progress() {
+                moved.push(received(event));
+            }
+            if moved.len() > facts {
+                self.progress_from = now.after(PROGRESS_EVERY);
+            }
         }
         if moved.is_empty() && self.packets_in.is_empty() {
             return None;

@@ -316,9 +316,11 @@ impl FragmentReceiver {
 
     /// What happened, until there is nothing more.
     pub fn poll_event(&mut self) -> Option<ReceiverEvent> {
-        if let Some(event) = self.events.pop_front() {
-            return Some(event);
-        }
+        self.events.pop_front()
+    }
+
+    /// How far messages are, until there is nothing new.
+    pub fn poll_progress(&mut self) -> Option<ReceiverEvent> {
         if !self.has_progress {
             return None;
         }

@@ -406,9 +406,11 @@ impl FragmentSender {
 
     /// What happened, until there is nothing more.
     pub fn poll_event(&mut self) -> Option<SenderEvent> {
-        if let Some(event) = self.events.pop_front() {
-            return Some(event);
-        }
+        self.events.pop_front()
+    }
+
+    /// How far messages are, until there is nothing new.
+    pub fn poll_progress(&mut self) -> Option<SenderEvent> {
         if !self.has_progress {
             return None;
         }

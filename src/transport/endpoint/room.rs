@@ -94,7 +94,7 @@ impl Endpoint {
                 // To its messages it is as if nobody had answered for long.
                 let give_up = Duration::from_millis(self.config.give_up_ms);
                 link.sender.on_deadline(now.after(give_up));
-                link.news()
+                link.news(now)
             });
             self.arrived.extend(news);
             self.drop_link(party);

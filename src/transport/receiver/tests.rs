@@ -103,7 +103,9 @@ impl Bench {
     }
 
     fn events(&mut self) -> Vec<ReceiverEvent> {
-        std::iter::from_fn(|| self.receiver.poll_event()).collect()
+        let receiver = &mut self.receiver;
+        let next = || receiver.poll_event().or_else(|| receiver.poll_progress());
+        std::iter::from_fn(next).collect()
     }
 
     fn later(&mut self, millis: u64) {

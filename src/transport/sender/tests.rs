@@ -92,7 +92,9 @@ impl Bench {
     }
 
     fn events(&mut self) -> Vec<SenderEvent> {
-        std::iter::from_fn(|| self.sender.poll_event()).collect()
+        let sender = &mut self.sender;
+        let next = || sender.poll_event().or_else(|| sender.poll_progress());
+        std::iter::from_fn(next).collect()
     }
 
     fn failure(&mut self) -> Option<SendFailure> {

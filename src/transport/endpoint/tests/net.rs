@@ -35,6 +35,8 @@ pub(super) struct Net {
     pub(super) hosts: Vec<Host>,
     pub(super) now_us: u64,
     pub(super) delay_us: u64,
+    /// Up to so much is added for each datagram, drawn alone, so that they overtake each other.
+    pub(super) spread_us: u64,
     pub(super) loss: f64,
     pub(super) mtu: usize,
     /// Pairs of hosts between which nothing passes.
@@ -72,6 +74,7 @@ impl Net {
             hosts: Vec::new(),
             now_us: 1_000_000,
             delay_us: 10_000,
+            spread_us: 0,
             loss: 0.0,
             mtu: 1_500,
             cut: Vec::new(),
@@ -228,7 +231,11 @@ impl Net {
         if is_cut || is_lost || datagram.len() + 28 > self.mtu {
             return;
         }
-        let at = self.now_us + self.delay_us;
+        let spread_us = match self.spread_us {
+            0 => 0,
+            most => self.rng.random_range(0..=most),
+        };
+        let at = self.now_us + self.delay_us + spread_us;
         self.flights
             .push(Reverse((at, self.datagrams, there, from, datagram)));
     }
