@@ -61,6 +61,9 @@ pub(in crate::chaos) fn summary(report: &Report, out: &Path) -> String {
     text
 }
 
+/// The response time that half of the requests stay below.
+const MEDIAN: &str = "request.p50_ms";
+
 /// What happened, in one line.
 pub(super) fn counts(report: &Report) -> String {
     let record = &report.record;
@@ -70,14 +73,20 @@ pub(super) fn counts(report: &Report) -> String {
         .iter()
         .filter(|mark| mark.what.starts_with("crash "))
         .count();
+    let median = report
+        .verdict
+        .metrics
+        .iter()
+        .find(|(name, _)| *name == MEDIAN);
     format!(
-        "requests {}: done {}, refused {}, failed {}, struck {}; planned failures {}, crashes \
-         {crashes}; {}",
+        "requests {}: done {}, refused {}, failed {}, struck {}, median {}; planned failures {}, \
+         crashes {crashes}; {}",
         record.requests.len(),
         of(|end| *end == End::Done),
         of(|end| matches!(end, End::Refused(_))),
         of(|end| matches!(end, End::Failed(_) | End::Open)),
         of(|end| *end == End::Struck),
+        value(MEDIAN, median.and_then(|(_, value)| *value)),
         record.failures,
         seconds(record.length_us),
     )
