@@ -12,6 +12,7 @@ mod garbage;
 mod kill_elected;
 mod operate;
 mod people;
+mod reach;
 mod restart_all;
 mod schema;
 mod stage;

@@ -159,19 +159,30 @@ impl Stage {
 
     /// Makes a person's key and configuration. Gives the address their client will listen on.
     pub(crate) fn invite(&self, name: &str) -> SocketAddr {
-        let home = self.home(name);
-        home::make_key(&home).expect("a key");
+        home::make_key(&self.home(name)).expect("a key");
         let listen = free_port();
-        let servers = self.servers.clone();
+        self.invite_by(name, listen, &self.servers, true);
+        listen
+    }
+
+    /// Makes the configuration of a person with a key anew, with servers at other addresses.
+    pub(crate) fn invite_by(
+        &self,
+        name: &str,
+        listen: SocketAddr,
+        servers: &[ServerAddress],
+        local_addresses: bool,
+    ) {
         let config = ClientConfig {
             name: name.to_owned(),
             home: None,
             listen,
-            servers,
+            local_addresses,
+            servers: servers.to_vec(),
         };
         let text = toml::to_string(&config).expect("a configuration");
-        fs::write(home.join(home::CONFIG_FILE), text).expect("the home can be written");
-        listen
+        let file = self.home(name).join(home::CONFIG_FILE);
+        fs::write(file, text).expect("the home can be written");
     }
 
     /// Starts a person's client.

@@ -36,7 +36,7 @@ use crate::proto::control::{ClientStatus, Failure, News, Outcome, Report};
 use crate::proto::ids::{LetterId, NodeId, UserId, WishId};
 use crate::proto::limits::NAME_MAX_BYTES;
 use crate::proto::packet::{ErrandKind, HereAnswer, LookupAnswer, Packet, Party};
-use crate::proto::route::Route;
+use crate::proto::route::{Reached, Route};
 use crate::time::{Calendar, Moment};
 
 /// Who we are, timings and bounds.
@@ -196,6 +196,13 @@ pub enum Input {
         from: Party,
         /// Repeated in the answer.
         nonce: u64,
+    },
+    /// A user is reached in another way now; none if there is no way any more.
+    Reached {
+        /// Who.
+        user: UserId,
+        /// How.
+        reached: Option<Reached>,
     },
     /// The disk answered.
     Disk {
@@ -441,6 +448,7 @@ impl Machine for Presence {
                 to: from,
                 packet: Packet::Pong(nonce),
             }),
+            Input::Reached { user, reached } => self.registry.reached(user, reached),
             Input::Disk { ticket, answer } => {
                 self.registry.written(ticket, &answer);
                 self.trust.written(ticket, &answer, &mut self.registry, out);

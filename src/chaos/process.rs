@@ -188,6 +188,7 @@ impl Processes {
                     name: cast.name(host),
                     home: Some(place.folder.clone()),
                     listen: real(self.servers + host),
+                    local_addresses: true,
                     servers: others.clone(),
                 };
                 write_toml(&place.folder, &config)?;

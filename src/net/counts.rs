@@ -18,6 +18,8 @@ pub struct Counts {
     pub sessions: u64,
     /// Bytes passed on from one user to another.
     pub relayed_bytes: u64,
+    /// Users brought together.
+    pub introductions: u64,
     /// Times that the concerns had no room for what arrived. It waited.
     pub waits_for_concerns: u64,
     /// What the sockets saw.
@@ -43,6 +45,7 @@ impl Counts {
         self.sent_bytes += core.sent_bytes;
         self.sessions += core.sessions;
         self.relayed_bytes += core.relayed_bytes;
+        self.introductions += core.introductions;
         self.sockets.add(socket);
     }
 }

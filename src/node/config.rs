@@ -176,6 +176,10 @@ pub struct ClientConfig {
     /// Address of the socket; port 0 takes a free one.
     #[serde(default = "any_port")]
     pub listen: SocketAddr,
+    /// Whether users whom this one wants to reach are told its addresses in private networks. They
+    /// find each other faster inside one network.
+    #[serde(default = "yes")]
+    pub local_addresses: bool,
     /// All servers.
     #[serde(rename = "server")]
     pub servers: Vec<ServerAddress>,
@@ -183,6 +187,10 @@ pub struct ClientConfig {
 
 fn any_port() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
+}
+
+const fn yes() -> bool {
+    true
 }
 
 fn check_servers(servers: &[ServerAddress]) -> Result<(), Broken> {
@@ -280,7 +288,10 @@ impl Layered for ClientConfig {
 
     fn built_in() -> Table {
         let listen = toml::Value::String(any_port().to_string());
-        Table::from_iter([("listen".to_owned(), listen)])
+        Table::from_iter([
+            ("listen".to_owned(), listen),
+            ("local_addresses".to_owned(), toml::Value::Boolean(yes())),
+        ])
     }
 
     fn rules(&self) -> Result<(), Broken> {

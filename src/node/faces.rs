@@ -1,6 +1,8 @@
 //! The faces of a node: one endpoint for each of its sockets, as its configuration says. Production
 //! and simulation start here alike.
 
+use std::net::SocketAddr;
+
 use super::config::{ClientConfig, ServerConfig};
 use crate::crypto::identity::SecretIdentity;
 use crate::crypto::static_key::StaticSecret;
@@ -41,13 +43,13 @@ pub fn server(
     ]
 }
 
-/// The one face of a client.
+/// The one face of a client. `local_addresses`: where it is in its own networks.
 #[must_use]
 pub fn client(
     config: &ClientConfig,
     identity: &SecretIdentity,
-    calendar: Calendar,
-    seed: [u8; 32],
+    local_addresses: Vec<SocketAddr>,
+    (calendar, seed): (Calendar, [u8; 32]),
 ) -> Endpoint {
     let us = Us::User(identity.public().sign);
     let servers = config.servers.iter().map(|server| Server {
@@ -57,6 +59,11 @@ pub fn client(
     });
     let config = Config {
         servers: servers.collect(),
+        local_addresses: if config.local_addresses {
+            local_addresses
+        } else {
+            Vec::new()
+        },
         ..Config::new(us, *StaticSecret::of_user(identity).bytes(), calendar)
     };
     Endpoint::new(config, seed_for(&seed, "own"))

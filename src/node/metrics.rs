@@ -120,12 +120,20 @@ fn traffic(registry: &mut Registry, counts: &Counts) {
     for (direction, count) in [
         ("received", counts.received_bytes),
         ("sent", counts.sent_bytes),
+        ("relayed", counts.relayed_bytes),
     ] {
         bytes
             .get_or_create(&[("direction", direction)])
             .inc_by(count);
     }
     registry.register("bytes", "Bytes of datagrams", bytes);
+    let introductions: Counter = Counter::default();
+    introductions.inc_by(counts.introductions);
+    registry.register(
+        "introductions",
+        "Times that two users were brought together",
+        introductions,
+    );
 }
 
 fn process(registry: &mut Registry, tally: &Tally) {
@@ -221,6 +229,8 @@ mod tests {
         let mut counts = Counts::default();
         counts.dropped.insert("a \"stranger\"".into(), 6);
         counts.received_bytes = 8;
+        counts.relayed_bytes = 9;
+        counts.introductions = 10;
         let text = text(status, &tally, &counts);
         text.lines().map(str::to_owned).collect()
     }
@@ -245,6 +255,8 @@ mod tests {
             "pentimento_datagrams_dropped_total{reason=\"a \\\"stranger\\\"\"} 6",
             "pentimento_bytes_total{direction=\"received\"} 8",
             "pentimento_bytes_total{direction=\"sent\"} 0",
+            "pentimento_bytes_total{direction=\"relayed\"} 9",
+            "pentimento_introductions_total 10",
             "pentimento_rss_bytes 7",
             concat!(
                 "pentimento_build_info{version=\"",

@@ -1,7 +1,7 @@
 //! The sockets of a node, on a thread of their own, and the transport behind each of them.
 
 use std::collections::BTreeSet;
-use std::net::UdpSocket;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use actix::prelude::SendError;
 use actix::{Addr, Handler, Recipient};
@@ -82,14 +82,72 @@ pub fn client(
     (clock, seed): (Clock, [u8; 32]),
     told: Recipient<Arrived>,
 ) -> Addr<NetActor> {
+    let local = local_addresses(&socket, &config);
     NetActor::start_in(&Arbiter::new().handle(), move || Edge {
         faces: vec![NewFace {
             socket,
-            core: faces::client(&config, &identity, clock.calendar(), seed),
+            core: faces::client(&config, &identity, local, (clock.calendar(), seed)),
             servers: config.servers.iter().map(|server| server.node()).collect(),
             users: true,
         }],
         now: Box::new(move || clock.now()),
         sink: sink(told),
     })
+}
+
+/// Where a socket is in the networks of this host: at its own address or, if it has every one, at
+/// those from which the servers are reached. Nothing is sent.
+fn local_addresses(socket: &UdpSocket, config: &ClientConfig) -> Vec<SocketAddr> {
+    let Ok(own) = socket.local_addr() else {
+        return Vec::new();
+    };
+    if !own.ip().is_unspecified() {
+        return vec![own];
+    }
+    let towards = |server: SocketAddr| {
+        let any: IpAddr = match server {
+            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let probe = UdpSocket::bind((any, 0)).ok()?;
+        probe.connect(server).ok()?;
+        let ip = probe.local_addr().ok()?.ip();
+        Some(SocketAddr::new(ip, own.port()))
+    };
+    let servers = config.servers.iter();
+    let found: BTreeSet<SocketAddr> = servers
+        .filter_map(|server| towards(server.clients))
+        .collect();
+    found.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::config::ServerAddress;
+    use crate::proto::identity::PublicKey;
+
+    #[test]
+    fn a_socket_on_every_address_is_where_the_servers_are_reached_from() {
+        let server = ServerAddress {
+            id: 1,
+            clients: SocketAddr::from(([127, 0, 0, 1], 9)),
+            peers: SocketAddr::from(([127, 0, 0, 1], 10)),
+            key: PublicKey([1; 32]),
+        };
+        let config = ClientConfig {
+            name: "alice".to_owned(),
+            home: None,
+            listen: SocketAddr::from(([0, 0, 0, 0], 0)),
+            local_addresses: true,
+            servers: vec![server, server],
+        };
+        let socket = UdpSocket::bind(config.listen).expect("a free port");
+        let port = socket.local_addr().expect("bound").port();
+        let here = SocketAddr::from(([127, 0, 0, 1], port));
+        assert_eq!(local_addresses(&socket, &config), [here]);
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        let here = socket.local_addr().expect("bound");
+        assert_eq!(local_addresses(&socket, &config), [here]);
+    }
 }

@@ -7,6 +7,7 @@ use super::control::{Rule, Timings};
 use super::identity::PublicIdentity;
 use super::ids::{AskId, GrantId, NodeId, RequestId, UserId, ViewId};
 use super::lease::{Conditions, Ended, LogEntry, Terms};
+use super::route::Reached;
 use crate::time::WallTime;
 
 /// The end of a wish that was fulfilled.
@@ -206,6 +207,8 @@ pub struct Peer {
     pub verified: bool,
     /// Whether letters to and from them are refused.
     pub blocked: bool,
+    /// How this client reaches them now; none if it has not yet, or not any more.
+    pub reached: Option<Reached>,
 }
 
 /// A question that waits.

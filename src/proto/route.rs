@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::UserId;
+use super::ids::{NodeId, UserId};
 
 /// What is needed to dial a user. The key proves itself: a user id is hashed from it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,4 +17,13 @@ pub struct Route {
     pub key: [u8; 32],
     /// Where they may be, the best first. Hints of others: nothing is believed of them.
     pub addresses: Vec<SocketAddr>,
+}
+
+/// How a user is reached now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reached {
+    /// Datagrams go straight to them.
+    Direct,
+    /// This server passes datagrams on, sealed for them.
+    Relayed(NodeId),
 }

@@ -31,6 +31,7 @@ pub fn add(world: &mut World, servers: usize, clients: &[&str], token: TokenConf
             name: (*name).into(),
             home: None,
             listen: address(place as u8, 1),
+            local_addresses: true,
             servers: addresses.clone(),
         };
         let identity = SecretIdentity::from_secret([place as u8; 32]);

@@ -7,11 +7,13 @@ pub mod cast;
 pub mod checks;
 pub mod disk;
 pub mod link;
+pub mod meetings;
 pub mod network;
 pub mod node;
 pub mod plan;
 pub mod run;
 pub mod transfers;
+pub mod translation;
 pub mod workshop;
 pub mod world;
 

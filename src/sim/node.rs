@@ -91,7 +91,10 @@ impl Role {
                 let secret = server_secret(config.own().id);
                 faces::server(config, &secret, calendar, seed)
             }
-            Self::Client(config, identity) => vec![faces::client(config, identity, calendar, seed)],
+            Self::Client(config, identity) => {
+                let local = vec![config.listen];
+                vec![faces::client(config, identity, local, (calendar, seed))]
+            }
         };
         let machines = match self {
             Self::Server(config) => {

@@ -14,6 +14,7 @@ pub use crate::actors::election::PlantedFault;
 use super::disk::Disk;
 use super::network::{Cuts, Weather};
 use super::node::{Happening, Role, Running, Wanted};
+use super::translation::Translation;
 use super::workshop;
 use crate::node::board;
 use crate::proto::control::Report;
@@ -117,6 +118,10 @@ pub struct World {
     pub weather: Weather,
     /// Cut links now.
     pub cuts: Cuts,
+    /// Boxes before nodes, by their places.
+    pub boxes: BTreeMap<usize, Translation>,
+    /// Datagrams that reached one node from another, by their places.
+    pub passed: BTreeMap<(usize, usize), u64>,
     trace: blake3::Hasher,
     events: u64,
 }
@@ -134,6 +139,8 @@ impl World {
             places: BTreeMap::new(),
             weather,
             cuts: Cuts::default(),
+            boxes: BTreeMap::new(),
+            passed: BTreeMap::new(),
             trace: blake3::Hasher::new(),
             events: 0,
         }
@@ -158,6 +165,12 @@ impl World {
             held: None,
         });
         place
+    }
+
+    /// What a node is.
+    #[must_use]
+    pub fn role(&self, node: usize) -> &Role {
+        &self.slots[node].role
     }
 
     /// Microseconds since the beginning.
@@ -371,12 +384,19 @@ impl World {
 
     /// Sends a datagram on its way.
     fn send(&mut self, node: usize, from: SocketAddr, to: SocketAddr, datagram: &[u8]) {
-        let Some(place) = self.places.get(&to).copied() else {
-            return;
-        };
-        if self.slots[node].shut || !self.cuts.pass(node, place) {
+        if self.slots[node].shut {
             return;
         }
+        let now = self.now;
+        let translate = |own: &mut Translation| own.leaves(now, to);
+        let from = self.boxes.get_mut(&node).map_or(from, translate);
+        let Some((place, to)) = self.let_in(from, to) else {
+            return;
+        };
+        if !self.cuts.pass(node, place) {
+            return;
+        }
+        *self.passed.entry((node, place)).or_default() += 1;
         let incarnation = self.slots[place].incarnation;
         for delay in self.weather.arrivals(&mut self.rng) {
             let what = Happening::Datagram {
@@ -387,6 +407,17 @@ impl World {
             let due = self.now + micros(delay) + self.deafness(place);
             self.plan(due, place, Event::Node { incarnation, what });
         }
+    }
+
+    /// The node that is meant by an address, and its own address. What is behind a box is reached
+    /// through it only.
+    fn let_in(&mut self, from: SocketAddr, to: SocketAddr) -> Option<(usize, SocketAddr)> {
+        let mut boxes = self.boxes.iter_mut();
+        if let Some((place, own)) = boxes.find(|(_, own)| own.outside() == to.ip()) {
+            return Some((*place, own.arrives(self.now, from, to)?));
+        }
+        let place = *self.places.get(&to)?;
+        (!self.boxes.contains_key(&place)).then_some((place, to))
     }
 
     /// What a slow node adds to the way of a datagram.

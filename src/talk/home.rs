@@ -195,6 +195,7 @@ pub fn write_config(home: &Path, name: &str, servers: &[ServerAddress]) -> Resul
         name: name.to_owned(),
         home: None,
         listen: any_port(servers),
+        local_addresses: true,
         servers: servers.to_vec(),
     };
     let text = toml::to_string(&config)

@@ -9,6 +9,7 @@ use crate::proto::cargo::Cargo;
 use crate::proto::ids::Digest;
 use crate::proto::packet::{Packet, Party};
 use crate::proto::route::Route;
+use crate::transport::way::Way;
 
 /// What the transport is asked to do. Orders are carried out in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +65,7 @@ pub struct Incoming {
     pub moved: Vec<Moved>,
 }
 
-/// What happened to a message.
+/// What happened to a message, or to the way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Moved {
     /// The beginning of a message is here and says what it is.
@@ -104,6 +105,9 @@ pub enum Moved {
         /// What it was.
         cargo: Cargo,
     },
+    /// Not about a message: the user is reached in another way now; none if there is no session any
+    /// more.
+    Way(Option<Way>),
     /// It will not arrive.
     Failed {
         /// What it was.
@@ -118,6 +122,8 @@ pub enum Moved {
 pub enum SendFailure {
     /// Nothing was acknowledged for too long.
     Silent,
+    /// There was no session in all the time: neither a direct way nor a server that passes on.
+    NoWay,
     /// The receiver has no room.
     Busy,
     /// The receiver does not take such a message, or it is too large to send at all.

@@ -21,6 +21,8 @@ pub struct Counts {
     pub sessions: u64,
     /// Bytes passed on from one user to another.
     pub relayed_bytes: u64,
+    /// Users brought together.
+    pub introductions: u64,
 }
 
 impl Counts {

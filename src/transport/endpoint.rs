@@ -31,12 +31,16 @@ use crate::time::{Calendar, Moment};
 mod answering;
 mod arriving;
 mod connecting;
+mod hints;
+mod introducing;
 mod leaving;
 mod parties;
+mod reaching;
 mod relaying;
 mod resuming;
 mod room;
 mod survey;
+mod trying;
 
 #[cfg(test)]
 mod tests;
@@ -46,6 +50,7 @@ pub use leaving::Transmit;
 use arriving::Origin;
 pub(in crate::transport) use connecting::Connecting;
 pub use parties::Us;
+pub(in crate::transport) use reaching::Reaching;
 pub(in crate::transport) use relaying::Meter;
 pub use survey::{LinkSurvey, Receiving, Sending, SessionSurvey, Survey};
 
@@ -85,6 +90,8 @@ pub struct Config {
     pub give_up_ms: u64,
     /// Bytes that one user may have passed on to others, each second.
     pub relay_bytes_per_s: u64,
+    /// Addresses that we have in our own networks, told to users whom we want to reach.
+    pub local_addresses: Vec<SocketAddr>,
 }
 
 impl Config {
@@ -105,6 +112,7 @@ impl Config {
             links_max: 16_384,
             give_up_ms: 10_000,
             relay_bytes_per_s: 1 << 20,
+            local_addresses: Vec::new(),
         }
     }
 }
@@ -135,12 +143,15 @@ pub struct Endpoint {
     pool: Pool,
     counts: Counts,
     shut: bool,
-    hints: connecting::Hints,
+    hints: hints::Hints,
     /// Which link the early packets with a random belong to, oldest first in `early_order`.
     early: BTreeMap<[u8; 32], Party>,
     early_order: VecDeque<[u8; 32]>,
     /// Our address as a server saw it last.
     seen_as: Option<SocketAddr>,
+    /// What was passed on, as it came out of its sender's session.
+    #[cfg(test)]
+    passed_on: Vec<Vec<u8>>,
 }
 
 /// A timer is never nearer, so that nothing that cannot be done now is tried without end.
@@ -181,10 +192,12 @@ impl Endpoint {
             pool: Pool::new(pool::Config::lan()),
             counts: Counts::default(),
             shut: false,
-            hints: connecting::Hints::default(),
+            hints: hints::Hints::default(),
             early: BTreeMap::new(),
             early_order: VecDeque::new(),
             seen_as: None,
+            #[cfg(test)]
+            passed_on: Vec::new(),
             config,
         }
     }
@@ -357,6 +370,7 @@ impl Endpoint {
         self.on_connecting_deadline(now, party);
         self.on_early_deadline(now, party);
         self.on_unproven_deadline(now, party);
+        self.on_reaching_deadline(now, party);
         let Some(link) = self.links.get_mut(&party) else {
             return;
         };

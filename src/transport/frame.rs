@@ -27,6 +27,10 @@ pub const ACK_BYTES_MAX: usize = ACK_BYTES_MIN + 8 * ACK_WORDS;
 pub const CHALLENGE_BYTES: usize = 9;
 /// Bytes of an observed address at the most.
 pub const OBSERVED_BYTES_MAX: usize = 20;
+/// Addresses in an introduction at the most.
+pub const ADDRESSES_MAX: usize = 5;
+/// Bytes of an introduction at the most.
+pub const INTRODUCTION_BYTES_MAX: usize = 43 + ADDRESSES_MAX * 19;
 /// Bytes of the longest status.
 pub const STATUS_BYTES_MAX: usize = 15 + 8 * STATUS_WORDS;
 /// Unit of an acknowledgement's delay, in microseconds.
@@ -46,6 +50,7 @@ const RESPONSE: u8 = 10;
 const OBSERVED: u8 = 11;
 const RELAY: u8 = 12;
 const QUIET_PACKET: u8 = 13;
+const INTRODUCTION: u8 = 14;
 
 /// Little-endian words as they lie in a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +69,48 @@ impl Words<'_> {
         }
         count
     }
+}
+
+/// Addresses as they lie in a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addresses<'a>(&'a [u8]);
+
+impl Iterator for Addresses<'_> {
+    type Item = SocketAddr;
+
+    fn next(&mut self) -> Option<SocketAddr> {
+        let mut reader = Frames(self.0);
+        let address = reader.address().ok()?;
+        self.0 = reader.0;
+        Some(address)
+    }
+}
+
+/// What an introduction is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Purpose {
+    /// To a server: I want to reach this user; the addresses are those I believe to have.
+    Wish = 0,
+    /// From a server: the user is here, and seen at the address.
+    Here = 1,
+    /// From a server: the user is not here.
+    Away = 2,
+    /// From a server: this user wants to reach you, and may be at the addresses.
+    Asked = 3,
+}
+
+/// How two users are brought together by a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Introduction<'a> {
+    /// What for.
+    pub purpose: Purpose,
+    /// The other user.
+    pub user: UserId,
+    /// Drawn by the one who wants to reach the other, for each search.
+    pub number: u64,
+    /// Addresses, at most [`ADDRESSES_MAX`].
+    pub addresses: Addresses<'a>,
 }
 
 /// How a message stands at its receiver.
@@ -134,6 +181,8 @@ pub enum Frame<'a> {
         /// The datagram.
         datagram: &'a [u8],
     },
+    /// Two users are brought together.
+    Introduction(Introduction<'a>),
 }
 
 /// What an authenticated packet holds is no frame of ours.
@@ -180,13 +229,14 @@ impl<'a> Frames<'a> {
             CLOSE => Frame::Close,
             CHALLENGE => Frame::Challenge(u64::from_le_bytes(self.array()?)),
             RESPONSE => Frame::Response(u64::from_le_bytes(self.array()?)),
-            OBSERVED => self.observed()?,
+            OBSERVED => Frame::Observed(self.address()?),
             RELAY => {
                 let user = UserId(self.array()?);
                 let length = u16::from_le_bytes(self.array()?);
                 let datagram = self.take(usize::from(length))?;
                 Frame::Relay { user, datagram }
             }
+            INTRODUCTION => self.introduction()?,
             _ => return Err(Malformed),
         };
         Ok(Some(frame))
@@ -234,14 +284,40 @@ impl<'a> Frames<'a> {
         }))
     }
 
-    fn observed(&mut self) -> Result<Frame<'a>, Malformed> {
+    fn introduction(&mut self) -> Result<Frame<'a>, Malformed> {
+        let purpose = match self.array()? {
+            [0] => Purpose::Wish,
+            [1] => Purpose::Here,
+            [2] => Purpose::Away,
+            [3] => Purpose::Asked,
+            [_] => return Err(Malformed),
+        };
+        let user = UserId(self.array()?);
+        let number = u64::from_le_bytes(self.array()?);
+        let [count] = self.array()?;
+        if usize::from(count) > ADDRESSES_MAX {
+            return Err(Malformed);
+        }
+        let all = self.0;
+        for _ in 0..count {
+            self.address()?;
+        }
+        Ok(Frame::Introduction(Introduction {
+            purpose,
+            user,
+            number,
+            addresses: Addresses(&all[..all.len() - self.0.len()]),
+        }))
+    }
+
+    fn address(&mut self) -> Result<SocketAddr, Malformed> {
         let ip: IpAddr = match self.array()? {
             [4] => self.array::<4>()?.into(),
             [6] => self.array::<16>()?.into(),
             [_] => return Err(Malformed),
         };
         let port = u16::from_le_bytes(self.array()?);
-        Ok(Frame::Observed(SocketAddr::new(ip, port)))
+        Ok(SocketAddr::new(ip, port))
     }
 }
 
@@ -317,6 +393,27 @@ pub fn write_challenge(out: &mut Vec<u8>, number: u64, is_response: bool) {
 /// Writes an address as it is seen here.
 pub fn write_observed(out: &mut Vec<u8>, address: SocketAddr) {
     out.push(OBSERVED);
+    write_address(out, address);
+}
+
+/// Writes an introduction. At most [`ADDRESSES_MAX`] addresses are written.
+pub fn write_introduction(
+    out: &mut Vec<u8>,
+    purpose: Purpose,
+    (user, number): (UserId, u64),
+    addresses: &[SocketAddr],
+) {
+    let addresses = &addresses[..addresses.len().min(ADDRESSES_MAX)];
+    out.extend_from_slice(&[INTRODUCTION, purpose as u8]);
+    out.extend_from_slice(&user.0);
+    out.extend_from_slice(&number.to_le_bytes());
+    out.push(addresses.len() as u8);
+    for address in addresses {
+        write_address(out, *address);
+    }
+}
+
+fn write_address(out: &mut Vec<u8>, address: SocketAddr) {
     match address.ip() {
         IpAddr::V4(ip) => {
             out.push(4);
@@ -363,6 +460,12 @@ mod tests {
         write_observed(&mut out, SocketAddr::from(([10, 0, 0, 1], 4_101)));
         write_observed(&mut out, SocketAddr::from(([1; 8], 4_102)));
         write_relay(&mut out, UserId([3; 32]), b"sealed");
+        let addresses = [
+            SocketAddr::from(([10, 0, 0, 1], 4_101)),
+            SocketAddr::from(([1; 8], 4_102)),
+        ];
+        let user = (UserId([4; 32]), 1 << 60);
+        write_introduction(&mut out, Purpose::Asked, user, &addresses);
         write_close(&mut out);
         write_fragment(&mut out, 1, 2, 3, true);
         out.extend_from_slice(b"data");
@@ -411,6 +514,13 @@ mod tests {
                 ..
             }
         ));
+        let Frame::Introduction(said) = next() else {
+            panic!("an introduction");
+        };
+        assert_eq!((said.purpose, said.number), (Purpose::Asked, 1 << 60));
+        assert_eq!(said.user, UserId([4; 32]));
+        let ports = said.addresses.map(|address| address.port());
+        assert_eq!(ports.collect::<Vec<_>>(), [4_101, 4_102]);
         assert_eq!(next(), Frame::Close);
         assert!(matches!(
             next(),
@@ -439,6 +549,19 @@ mod tests {
         out.extend_from_slice(&[0; 8]);
         out.push(ACK_WORDS as u8 + 1);
         out.resize(out.len() + 8 * (ACK_WORDS + 1), 0);
+        assert_eq!(Frames(&out).next_frame(), Err(Malformed));
+    }
+
+    #[test]
+    fn more_addresses_than_there_may_be_are_not_read() {
+        let address = SocketAddr::from(([1; 8], 4_102));
+        let mut out = Vec::new();
+        let to = (UserId([4; 32]), 9);
+        write_introduction(&mut out, Purpose::Wish, to, &[address; ADDRESSES_MAX + 1]);
+        assert_eq!(out.len(), INTRODUCTION_BYTES_MAX);
+        assert!(Frames(&out).next_frame().is_ok());
+        out[INTRODUCTION_BYTES_MAX - ADDRESSES_MAX * 19 - 1] += 1;
+        out.extend_from_within(INTRODUCTION_BYTES_MAX - 19..);
         assert_eq!(Frames(&out).next_frame(), Err(Malformed));
     }
 

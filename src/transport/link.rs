@@ -11,15 +11,17 @@ use std::net::SocketAddr;
 
 use super::budget::Budget;
 use super::carried::Kept;
-use super::contract::{Incoming, Moved};
+
 use super::counts::Counts;
-use super::endpoint::{Connecting, Meter};
+use super::endpoint::{Connecting, Meter, Reaching};
+use super::frame::{self, Introduction, Purpose};
 use super::handshake::Resumption;
 use super::message::Piece;
 use super::pool::Pool;
-use super::receiver::{FragmentReceiver, ReceiverEvent};
-use super::sender::{FragmentSender, SenderEvent};
+use super::receiver::FragmentReceiver;
+use super::sender::FragmentSender;
 use super::session::{IDLE_MAX, Session};
+use super::way::Way;
 use crate::proto::codec;
 use crate::proto::ids::UserId;
 use crate::proto::packet::{Packet, Party};
@@ -28,6 +30,7 @@ use crate::time::{Moment, earliest};
 mod arriving;
 mod leaving;
 mod settling;
+mod telling;
 
 /// Small packets that wait for a session or for a turn; the oldest give way.
 const PACKETS_MAX: usize = 256;
@@ -42,11 +45,10 @@ const SILENT_MIN: Duration = Duration::from_millis(150);
 /// The address of a party that was never heard.
 const NOWHERE: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
-/// How often it is told how far messages are: often enough for eyes, and for whoever waits for a
-/// sign of life.
-const PROGRESS_EVERY: Duration = Duration::from_millis(20);
 /// Relayed datagrams that wait for a turn; the oldest give way.
-const RELAYED_MAX: usize = 64;
+const RELAYED_MAX: usize = 256;
+/// Words of introductions that wait for a turn; the oldest give way.
+const INTRODUCTIONS_MAX: usize = 64;
 
 /// What all links of an endpoint share.
 pub(super) struct Shared<'a> {
@@ -55,11 +57,32 @@ pub(super) struct Shared<'a> {
     pub(super) counts: &'a mut Counts,
 }
 
+/// A word of an introduction.
+pub(super) struct Introduced {
+    pub(super) purpose: Purpose,
+    pub(super) user: UserId,
+    pub(super) number: u64,
+    pub(super) addresses: Vec<SocketAddr>,
+}
+
+impl From<Introduction<'_>> for Introduced {
+    fn from(said: Introduction<'_>) -> Self {
+        Self {
+            purpose: said.purpose,
+            user: said.user,
+            number: said.number,
+            addresses: said.addresses.collect(),
+        }
+    }
+}
+
 /// What a packet asks of the endpoint, beyond the link.
 #[derive(Default)]
 pub(super) struct Asked {
     /// Datagrams to pass on to, or that come from, other users.
     pub(super) relayed: Vec<(UserId, Vec<u8>)>,
+    /// Words of introductions.
+    pub(super) introductions: Vec<Introduced>,
     /// Our address as the other end sees it.
     pub(super) observed: Option<SocketAddr>,
     /// The other end has ended the session.
@@ -74,6 +97,7 @@ impl Asked {
     /// Whether nothing was asked, as by most packets.
     pub(super) const fn is_nothing(&self) -> bool {
         self.relayed.is_empty()
+            && self.introductions.is_empty()
             && self.observed.is_none()
             && !self.closed
             && self.resumption.is_none()
@@ -89,6 +113,8 @@ pub(super) struct Link {
     packets: VecDeque<Kept>,
     quiet: VecDeque<Vec<u8>>,
     relayed: VecDeque<(UserId, Vec<u8>)>,
+    /// Frames of introductions.
+    introductions: VecDeque<Vec<u8>>,
     pub(super) sender: FragmentSender,
     pub(super) receiver: FragmentReceiver,
     /// The session whose fragments are taken: the last one that the other end went on to. It may
@@ -116,6 +142,10 @@ pub(super) struct Link {
     pub(super) renewed_at: Option<Moment>,
     /// What it may have passed on to others.
     pub(super) relay_meter: Meter,
+    /// How often it may have wished to be introduced.
+    pub(super) wish_meter: Meter,
+    /// The search for a way; none where the party is reached at its address or not at all.
+    pub(super) reaching: Option<Box<Reaching>>,
     pub(super) used_at: Moment,
     /// Until when the other end may take to show its keys; none if it has.
     pub(super) unproven_until: Option<Moment>,
@@ -139,6 +169,7 @@ impl Link {
             packets: VecDeque::new(),
             quiet: VecDeque::new(),
             relayed: VecDeque::new(),
+            introductions: VecDeque::new(),
             sender,
             receiver,
             receiving: None,
@@ -154,6 +185,8 @@ impl Link {
             early_until: None,
             renewed_at: None,
             relay_meter: Meter::new(now, 0),
+            wish_meter: Meter::new(now, 1),
+            reaching: None,
             used_at: now,
             unproven_until: None,
             timer: None,
@@ -196,6 +229,22 @@ impl Link {
         }
     }
 
+    /// Queues a word of an introduction.
+    pub(super) fn push_introduction(
+        &mut self,
+        (purpose, user, number): (Purpose, UserId, u64),
+        addresses: &[SocketAddr],
+        counts: &mut Counts,
+    ) {
+        let mut bytes = Vec::new();
+        frame::write_introduction(&mut bytes, purpose, (user, number), addresses);
+        self.introductions.push_back(bytes);
+        if self.introductions.len() > INTRODUCTIONS_MAX {
+            self.introductions.pop_front();
+            counts.drop_one("introductions gave way");
+        }
+    }
+
     /// The node falls silent on purpose: what is under way is forgotten, sessions too, since the
     /// other end goes on counting messages in them. Gives the numbers of the sessions.
     pub(super) fn halt(
@@ -207,6 +256,7 @@ impl Link {
         self.packets.clear();
         self.quiet.clear();
         self.relayed.clear();
+        self.introductions.clear();
         self.packets_in.clear();
         self.receiver.clear(budget);
         self.sender = sender;
@@ -298,6 +348,18 @@ impl Link {
             .and_then(|session| session.way.address())
     }
 
+    /// How the session that sends reaches the other end, if that has answered.
+    fn way(&self) -> Option<Way> {
+        let current = self.sessions.first()?;
+        (current.confirmed && current.awaits().is_none()).then_some(current.way)
+    }
+
+    /// When the other end was heard in the session that sends, if there is one.
+    pub(super) fn heard_at(&self) -> Option<Moment> {
+        let current = self.sessions.first().filter(|current| current.confirmed)?;
+        Some(current.heard_at)
+    }
+
     /// The session that sends, if there is one.
     pub(super) fn current(&mut self) -> Option<&mut Session> {
         self.sessions
@@ -367,6 +429,8 @@ impl Link {
         let again = earliest(connecting.map(|one| one.again_at), self.early_until);
         let again = earliest(again, self.unproven_until);
         let own = earliest(earliest(messages, self.paced_until), again);
+        let reaching = self.reaching.as_ref();
+        let own = earliest(own, reaching.and_then(|reaching| reaching.deadline()));
         sessions.fold(own, earliest)
     }
 
@@ -393,70 +457,5 @@ impl Link {
             self.end_session(now, *local, shared.budget);
         }
         gone
-    }
-
-    /// What arrived and what happened since the last time, if anything did. That messages go on is
-    /// told from time to time only.
-    pub(super) fn news(&mut self, now: Moment) -> Option<Incoming> {
-        let mut moved = Vec::new();
-        while let Some(event) = self.sender.poll_event() {
-            moved.push(sent(event));
-        }
-        while let Some(event) = self.receiver.poll_event() {
-            moved.push(received(event));
-        }
-        if self.progress_from <= now {
-            let facts = moved.len();
-            while let Some(event) = self.sender.poll_progress() {
-                moved.push(sent(event));
-            }
-            while let Some(event) = self.receiver.poll_progress() {
-                moved.push(received(event));
-            }
-            if moved.len() > facts {
-                self.progress_from = now.after(PROGRESS_EVERY);
-            }
-        }
-        if moved.is_empty() && self.packets_in.is_empty() {
-            return None;
-        }
-        Some(Incoming {
-            from: self.party,
-            at: self.address().unwrap_or(NOWHERE),
-            packets: std::mem::take(&mut self.packets_in),
-            moved,
-        })
-    }
-}
-
-fn sent(event: SenderEvent) -> Moved {
-    match event {
-        SenderEvent::Progress {
-            cargo,
-            done_bytes,
-            total_bytes,
-        } => Moved::Sending {
-            cargo,
-            done_bytes,
-            total_bytes,
-        },
-        SenderEvent::Delivered { cargo } => Moved::Delivered { cargo },
-        SenderEvent::Failed { cargo, reason } => Moved::Failed { cargo, reason },
-    }
-}
-
-fn received(event: ReceiverEvent) -> Moved {
-    match event {
-        ReceiverEvent::Started { cargo, size_bytes } => Moved::Started { cargo, size_bytes },
-        ReceiverEvent::Progress {
-            cargo,
-            done_bytes,
-            total_bytes,
-        } => Moved::Receiving {
-            cargo,
-            done_bytes,
-            total_bytes,
-        },
-        ReceiverEvent::Received { cargo, body } => Moved::Received { cargo, body },
     }
 }

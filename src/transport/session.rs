@@ -25,6 +25,9 @@ mod address;
 /// A session in which nothing was heard for so long is dropped.
 pub(super) const IDLE_MAX: Duration = Duration::from_secs(180);
 
+/// Who was heard within this counts as being there.
+pub(super) const PRESENT_FOR: Duration = Duration::from_secs(10);
+
 /// Smallest packet that is worth writing.
 pub(super) const PACKET_MIN: usize = 64;
 /// Packets in flight without a fragment at the most. They obey no window; what would be said in a

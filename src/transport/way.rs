@@ -26,4 +26,10 @@ impl Way {
             Self::Relay(_) => None,
         }
     }
+
+    /// Whether no packet should turn us from this way to that one.
+    #[must_use]
+    pub const fn is_better_than(self, other: Self) -> bool {
+        matches!((self, other), (Self::Direct(_), Self::Relay(_)))
+    }
 }

@@ -43,6 +43,8 @@ pub enum Kind {
     EarlyAnswer = 6,
     /// The session that a packet named is not known here.
     UnknownSession = 7,
+    /// Opens the way for those who want to reach its sender.
+    Opener = 8,
 }
 
 /// The cleartext of a sealed packet.
@@ -143,6 +145,7 @@ fn parse_handshake(datagram: &[u8]) -> Result<Outer, WireError> {
         Some(5) => Kind::Early,
         Some(6) => Kind::EarlyAnswer,
         Some(7) => Kind::UnknownSession,
+        Some(8) => Kind::Opener,
         Some(_) => return Err(WireError::UnknownKind),
     };
     Ok(Outer::Handshake(kind))
@@ -199,6 +202,28 @@ pub fn parse_unknown_session(datagram: &[u8]) -> Option<(u32, u64)> {
     number[..6].copy_from_slice(&bytes[6..]);
     let session = u32::from_le_bytes([bytes[2], bytes[3], bytes[4], bytes[5]]);
     Some((session, u64::from_le_bytes(number)))
+}
+
+/// Bytes of [`opener`].
+pub const OPENER_BYTES: usize = 10;
+
+/// Opens the way for somebody who wants to reach us: the number of their introduction. Whoever
+/// reads it must take it for a hint only.
+#[must_use]
+pub fn opener(number: u64) -> [u8; OPENER_BYTES] {
+    let mut bytes = [0; OPENER_BYTES];
+    bytes[0] = VERSION;
+    bytes[1] = Kind::Opener as u8;
+    bytes[2..].copy_from_slice(&number.to_le_bytes());
+    bytes
+}
+
+/// Reads what [`opener`] wrote.
+#[must_use]
+pub fn parse_opener(datagram: &[u8]) -> Option<u64> {
+    let bytes: &[u8; OPENER_BYTES] = datagram.try_into().ok()?;
+    let (_, number) = bytes.split_last_chunk()?;
+    Some(u64::from_le_bytes(*number))
 }
 
 #[cfg(test)]
@@ -265,12 +290,21 @@ mod tests {
         assert_eq!(parse_unknown_session(&hint[1..]), None);
     }
 
+    #[test]
+    fn an_opener_comes_back() {
+        let opener = opener(1 << 60);
+        assert_eq!(parse(&opener), Ok(Outer::Handshake(Kind::Opener)));
+        assert_eq!(parse_opener(&opener), Some(1 << 60));
+        assert_eq!(parse_opener(&opener[1..]), None);
+    }
+
     proptest! {
         #[test]
         fn random_bytes_never_panic(datagram in prop::collection::vec(any::<u8>(), 0..64)) {
             let _ = parse(&datagram);
             let _ = refusal(&datagram);
             let _ = parse_unknown_session(&datagram);
+            let _ = parse_opener(&datagram);
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::proto::control::{Failure, Peer};
 use crate::proto::identity::PublicIdentity;
 use crate::proto::ids::UserId;
 use crate::proto::packet::DirectoryEntry;
-use crate::proto::route::Route;
+use crate::proto::route::{Reached, Route};
 use crate::time::WallTime;
 
 /// Largest row in bytes.
@@ -113,7 +113,7 @@ impl Known {
         self.saved.last_seen = self.saved.last_seen.max(at);
     }
 
-    fn peer(&self, online: bool) -> Peer {
+    fn peer(&self, online: bool, reached: Option<Reached>) -> Peer {
         Peer {
             name: self.saved.contact.name.clone(),
             user: self.user,
@@ -123,6 +123,7 @@ impl Known {
             known: true,
             verified: self.saved.marks.verified,
             blocked: self.saved.marks.blocked,
+            reached,
         }
     }
 }
@@ -138,6 +139,8 @@ pub(super) struct Registry {
     tickets: TicketBook,
     /// Writes on their way to the disk.
     writes: VecDeque<(Ticket, Vec<Saved>)>,
+    /// How users are reached, those who are.
+    reached: BTreeMap<UserId, Reached>,
 }
 
 impl Registry {
@@ -167,6 +170,7 @@ impl Registry {
             touched: Vec::new(),
             tickets: TicketBook::new(Desk::Presence),
             writes: VecDeque::new(),
+            reached: BTreeMap::new(),
         }
     }
 
@@ -239,6 +243,21 @@ impl Registry {
         Ok(())
     }
 
+    /// How a user is reached now. Of more users than can be known the way is not remembered.
+    pub(super) fn reached(&mut self, user: UserId, reached: Option<Reached>) {
+        match reached {
+            None => {
+                self.reached.remove(&user);
+            }
+            Some(way) if self.reached.len() < self.contacts_max => {
+                self.reached.insert(user, way);
+            }
+            Some(way) => {
+                self.reached.entry(user).and_modify(|known| *known = way);
+            }
+        }
+    }
+
     /// The user did not answer us.
     pub(super) fn missing(&mut self, user: UserId) {
         for known in self.by_name.values_mut().filter(|k| k.user == user) {
@@ -268,7 +287,8 @@ impl Registry {
                     entry.identity == known.saved.contact.identity && entry.address.is_some()
                 })
             });
-            peers.insert(name.clone(), known.peer(online));
+            let reached = self.reached.get(&known.user).copied();
+            peers.insert(name.clone(), known.peer(online, reached));
         }
         // Those for whom there was no room are still shown.
         for (name, entry) in listed.into_iter().flatten() {
@@ -282,6 +302,7 @@ impl Registry {
                     known: false,
                     verified: false,
                     blocked: false,
+                    reached: self.reached.get(&entry.identity.user_id()).copied(),
                 });
             }
         }
@@ -297,7 +318,9 @@ impl Registry {
 
     /// A peer as they stand.
     pub(super) fn peer(&self, name: &str) -> Option<Peer> {
-        self.by_name.get(name).map(|known| known.peer(known.online))
+        let known = self.by_name.get(name)?;
+        let reached = self.reached.get(&known.user).copied();
+        Some(known.peer(known.online, reached))
     }
 
     pub(super) fn has_room(&self) -> bool {

@@ -73,6 +73,7 @@ fn peer(name: &str) -> Peer {
         known: true,
         verified: false,
         blocked: false,
+        reached: None,
     }
 }
 

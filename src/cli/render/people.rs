@@ -7,6 +7,7 @@ use crate::proto::ids::UserId;
 use crate::proto::notice::{LeaseNews, Notice, Noticed};
 use crate::proto::outcome::Peer;
 use crate::proto::pairing;
+use crate::proto::route::Reached;
 use crate::terminal::text::{table, when};
 
 /// Known people.
@@ -23,12 +24,13 @@ pub fn peers(peers: &[Peer], fresh: bool) -> Said {
             vec![
                 format!("@{}", peer.name),
                 state,
+                way(peer),
                 trust(peer).into(),
                 pairing::words(&peer.user).join(" "),
             ]
         })
         .collect();
-    let mut text = table(&["name", "state", "trust", "words"], &rows);
+    let mut text = table(&["name", "state", "way", "trust", "words"], &rows);
     if !fresh {
         text.push_str("\nno server answers: this is what your client remembers");
     }
@@ -67,6 +69,15 @@ pub fn own_id(name: &str, user: &UserId) -> Said {
     }
 }
 
+/// How a person is reached.
+fn way(peer: &Peer) -> String {
+    match peer.reached {
+        Some(Reached::Direct) => "direct".to_owned(),
+        Some(Reached::Relayed(node)) => format!("relayed by {node}"),
+        None => "not yet".to_owned(),
+    }
+}
+
 const fn trust(peer: &Peer) -> &'static str {
     match peer {
         Peer { blocked: true, .. } => "blocked",
@@ -87,6 +98,15 @@ fn peer_json(peer: &Peer) -> Value {
         "known": peer.known,
         "verified": peer.verified,
         "blocked": peer.blocked,
+        "way": match peer.reached {
+            Some(Reached::Direct) => "direct",
+            Some(Reached::Relayed(_)) => "relayed",
+            None => "none",
+        },
+        "relay": match peer.reached {
+            Some(Reached::Relayed(node)) => Some(node.to_string()),
+            _ => None,
+        },
     })
 }
 
@@ -173,7 +193,7 @@ fn happened(what: LeaseNews) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::ids::{AskId, GrantId};
+    use crate::proto::ids::{AskId, GrantId, NodeId};
     use crate::time::WallTime;
 
     fn bob() -> Peer {
@@ -186,6 +206,7 @@ mod tests {
             known: true,
             verified: true,
             blocked: false,
+            reached: None,
         }
     }
 
@@ -202,6 +223,24 @@ mod tests {
             ..conflict
         };
         assert_eq!(trust(&blocked), "blocked");
+    }
+
+    #[test]
+    fn the_way_is_told_with_the_server_that_passes_on() {
+        let told = |reached| {
+            let bob = Peer { reached, ..bob() };
+            let json = peer_json(&bob);
+            (way(&bob), json["way"].clone(), json["relay"].clone())
+        };
+        let direct = told(Some(Reached::Direct));
+        assert_eq!(direct, ("direct".into(), "direct".into(), Value::Null));
+        let relayed = told(Some(Reached::Relayed(NodeId(2))));
+        assert_eq!(
+            relayed,
+            ("relayed by n2".into(), "relayed".into(), "n2".into())
+        );
+        let none = told(None);
+        assert_eq!(none, ("not yet".into(), "none".into(), Value::Null));
     }
 
     #[test]

@@ -10,7 +10,9 @@ use crate::proto::cargo::Cargo;
 use crate::proto::control::{Command, Wish};
 use crate::proto::ids::{NodeId, WishId};
 use crate::proto::packet::{Packet, Party};
+use crate::proto::route::Reached;
 use crate::transport::contract::{Incoming, Moved};
+use crate::transport::way::Way;
 
 impl Accept for Mailboxes {
     type Ingress = Ingress;
@@ -243,6 +245,16 @@ fn moved_with_server(server: NodeId, moved: Moved) -> Option<To> {
 fn moved_with_user(party: Party, moved: Moved) -> Option<To> {
     Some(match moved {
         Moved::Received { cargo, body } => return received(party, cargo, body),
+        Moved::Way(way) => {
+            let Party::User(user) = party else {
+                return None;
+            };
+            let reached = way.map(|way| match way {
+                Way::Direct(_) => Reached::Direct,
+                Way::Relay(node) => Reached::Relayed(node),
+            });
+            To::Presence(presence::Input::Reached { user, reached })
+        }
         Moved::Sending {
             cargo: Cargo::Picture(grant),
             done_bytes,

@@ -55,6 +55,7 @@ pub const CLIENT: &[Key] = &[
     key::<String>("name", Kind::Text).required(),
     key::<PathBuf>("home", Kind::Text),
     key::<SocketAddr>("listen", Kind::Text),
+    key::<bool>("local_addresses", Kind::Literal),
     key::<Vec<ServerAddress>>("server", Kind::Servers).required(),
 ];
 

@@ -55,6 +55,7 @@ fn every_field_of_a_configuration_is_a_key() {
         name: "a".into(),
         home: Some("h".into()),
         listen: any_port(),
+        local_addresses: true,
         servers: server.servers.clone(),
     };
     let names = |table: Table| {

@@ -164,6 +164,7 @@ fn is_told_once(number: usize, was: Standing) -> Broken {
 
 /// Nothing fails on a link that works.
 fn fails_with_a_cause(number: usize, reason: SendFailure, has_cause: bool) -> Broken {
-    let is_explained = reason == SendFailure::Silent && has_cause;
+    let is_silence = matches!(reason, SendFailure::Silent | SendFailure::NoWay);
+    let is_explained = is_silence && has_cause;
     (!is_explained).then(|| format!("message {number} failed without a cause: {reason:?}"))
 }

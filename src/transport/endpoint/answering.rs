@@ -11,6 +11,7 @@ use super::{Endpoint, Us};
 use crate::proto::packet::Party;
 use crate::time::Moment;
 use crate::transport::handshake::{Established, Reaction};
+use crate::transport::way::Way;
 
 /// An attempt of ours is older than that before one of theirs is preferred to it.
 const YIELD_AFTER: Duration = Duration::from_secs(1);
@@ -93,7 +94,7 @@ impl Endpoint {
             self.counts.drop_one("not one of ours");
             return None;
         };
-        if self.prefers_own(now, party, &made.remote_static) {
+        if self.prefers_own(now, party, (origin.way, &made.remote_static)) {
             self.counts.drop_one("begun by both ends");
             return None;
         }
@@ -117,12 +118,16 @@ impl Endpoint {
     }
 
     /// Whether an attempt of ours goes before one of theirs.
-    fn prefers_own(&self, now: Moment, party: Party, theirs: &[u8; 32]) -> bool {
+    fn prefers_own(&self, now: Moment, party: Party, (way, theirs): (Way, &[u8; 32])) -> bool {
         let connecting = self
             .links
             .get(&party)
             .and_then(|link| link.connecting.as_ref());
-        connecting
-            .is_some_and(|own| now.since(own.began_at) < YIELD_AFTER && self.desk.public() < theirs)
+        connecting.is_some_and(|own| {
+            // What is tried beside a relay is no reason to refuse another relay.
+            let is_other = own.is_beside && way.address().is_none();
+            let is_young = now.since(own.began_at) < YIELD_AFTER;
+            !is_other && is_young && self.desk.public() < theirs
+        })
     }
 }

@@ -178,6 +178,9 @@ impl Endpoint {
         if matches!(origin.way, Way::Relay(_)) && !asked.relayed.is_empty() {
             return self.counts.drop_one("relay: what came by one");
         }
+        for said in asked.introductions {
+            self.on_introduction(now, party, said);
+        }
         for (user, datagram) in asked.relayed {
             self.on_relayed(now, party, user, datagram);
         }
@@ -215,6 +218,7 @@ impl Endpoint {
             Kind::Cookie => self.on_cookie(now, datagram),
             Kind::Early | Kind::EarlyAnswer => self.on_early(now, origin, kind, datagram),
             Kind::UnknownSession => self.on_unknown_session(now, origin, datagram),
+            Kind::Opener => self.on_opener(now, origin, datagram),
         }
     }
 }

@@ -28,16 +28,16 @@ const LARGE_TRIES: u32 = 2;
 const REPEAT_MAX: Duration = Duration::from_secs(2);
 /// An attempt ends after so long; the next packet begins another one.
 const GIVE_UP: Duration = Duration::from_secs(10);
+/// An attempt beside a relayed session ends after so long.
+const GIVE_UP_BESIDE: Duration = Duration::from_secs(1);
 /// A session that the other end does not know is made anew, but no more often than this.
 const RENEW_EVERY: Duration = Duration::from_secs(1);
 /// Parties that gave their sessions the same number and are looked at for one hint.
 const REMOTES_TRIED: usize = 8;
-/// Hints and refusals that leave in a second at the most.
-const HINTS_PER_S: u32 = 200;
 
 /// An attempt to begin a session.
 pub(in crate::transport) struct Connecting {
-    initiator: Initiator,
+    pub(super) initiator: Initiator,
     pub(in crate::transport) session: u32,
     pub(super) began_at: Moment,
     /// When what is answered next left first.
@@ -46,43 +46,10 @@ pub(in crate::transport) struct Connecting {
     pause: Duration,
     /// Initiations that left.
     tries: u32,
-    /// Size of the smallest one.
-    bytes: usize,
-}
-
-/// How often strangers are spoken to.
-#[derive(Debug, Default)]
-pub(super) struct Hints {
-    second: u64,
-    said: u32,
-    heard: u32,
-}
-
-impl Hints {
-    const fn tick(&mut self, now: Moment) {
-        let second = now.as_micros() / 1_000_000;
-        if second != self.second {
-            *self = Self {
-                second,
-                said: 0,
-                heard: 0,
-            };
-        }
-    }
-
-    /// Whether one more hint may leave; counts it.
-    pub(super) const fn may_speak(&mut self, now: Moment) -> bool {
-        self.tick(now);
-        self.said += 1;
-        self.said <= HINTS_PER_S
-    }
-
-    /// Whether one more hint of others is worth a look; counts it.
-    pub(super) const fn may_hear(&mut self, now: Moment) -> bool {
-        self.tick(now);
-        self.heard += 1;
-        self.heard <= HINTS_PER_S
-    }
+    /// Size of the smallest one on a direct way.
+    pub(super) bytes: usize,
+    /// Whether there is a relayed session, and only direct ways are tried.
+    pub(super) is_beside: bool,
 }
 
 impl Endpoint {
@@ -113,15 +80,24 @@ impl Endpoint {
     }
 
     pub(super) fn connect(&mut self, now: Moment, party: Party) {
-        if self.ways_of(party).is_empty() {
+        self.begin(now, party, false);
+    }
+
+    /// Tries direct ways although there is a relayed session.
+    pub(super) fn connect_beside(&mut self, now: Moment, party: Party) {
+        self.begin(now, party, true);
+    }
+
+    fn begin(&mut self, now: Moment, party: Party, is_beside: bool) {
+        if !self.can_begin(party) || (is_beside && self.key_of(party).is_none()) {
             return;
         }
         let session = self.fresh_session();
         let bytes = self.config.datagram_max_bytes.clamp(BASE_BYTES, 1_472);
         let key = self.key_of(party);
         let wall = self.config.calendar.at(now);
-        let (initiator, datagram) = match self.desk.begin(wall, key, session, bytes) {
-            Ok(begun) => begun,
+        let initiator = match self.desk.begin(wall, key, session, bytes) {
+            Ok((initiator, _)) => initiator,
             Err(reason) => return self.counts.drop_one(reason.to_string()),
         };
         let Some(link) = self.links.get_mut(&party) else {
@@ -136,20 +112,13 @@ impl Endpoint {
             pause: REPEAT_FIRST,
             tries: 1,
             bytes,
+            is_beside,
         });
         self.sessions.insert(session, party);
-        self.initiate(party, &datagram);
+        self.search(now, party);
+        let ways = self.ways_to_try(now, party);
+        self.initiate(now, party, &ways);
         self.attend(now, party);
-    }
-
-    fn initiate(&mut self, party: Party, datagram: &[u8]) {
-        for way in self.ways_of(party) {
-            let user = match party {
-                Party::User(user) => Some(user),
-                Party::Server(_) => None,
-            };
-            self.push_raw(Origin { way, user }, datagram.to_vec());
-        }
     }
 
     /// Repeats an initiation, or gives up.
@@ -160,10 +129,14 @@ impl Endpoint {
         let Some(connecting) = link.connecting.as_mut().filter(|one| one.again_at <= now) else {
             return;
         };
-        if now.since(connecting.began_at) >= GIVE_UP {
+        let is_beside = connecting.is_beside;
+        let give_up = if is_beside { GIVE_UP_BESIDE } else { GIVE_UP };
+        if now.since(connecting.began_at) >= give_up {
             let session = connecting.session;
             link.connecting = None;
-            link.forget_packets(&mut self.counts);
+            if !is_beside {
+                link.forget_packets(&mut self.counts);
+            }
             self.sessions.remove(&session);
             return;
         }
@@ -173,8 +146,8 @@ impl Endpoint {
         connecting.tries += 1;
         connecting.pause = (connecting.pause * 8 / 5).min(REPEAT_MAX);
         connecting.again_at = now.after(connecting.pause);
-        let datagram = connecting.initiator.again(now, connecting.bytes);
-        self.initiate(party, &datagram);
+        let ways = self.ways_to_try(now, party);
+        self.initiate(now, party, &ways);
     }
 
     /// A session from a finished handshake.
@@ -314,16 +287,15 @@ impl Endpoint {
             return None;
         };
         let party = party?;
-        let bytes = connecting.bytes;
         match self
             .desk
             .on_cookie(now, &mut connecting.initiator, datagram)
         {
             Ok(()) => {
-                let again = connecting.initiator.again(now, bytes);
                 // What left before was answered by this.
                 connecting.tried_at = now;
-                self.initiate(party, &again);
+                let ways = self.ways_to_try(now, party);
+                self.initiate(now, party, &ways);
             }
             Err(error) => self.counts.drop_one(error.to_string()),
         }
@@ -382,9 +354,21 @@ impl Endpoint {
         let is_soon = link
             .renewed_at
             .is_some_and(|at| now.since(at) < RENEW_EVERY);
-        if !is_soon && link.connecting.is_none() {
-            link.renewed_at = Some(now);
-            self.connect(now, party);
+        if is_soon {
+            return;
+        }
+        match &mut link.connecting {
+            None => {
+                link.renewed_at = Some(now);
+                self.connect(now, party);
+            }
+            // What was tried beside the session is now to take its place.
+            Some(connecting) if connecting.is_beside => {
+                connecting.is_beside = false;
+                connecting.began_at = now;
+                connecting.again_at = now;
+            }
+            Some(_) => {}
         }
     }
 

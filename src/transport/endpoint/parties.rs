@@ -83,12 +83,20 @@ impl Endpoint {
         }
     }
 
-    /// Whether there is a session, or a way to begin one.
+    /// Whether there is a session, a way to begin one, or somebody to ask for a way.
     pub(super) fn can_reach(&self, party: Party) -> bool {
         let has_session = self
             .links
             .get(&party)
             .is_some_and(|link| !link.sessions.is_empty());
-        has_session || !self.ways_of(party).is_empty()
+        has_session || self.can_begin(party)
+    }
+
+    /// Whether there is a way to begin a session, or somebody to ask for one.
+    pub(super) fn can_begin(&self, party: Party) -> bool {
+        let is_asked_for = matches!((self.config.us, party), (Us::User(_), Party::User(_)))
+            && !self.config.servers.is_empty()
+            && self.key_of(party).is_some();
+        is_asked_for || !self.ways_of(party).is_empty()
     }
 }

@@ -52,13 +52,18 @@ impl Endpoint {
         let Some(sender) = self.links.get_mut(&Party::User(from)) else {
             return;
         };
-        if datagram.len() > RELAYED_BYTES || !sender.relay_meter.take(now, rate, datagram.len()) {
+        if datagram.len() > RELAYED_BYTES {
+            return self.counts.drop_one("relay: too large");
+        }
+        if !sender.relay_meter.take(now, rate, datagram.len()) {
             return self.counts.drop_one("relay: beyond the sender's rate");
         }
         let receiver = Party::User(to);
         match self.links.get_mut(&receiver) {
             Some(link) if !link.sessions.is_empty() => {
                 self.counts.relayed_bytes += datagram.len() as u64;
+                #[cfg(test)]
+                self.passed_on.push(datagram.clone());
                 link.push_relayed(from, datagram, &mut self.counts);
                 self.attend(now, receiver);
             }

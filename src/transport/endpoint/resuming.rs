@@ -27,6 +27,11 @@ impl Endpoint {
         let (&[way], Some(key)) = (ways.as_slice(), self.key_of(party)) else {
             return false;
         };
+        let reaching = self.links.get(&party);
+        let reaching = reaching.and_then(|link| link.reaching.as_ref());
+        if reaching.is_some_and(|reaching| reaching.was_relayed()) {
+            return false;
+        }
         let local = self.fresh_session();
         let Some(early) = self.desk.early(now, &key, local) else {
             return false;
@@ -37,6 +42,7 @@ impl Endpoint {
         if let Some(link) = self.links.get_mut(&party) {
             link.early_until = Some(now.after(EARLY_WAIT));
         }
+        self.search(now, party);
         true
     }
 

@@ -8,7 +8,7 @@
 
 use core::time::Duration;
 
-use super::Endpoint;
+use super::{Endpoint, Us};
 use crate::proto::packet::Party;
 use crate::time::Moment;
 use crate::transport::link::Link;
@@ -49,7 +49,10 @@ impl Endpoint {
 
     fn insert_link(&mut self, now: Moment, party: Party) -> &mut Link {
         let (sender, receiver) = self.fresh_messages();
-        let link = Link::new(now, party, sender, receiver);
+        let mut link = Link::new(now, party, sender, receiver);
+        if matches!((self.config.us, party), (Us::User(_), Party::User(_))) {
+            link.reaching = Some(Box::default());
+        }
         self.links.entry(party).or_insert(link)
     }
 

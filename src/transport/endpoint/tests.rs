@@ -6,6 +6,7 @@ use self::net::Net;
 
 mod hostile;
 mod net;
+mod reach;
 
 const CLIENT: usize = 3;
 const OTHER: usize = 4;

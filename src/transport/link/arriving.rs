@@ -59,7 +59,11 @@ impl Link {
         if session.has_resumption() {
             asked.resumption = session.take_resumption();
         }
-        session.came_by(way, opened.number, bytes, fresh);
+        // What is reached directly is not left for a relay, whoever passes its packets on.
+        let is_worse = was_confirmed && session.way.is_better_than(way);
+        if !is_worse && session.came_by(way, opened.number, bytes, fresh) {
+            self.refit(now, place);
+        }
         if !was_confirmed {
             asked.needless = self.connecting.take().map(|attempt| attempt.session);
         }
@@ -143,6 +147,7 @@ impl Link {
                 | Frame::Packet { kept: false, .. }
                 | Frame::Close
                 | Frame::Relay { .. }
+                | Frame::Introduction(_)
         );
         let session = &mut self.sessions[place];
         match frame {
@@ -186,6 +191,7 @@ impl Link {
             Frame::Challenge(number) => session.response = Some(number),
             Frame::Response(number) => session.answered(number),
             Frame::Observed(address) => asked.observed = Some(address),
+            Frame::Introduction(said) => asked.introductions.push(said.into()),
             Frame::Relay { user, datagram } => asked.relayed.push((user, datagram.to_vec())),
         }
     }

@@ -84,7 +84,8 @@ impl Link {
                 session.owes(now) || (speaks && session.has_room_for_small())
             })?;
         let start = session.begin(out);
-        let end = start + session.allowed(BASE_BYTES) - TAG_BYTES;
+        let limit = BASE_BYTES.min(session.datagram_bytes());
+        let end = start + session.allowed(limit) - TAG_BYTES;
         let mut writing = Writing::default();
         write_answers(session, now, out, end, &mut writing);
         if receiving == Some(session.local) && session.has_room_for_small() {
@@ -200,6 +201,13 @@ impl Link {
             writing.carried.cancel = Some(message);
             writing.eliciting = true;
         }
+        while let Some(words) = self.introductions.front() {
+            if out.len() + words.len() > end {
+                break;
+            }
+            out.extend_from_slice(words);
+            self.introductions.pop_front();
+        }
         while let Some((user, datagram)) = self.relayed.front() {
             if out.len() + frame::RELAY_HEADER_BYTES + datagram.len() > end {
                 break;
@@ -259,7 +267,9 @@ impl Link {
     /// Whether a fragment leaves now that fills a packet, so that nothing fits beside it. One that
     /// was chosen before waits for its permit like any other: what is owed does not wait with it.
     fn holds_full_fragment(&mut self, now: Moment, room: usize) -> bool {
-        if !self.packets.is_empty() || !self.quiet.is_empty() || self.probes > 0 {
+        let is_short = self.packets.is_empty() && self.quiet.is_empty();
+        let is_own = self.relayed.is_empty() && self.introductions.is_empty();
+        if !is_short || !is_own || self.probes > 0 {
             return false;
         }
         let has_one = self.pending.is_some() || self.sender.has_something();

@@ -35,9 +35,9 @@ const RAISE_AFTER: Duration = Duration::from_secs(600);
 /// What the search is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The size proven by the handshake; at least [`BASE_BYTES`] is assumed.
+    /// The size proven by the handshake; at least [`BASE_BYTES`] is assumed, if that may be sent.
     pub start_bytes: usize,
-    /// No larger size is tried.
+    /// No larger size is tried. Less than [`BASE_BYTES`] where datagrams travel inside others.
     pub max_bytes: usize,
     /// The sizes tried, rising.
     pub ladder: [usize; 3],
@@ -68,7 +68,7 @@ impl PathMtu {
         Self {
             current: config
                 .start_bytes
-                .clamp(BASE_BYTES, config.max_bytes.max(BASE_BYTES)),
+                .clamp(BASE_BYTES.min(config.max_bytes), config.max_bytes),
             config,
             steps: [Step::default(); 3],
             in_flight: false,
@@ -192,6 +192,14 @@ impl PathMtu {
         true
     }
 
+    /// From now on the path carries no more than this. Whether the size in use changed.
+    pub fn narrow(&mut self, max_bytes: usize) -> bool {
+        self.config.max_bytes = self.config.max_bytes.min(max_bytes);
+        let is_less = self.current > max_bytes;
+        self.current = self.current.min(max_bytes);
+        is_less
+    }
+
     /// When [`PathMtu::probe`] may have a probe again, if it waits for that.
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {
@@ -281,6 +289,22 @@ mod tests {
         mtu.probe(NOW);
         assert!(!mtu.on_refused(NOW, 1_472), "it was not in use");
         assert_eq!(mtu.probe(NOW), None);
+    }
+
+    #[test]
+    fn a_path_inside_another_is_never_filled_beyond_its_size() {
+        let mut mtu = search(1_136);
+        assert_eq!(
+            (mtu.current(), mtu.probe(NOW), mtu.deadline()),
+            (1_136, None, None)
+        );
+        assert!(!mtu.on_silence(NOW, BLACK_HOLE_SILENCES));
+        assert_eq!(mtu.current(), 1_136);
+        let mut mtu = search(1_472);
+        mtu.probe(NOW);
+        assert!(mtu.on_probe_acked(1_472) && mtu.narrow(1_136));
+        assert!(!mtu.narrow(1_136) && !mtu.on_probe_acked(1_472));
+        assert_eq!((mtu.current(), mtu.probe(NOW)), (1_136, None));
     }
 
     #[test]

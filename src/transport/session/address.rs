@@ -7,14 +7,14 @@ use core::time::Duration;
 
 use super::Session;
 use crate::time::Moment;
-use crate::transport::way::Way;
+use crate::transport::way::{RELAYED_BYTES, Way};
 
 /// How often the other end is asked to prove a new address.
 const CHALLENGE_EVERY: Duration = Duration::from_millis(200);
 
 impl Session {
     /// An authenticated packet came by this way. A newer one than all before moves the session
-    /// there, and the new address has to be proven. Tells whether it moved.
+    /// there, and the new address has to be proven. Tells whether packets have to be smaller now.
     pub(in crate::transport) fn came_by(
         &mut self,
         way: Way,
@@ -25,14 +25,18 @@ impl Session {
         let moved = way != self.way && self.is_newest(number);
         if moved {
             self.way = way;
-            self.allowance = Some(bytes);
-            self.challenge = Some((fresh, None));
-        } else if way == self.way
+            // A server that passes packets on stands for whom they come from.
+            let has_address = way.address().is_some();
+            self.allowance = has_address.then_some(bytes);
+            self.challenge = has_address.then_some((fresh, None));
+            return !has_address && self.mtu.narrow(RELAYED_BYTES);
+        }
+        if way == self.way
             && let Some(allowance) = &mut self.allowance
         {
             *allowance = allowance.saturating_add(bytes);
         }
-        moved
+        false
     }
 
     /// The other end answered a challenge: it is where its packets come from.

@@ -10,6 +10,7 @@ use super::super::theme::Theme;
 use super::widgets::{Cell, away, nothing, panel, shorten, table};
 use crate::proto::control::{AskState, Peer};
 use crate::proto::pairing;
+use crate::proto::route::Reached;
 
 const KEYS: [(&str, &str); 6] = [
     ("↵", "gallery"),
@@ -139,6 +140,12 @@ fn detail(frame: &mut Frame<'_>, area: Rect, peer: &Peer, theme: Theme) {
         lines.push(Line::styled("Another key claims this", theme.bad()));
         lines.push(Line::styled("name: compare the words.", theme.bad()));
     }
+    let way = match peer.reached {
+        Some(Reached::Direct) => "Reached directly.".to_owned(),
+        Some(Reached::Relayed(node)) => format!("Reached through {node}."),
+        None => "Not reached yet.".to_owned(),
+    };
+    lines.push(Line::styled(way, theme.dim()));
     if !peer.known {
         lines.push(Line::styled("Known by a server only.", theme.dim()));
     }

@@ -14,6 +14,7 @@ use crate::proto::ids::{AskId, GrantId, NodeId, UserId};
 use crate::proto::lease::{Conditions, EndReason, Ended, Terms};
 use crate::proto::letter::GalleryItem;
 use crate::proto::operator::ServerStatus;
+use crate::proto::route::Reached;
 use crate::stego::{Picture, preview};
 use crate::time::WallTime;
 use crate::tui::event::Event;
@@ -56,6 +57,11 @@ fn peer(name: &str, number: u8, online: bool) -> Peer {
         known: true,
         verified: number % 2 == 1,
         blocked: false,
+        reached: match number {
+            3 => Some(Reached::Direct),
+            4 => Some(Reached::Relayed(NodeId(2))),
+            _ => None,
+        },
     }
 }
 

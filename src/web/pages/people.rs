@@ -7,6 +7,7 @@ use super::layout::ago;
 use crate::proto::ids::UserId;
 use crate::proto::outcome::{ClientStatus, Peer};
 use crate::proto::pairing;
+use crate::proto::route::Reached;
 use crate::time::WallTime;
 use crate::web::refusals::Refusal;
 
@@ -39,6 +40,14 @@ fn words(user: &UserId) -> String {
     pairing::words(user).join(" ")
 }
 
+/// How a person is reached, if they are.
+fn way(peer: &Peer) -> Option<String> {
+    Some(match peer.reached? {
+        Reached::Direct => "reached directly".to_owned(),
+        Reached::Relayed(node) => format!("reached through {node}"),
+    })
+}
+
 fn card(peer: &Peer, now: WallTime) -> Markup {
     let address = format!("/people/{}", peer.user.hex());
     html! {
@@ -50,6 +59,7 @@ fn card(peer: &Peer, now: WallTime) -> Markup {
                     @else if peer.last_seen.0 == 0 { "offline" }
                     @else { "seen " (ago(now, peer.last_seen)) }
                 }
+                @if let Some(way) = way(peer) { ", " (way) }
                 " · " (trust(peer))
             }
             p.words { (words(&peer.user)) }

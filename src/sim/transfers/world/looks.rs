@@ -116,7 +116,7 @@ impl World {
 
     pub(super) fn moved(&mut self, place: usize, other: usize, moved: &Moved) -> Broken {
         match moved {
-            Moved::Started { .. } | Moved::Receiving { .. } => None,
+            Moved::Started { .. } | Moved::Receiving { .. } | Moved::Way(_) => None,
             Moved::Received { cargo, body } => {
                 let who = (other, place, self.hosts[place].life);
                 self.story

@@ -11,11 +11,12 @@ use rand_chacha::ChaCha20Rng;
 use crate::proto::cargo::Cargo;
 use crate::proto::identity::PublicIdentity;
 use crate::proto::ids::{NodeId, UserId};
-use crate::proto::packet::Party;
+use crate::proto::packet::{Packet, Party};
 use crate::proto::route::Route;
 use crate::time::{Calendar, Moment, WallTime};
 use crate::transport::contract::{Incoming, Moved, Order};
 use crate::transport::endpoint::{Config, Endpoint, Server, Us};
+use crate::transport::way::Way;
 
 /// A datagram under way: when it arrives, a number that makes it unique, to whom, from where.
 type Flight = Reverse<(u64, u64, usize, SocketAddr, Vec<u8>)>;
@@ -47,6 +48,8 @@ pub(super) struct Net {
     pub(super) bytes: u64,
     /// All that is sent, if it is to be kept: from, to, bytes.
     pub(super) tap: Option<Vec<(SocketAddr, SocketAddr, Vec<u8>)>>,
+    /// The largest datagram so far.
+    pub(super) largest: usize,
     flights: BinaryHeap<Flight>,
     rng: ChaCha20Rng,
     seed: u64,
@@ -82,6 +85,7 @@ impl Net {
             datagrams: 0,
             bytes: 0,
             tap: None,
+            largest: 0,
             flights: BinaryHeap::new(),
             rng: ChaCha20Rng::seed_from_u64(seed),
             seed,
@@ -155,6 +159,28 @@ impl Net {
         }
     }
 
+    /// Users say something to all servers, as real ones do every two seconds.
+    pub(super) fn greet(&mut self, servers: usize) {
+        for user in servers..self.hosts.len() {
+            for server in 0..servers {
+                self.say(user, server, Packet::Ping(1));
+            }
+        }
+    }
+
+    /// How a host reaches another one, as it was told last.
+    pub(super) fn way(&self, of: usize, to: usize) -> Option<Way> {
+        let to = self.hosts[to].party;
+        let heard = self.hosts[of].heard.iter().filter(|told| told.from == to);
+        let ways = heard
+            .flat_map(|told| &told.moved)
+            .filter_map(|moved| match moved {
+                Moved::Way(way) => Some(*way),
+                _ => None,
+            });
+        ways.last().flatten()
+    }
+
     /// Tells one host how to reach another.
     pub(super) fn introduce(&mut self, to: usize, of: usize) {
         let route = Route {
@@ -185,7 +211,7 @@ impl Net {
         );
     }
 
-    pub(super) fn say(&mut self, from: usize, to: usize, packet: crate::proto::packet::Packet) {
+    pub(super) fn say(&mut self, from: usize, to: usize, packet: Packet) {
         let (to, packets) = (self.hosts[to].party, vec![packet]);
         self.order(from, Order::Send { to, packets });
     }
@@ -221,6 +247,7 @@ impl Net {
         if let Some(tap) = &mut self.tap {
             tap.push((from, to, datagram.clone()));
         }
+        self.largest = self.largest.max(datagram.len());
         let Some(there) = self.hosts.iter().position(|host| host.address == to) else {
             return;
         };
