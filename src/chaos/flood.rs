@@ -8,7 +8,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, value_parser};
 
 use self::clients::Clients;
 use self::server::Victim;
@@ -38,13 +38,18 @@ const MEMORY_LOOKS: u32 = 20;
 #[derive(Debug, Args)]
 pub struct FloodArguments {
     /// Forged handshakes a second; the machine may send fewer
-    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    #[arg(long, default_value_t = 200_000, value_parser = value_parser!(u32).range(1..))]
     rate: u32,
     /// For so many seconds
-    #[arg(long = "for", value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    #[arg(
+        long = "for",
+        value_name = "SECONDS",
+        default_value_t = 2,
+        value_parser = value_parser!(u32).range(1..=3_600),
+    )]
     length_s: u32,
     /// Good clients, one after the other
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    #[arg(long, default_value_t = 100, value_parser = value_parser!(u16).range(1..=1_000))]
     clients: u16,
     /// Milliseconds in which a client should be served
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 1_000)]

@@ -71,7 +71,12 @@ impl Meter {
             self.second = second;
         }
         self.count = self.count.saturating_add(1);
-        self.count.max(self.before) > self.busy_per_s
+        self.is_beyond(self.busy_per_s)
+    }
+
+    /// Whether more came than that, within the second of the last one or the one before.
+    pub(super) fn is_beyond(&self, per_s: u32) -> bool {
+        self.count.max(self.before) > per_s
     }
 }
 
@@ -80,6 +85,13 @@ impl Meter {
 pub(super) struct Neighbourhood(u8, u64);
 
 impl Neighbourhood {
+    /// A number that differs for different ones.
+    pub(super) const fn mixed(self) -> u64 {
+        self.1
+            .wrapping_mul(0x2545_f491_4f6c_dd1d)
+            .wrapping_add(self.0 as u64)
+    }
+
     pub(super) fn of(address: SocketAddr) -> Self {
         match address.ip().to_canonical() {
             IpAddr::V4(ip) => Self(4, u64::from(ip.to_bits())),

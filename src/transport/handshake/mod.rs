@@ -24,6 +24,7 @@ mod initiator;
 mod layout;
 mod load;
 mod responder;
+mod stampede;
 mod tickets;
 
 use std::time::Duration;
@@ -67,6 +68,8 @@ pub struct Config {
     pub suites: Suites,
     /// More initiations than this in a second are a crowd, and must show a cookie.
     pub busy_initiations_per_s: u32,
+    /// More initiations than this in a second are a stampede: cookies are for who asks twice.
+    pub stampede_initiations_per_s: u32,
     /// Handshakes that one address may begin in a second, in a crowd.
     pub address_handshakes_per_s: u32,
     /// Handshakes that all together may begin in a second. One costs the responder about 0.1 ms.
@@ -86,6 +89,7 @@ impl Default for Config {
         Self {
             suites: Suites::of_this_machine(),
             busy_initiations_per_s: 200,
+            stampede_initiations_per_s: 20_000,
             address_handshakes_per_s: 20,
             handshakes_per_s: 4_000,
             cookies_per_s: 1_000_000,
@@ -129,7 +133,7 @@ pub enum Reason {
     /// The code is wrong: not for us, bent, or forged.
     #[error("bad mac")]
     BadMac,
-    /// A crowd, and even cookies are used up.
+    /// A crowd, and cookies are for who asks a second time, or used up.
     #[error("under load")]
     UnderLoad,
     /// The address, or all together, began too many handshakes.
@@ -202,6 +206,7 @@ pub struct Desk {
     /// The last stamp that we sent.
     stamp: u64,
     meter: load::Meter,
+    seen: stampede::Seen,
     baker: cookie::Baker,
     cookies: load::Bucket,
     handshakes: load::Bucket,
@@ -239,6 +244,7 @@ impl Desk {
             key,
             stamp: 0,
             meter: load::Meter::new(config.busy_initiations_per_s),
+            seen: stampede::Seen::new(),
             baker: cookie::Baker::new(&mut rng),
             rng,
             cookies: load::Bucket::new(config.cookies_per_s, start),
@@ -279,6 +285,7 @@ impl Desk {
             + self.answers.len() * 2 * size_of::<(layout::Mac, Vec<u8>)>()
             + self.stamps.len() * 2 * size_of::<([u8; KEY_BYTES], u64)>()
             + self.half_open.len() * responder::HalfOpen::MEMORY_BYTES
+            + self.seen.memory_bytes()
             + self.addresses.memory_bytes()
             + self.tickets.memory_bytes()
     }

@@ -4,8 +4,8 @@
 //! 1. length, version, pattern, the code with our public key, zeros where zeros must be;
 //! 2. an initiation that was answered lately gets the same answer, so that a lost answer is
 //!    repeated and costs no second session;
-//! 3. in a crowd, a cookie: without one a cookie is all the sender gets, with one its address has a
-//!    rate; a rate for all together bounds the work;
+//! 3. in a crowd, a cookie: without one a cookie is all the sender gets, in a stampede only if it
+//!    asks twice; with one its address has a rate; a rate for all together bounds the work;
 //! 4. the noise message; then, that the initiation is later than the last one taken from its
 //!    sender's key. Until the initiator's first packet opens, the sender is not proven: the
 //!    initiation may be a replay that only an empty table let pass.
@@ -91,6 +91,10 @@ impl Desk {
         let waiting = 2 * self.half_open.len() >= self.config.half_open_max;
         if crowd || (initiation.pattern == Pattern::Xx && waiting) {
             if !self.baker.check(now, from, &initiation, &mut self.rng) {
+                let is_stampede = self.meter.is_beyond(self.config.stampede_initiations_per_s);
+                if is_stampede && !self.seen.note(now, from, &initiation.mac1) {
+                    return Err(Reason::UnderLoad);
+                }
                 return self.send_cookie(now, from, &initiation);
             }
             if !self.addresses.take(now, from) {
