@@ -127,12 +127,57 @@ fn traffic(registry: &mut Registry, counts: &Counts) {
             .inc_by(count);
     }
     registry.register("bytes", "Bytes of datagrams", bytes);
-    let introductions: Counter = Counter::default();
-    introductions.inc_by(counts.introductions);
-    registry.register(
-        "introductions",
-        "Times that two users were brought together",
-        introductions,
+    let sockets = &counts.sockets;
+    for (name, help, count) in [
+        ("sessions", "Sessions made", counts.sessions),
+        (
+            "introductions",
+            "Times that two users were brought together",
+            counts.introductions,
+        ),
+        (
+            "concerns_full",
+            "Times that what arrived had to wait for the concerns",
+            counts.waits_for_concerns,
+        ),
+        (
+            "socket_full",
+            "Times that what was to leave had to wait for the kernel",
+            sockets.waits,
+        ),
+        (
+            "congestion_marks",
+            "Datagrams that a router marked as having met congestion",
+            sockets.congestion_marks,
+        ),
+        (
+            "segmentation_refused",
+            "Times that a device refused to cut datagrams",
+            sockets.segmentation_refused,
+        ),
+    ] {
+        let counter: Counter = Counter::default();
+        counter.inc_by(count);
+        registry.register(name, help, counter);
+    }
+    let datagrams = Family::<[(&'static str, &'static str); 2], Counter>::default();
+    for (direction, count, joined) in [
+        ("received", sockets.received, sockets.coalesced),
+        ("sent", sockets.sent, sockets.segmented),
+    ] {
+        for (how, count) in [("joined", joined), ("single", count.saturating_sub(joined))] {
+            datagrams
+                .get_or_create(&[("direction", direction), ("how", how)])
+                .inc_by(count);
+        }
+    }
+    let help = "Datagrams between us and the kernel, joined with others or single";
+    registry.register("datagrams", help, datagrams);
+    gauge(
+        registry,
+        "socket_buffer_bytes",
+        "What the kernel granted for receiving, as it charges it",
+        sockets.granted_receive_bytes,
     );
 }
 
@@ -231,6 +276,9 @@ mod tests {
         counts.received_bytes = 8;
         counts.relayed_bytes = 9;
         counts.introductions = 10;
+        counts.sockets.received = 9;
+        counts.sockets.coalesced = 4;
+        counts.sockets.granted_receive_bytes = 425_984;
         let text = text(status, &tally, &counts);
         text.lines().map(str::to_owned).collect()
     }
@@ -257,6 +305,14 @@ mod tests {
             "pentimento_bytes_total{direction=\"sent\"} 0",
             "pentimento_bytes_total{direction=\"relayed\"} 9",
             "pentimento_introductions_total 10",
+            "pentimento_sessions_total 0",
+            "pentimento_concerns_full_total 0",
+            "pentimento_socket_full_total 0",
+            "pentimento_congestion_marks_total 0",
+            "pentimento_segmentation_refused_total 0",
+            "pentimento_datagrams_total{direction=\"received\",how=\"joined\"} 4",
+            "pentimento_datagrams_total{direction=\"received\",how=\"single\"} 5",
+            "pentimento_socket_buffer_bytes 425984",
             "pentimento_rss_bytes 7",
             concat!(
                 "pentimento_build_info{version=\"",
