@@ -30,12 +30,14 @@ impl Alarm {
     }
 
     /// Sets it for `at`, unless it rings before that anyway: whoever is woken too early sets it
-    /// anew, which is cheaper than setting it at each change of a deadline.
+    /// anew, which is cheaper than setting it at each change of a deadline. One that should have
+    /// rung and has not is not relied upon: the clock may have gone ahead of the timer's.
     ///
     /// # Errors
     /// If the operating system refuses.
     pub fn set(&mut self, now: Moment, at: Moment) -> io::Result<()> {
-        if self.set_for.is_some_and(|set_for| set_for <= at) {
+        let rings_before = |set_for: Moment| set_for <= at && set_for > now;
+        if self.set_for.is_some_and(rings_before) {
             return Ok(());
         }
         self.timer.start(at.since(now))?;
@@ -170,6 +172,14 @@ mod tests {
     async fn a_deadline_that_is_over_rings_at_once() {
         let mut alarm = Alarm::new().unwrap();
         alarm.set(moment(5), moment(2)).unwrap();
+        poll_fn(|cx| alarm.poll_rung(cx)).await;
+    }
+
+    #[tokio::test]
+    async fn one_that_should_have_rung_is_set_anew() {
+        let mut alarm = Alarm::new().unwrap();
+        alarm.set(moment(0), moment(1 << 40)).unwrap();
+        alarm.set(moment(1 << 41), moment((1 << 41) + 100)).unwrap();
         poll_fn(|cx| alarm.poll_rung(cx)).await;
     }
 

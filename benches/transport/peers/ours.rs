@@ -36,7 +36,7 @@ const NODE: NodeId = NodeId(1);
 const FORGET: Duration = Duration::from_secs(400);
 /// What the last acknowledgement takes to go out.
 const SETTLE: Duration = Duration::from_millis(3);
-/// What a ticket takes to come after a session has begun.
+/// What a ticket takes to come after a session has begun, and the last acknowledgement to arrive.
 const TICKET_WAIT: Duration = Duration::from_millis(60);
 
 /// Ours.
@@ -404,7 +404,8 @@ impl Client for OursClient {
             })?;
             self.wait(SETTLE)?;
         } else {
-            self.wait(SETTLE)?;
+            // The last acknowledgement must be there, or the answer comes again beside the next.
+            self.wait(TICKET_WAIT)?;
             self.renew()?;
             self.wait(SETTLE)?;
         }

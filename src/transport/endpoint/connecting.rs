@@ -154,10 +154,11 @@ impl Endpoint {
     pub(super) fn session(
         &mut self,
         now: Moment,
-        made: Established,
+        mut made: Established,
         way: Way,
         received: usize,
     ) -> Session {
+        made.resumption.datagram_bytes = received;
         let (recovery, mtu) = self.path(way, received);
         self.counts.sessions += 1;
         // Who answers a handshake knows no more than that somebody asked; the first sealed packet

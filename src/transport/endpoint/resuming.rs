@@ -133,7 +133,9 @@ impl Endpoint {
             return None;
         };
         self.make_link(now, party);
-        let (recovery, mtu) = self.path(origin.way, BASE_BYTES);
+        // Where it was before, the path carries what it carried.
+        let passes = made.resumption.datagram_bytes;
+        let (recovery, mtu) = self.path(origin.way, if address_proven { passes } else { 0 });
         let allowance = (!address_proven).then_some(bytes);
         let local = made.local_session;
         let mut session = Session::new(now, made, origin.way, recovery, mtu, allowance);

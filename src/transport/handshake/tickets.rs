@@ -97,6 +97,8 @@ pub struct Resumption {
     pub(super) is_initiator: bool,
     /// The round trip, if the session knew one: the next one begins with it.
     pub rtt: Option<Duration>,
+    /// Bytes of the datagram that the handshake came in, or none: the path carries as much.
+    pub datagram_bytes: usize,
 }
 
 struct Kept {
@@ -389,6 +391,7 @@ impl Desk {
         let sessions = (fresh_session, header.session);
         let mut established = Established::new(now, &secret, sessions, suite, remote, false);
         established.resumption.rtt = kept.resumption.rtt;
+        established.resumption.datagram_bytes = kept.resumption.datagram_bytes;
         Ok(EarlyAccepted {
             keys,
             header,
@@ -424,6 +427,7 @@ impl Established {
                 remote_payload: remote_payload.clone(),
                 is_initiator,
                 rtt: None,
+                datagram_bytes: 0,
             },
             remote_payload,
             is_initiator,
