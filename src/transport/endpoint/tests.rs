@@ -276,3 +276,26 @@ fn early_messages_arrive_through_heavy_loss() {
         assert!(net.received(0) == [body]);
     }
 }
+
+#[test]
+fn large_messages_in_a_row_do_not_become_slower_on_a_path_that_loses_and_jitters() {
+    let mut net = Net::new(3, 3, 2);
+    (net.loss, net.rate_mbit) = (0.05, 700);
+    (net.delay_us, net.spread_us) = (1_000, 2_000);
+    let body = Net::body(7_900_000);
+    let mut took_ms = Vec::new();
+    for number in 1..=16 {
+        let begin = net.now_us;
+        net.send(1, CLIENT, number as u64, &body);
+        if number == 1 {
+            net.say(CLIENT, 1, packet(1));
+        }
+        let all = |net: &Net| net.count(1, &is_delivered) == number;
+        assert!(net.run(5_000, &all), "message {number} after {took_ms:?}");
+        took_ms.push((net.now_us - begin) / 1_000);
+        net.run(2_000, &|_| false);
+    }
+    let early = took_ms[..4].iter().max().copied().unwrap_or(0);
+    let late = took_ms[12..].iter().max().copied().unwrap_or(0);
+    assert!(late < 2 * early, "{took_ms:?}");
+}

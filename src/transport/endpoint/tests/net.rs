@@ -38,6 +38,10 @@ pub(super) struct Net {
     pub(super) delay_us: u64,
     /// Up to so much is added for each datagram, drawn alone, so that they overtake each other.
     pub(super) spread_us: u64,
+    /// Megabits a second that all datagrams share, in a queue without an end; none if it is zero.
+    pub(super) rate_mbit: u64,
+    /// When that queue is empty.
+    free_at_ns: u64,
     pub(super) loss: f64,
     pub(super) mtu: usize,
     /// Pairs of hosts between which nothing passes.
@@ -78,6 +82,8 @@ impl Net {
             now_us: 1_000_000,
             delay_us: 10_000,
             spread_us: 0,
+            rate_mbit: 0,
+            free_at_ns: 0,
             loss: 0.0,
             mtu: 1_500,
             cut: Vec::new(),
@@ -262,7 +268,11 @@ impl Net {
             0 => 0,
             most => self.rng.random_range(0..=most),
         };
-        let at = self.now_us + self.delay_us + spread_us;
+        if self.rate_mbit > 0 {
+            let takes_ns = datagram.len() as u64 * 8_000 / self.rate_mbit;
+            self.free_at_ns = self.free_at_ns.max(self.now_us * 1_000) + takes_ns;
+        }
+        let at = self.now_us.max(self.free_at_ns / 1_000) + self.delay_us + spread_us;
         self.flights
             .push(Reverse((at, self.datagrams, there, from, datagram)));
     }

@@ -5,8 +5,8 @@
 //! fresh. Volumes are in bytes, rates in bytes per second, times in microseconds.
 //!
 //! Our deviations, and why:
-//! 1. Loss counts as congestion only with evidence of a queue (the round trip is an eighth above
-//!    its least), or when far more is lost than ever was with an empty queue. The draft's 2 % per
+//! 1. Loss counts as congestion only with evidence of a queue (the least round trip of a round is an
+//!    eighth above the least of all), or when far more is lost than ever was with an empty queue. The draft's 2 % per
 //!    round takes a link with 5 % of random loss for a full one and falls to a fraction of it.
 //! 2. The share lost without a queue ([`path::LossFloor`]) is measured while we send slowly, and
 //!    the pacing rate is raised by it, so that the rate *delivered* is the estimated one.
@@ -293,9 +293,10 @@ impl Bbr {
         least_us != u64::MAX && rtt_us > least_us + (least_us / QUEUE_SHARE).max(QUEUE_MIN_US)
     }
 
-    /// The mean round trip of the present round tells of a queue.
+    /// The least round trip of the present round tells of a queue: it stands behind every packet,
+    /// where jitter spares some.
     fn queue_in_round(&self) -> bool {
-        self.round_rtt.samples > 0 && self.queue_at(self.round_rtt.mean_us())
+        self.round_rtt.samples > 0 && self.queue_at(self.round_rtt.least_us)
     }
 
     /// "IsInflightTooHigh()" with deviation 1, and a margin for the chance in what is lost at
