@@ -23,8 +23,8 @@ use crate::proto::limits::MESSAGE_MAX_BYTES;
 
 /// Name of the socket below a node's folder.
 pub const SOCKET: &str = "control.sock";
-/// Reports that wait for a program that does not read. A watch with more is dropped; of a wish, steps
-/// are left out and the end waits.
+/// Reports that wait for a program that does not read. A watch with more is dropped; of a wish,
+/// steps are left out and the end waits.
 const REPORTS_MAX: usize = 1_024;
 
 /// Opens the socket in a folder, for this user only. A socket that nobody listens to any more is

@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 
 use super::tally::{HIDE, Tally};
 use crate::net::counts::Counts;
+use crate::net::socket::SocketCounts;
 use crate::proto::operator::ServerStatus;
 
 /// The type of the text, for HTTP.
@@ -160,6 +161,11 @@ fn traffic(registry: &mut Registry, counts: &Counts) {
         counter.inc_by(count);
         registry.register(name, help, counter);
     }
+    kernel(registry, sockets);
+}
+
+/// How datagrams pass between us and the kernel.
+fn kernel(registry: &mut Registry, sockets: &SocketCounts) {
     let datagrams = Family::<[(&'static str, &'static str); 2], Counter>::default();
     for (direction, count, joined) in [
         ("received", sockets.received, sockets.coalesced),

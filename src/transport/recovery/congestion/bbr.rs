@@ -5,9 +5,10 @@
 //! fresh. Volumes are in bytes, rates in bytes per second, times in microseconds.
 //!
 //! Our deviations, and why:
-//! 1. Loss counts as congestion only with evidence of a queue (the least round trip of a round is an
-//!    eighth above the least of all), or when far more is lost than ever was with an empty queue. The draft's 2 % per
-//!    round takes a link with 5 % of random loss for a full one and falls to a fraction of it.
+//! 1. Loss counts as congestion only with evidence of a queue (the least round trip of a round is
+//!    an eighth above the least of all), or when far more is lost than ever was with an empty
+//!    queue. The draft's 2 % per round takes a link with 5 % of random loss for a full one and
+//!    falls to a fraction of it.
 //! 2. The share lost without a queue ([`path::LossFloor`]) is measured while we send slowly, and
 //!    the pacing rate is raised by it, so that the rate *delivered* is the estimated one.
 //! 3. The window is enlarged by what the rate brings in 1 ms: at round trips of 20 us two
