@@ -360,6 +360,13 @@ impl Link {
         Some(current.heard_at)
     }
 
+    /// Where the other end has proven to be.
+    pub(super) fn proven_address(&self) -> Option<SocketAddr> {
+        let current = self.sessions.first();
+        let proven = current.filter(|current| current.confirmed && current.is_proven());
+        proven.and_then(|current| current.way.address())
+    }
+
     /// The session that sends, if there is one.
     pub(super) fn current(&mut self) -> Option<&mut Session> {
         self.sessions

@@ -470,6 +470,20 @@ mod tests {
     use crate::crypto::identity::SecretIdentity;
 
     #[test]
+    fn ways_are_remembered_for_no_more_users_than_can_be_known() {
+        let mut registry = Registry::from_rows(UserId([0; 32]), 2, Vec::new());
+        let way = |node| Some(Reached::Relayed(crate::proto::ids::NodeId(node)));
+        for user in 1..=3 {
+            registry.reached(UserId([user; 32]), way(user));
+        }
+        assert_eq!(registry.reached.len(), 2);
+        registry.reached(UserId([1; 32]), Some(Reached::Direct));
+        registry.reached(UserId([2; 32]), None);
+        let left: Vec<_> = registry.reached.into_iter().collect();
+        assert_eq!(left, [(UserId([1; 32]), Reached::Direct)]);
+    }
+
+    #[test]
     fn a_row_without_marks_is_read_as_unmarked() {
         let contact = Contact {
             name: "bob".to_owned(),

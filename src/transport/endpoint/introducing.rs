@@ -112,7 +112,8 @@ impl Endpoint {
         if !link.wish_meter.take(now, WISHES_PER_S, 1) {
             return self.counts.drop_one("introductions beyond their rate");
         }
-        let asker_at = link.address();
+        // Nobody is sent where somebody only claims to be.
+        let asker_at = link.proven_address();
         let wanted = Party::User(said.user);
         let is_here = |link: &&super::Link| {
             let heard_at = link.heard_at();
@@ -120,7 +121,7 @@ impl Endpoint {
         };
         let there = self.links.get(&wanted).filter(is_here);
         let (purpose, wanted_at) = match there {
-            Some(there) if asker != said.user => (Purpose::Here, there.address()),
+            Some(there) if asker != said.user => (Purpose::Here, there.proven_address()),
             _ => (Purpose::Away, None),
         };
         let words = (purpose, said.user, said.number);

@@ -190,8 +190,10 @@ fn where_a_server_sees_a_user_is_tried_beside_what_was_told() {
     net.introduce(CLIENT, OTHER);
     // What was told is old: the user is elsewhere by now.
     net.hosts[OTHER].address = address(40);
-    net.greet(3);
-    net.run(200, &|_| false);
+    for _ in 0..3 {
+        net.greet(3);
+        net.run(200, &|_| false);
+    }
     net.say(CLIENT, OTHER, packet(1));
     assert!(net.run(1_000, &|net| net.way(CLIENT, OTHER).is_some()));
     assert_eq!(net.way(CLIENT, OTHER), Some(Way::Direct(address(40))));
@@ -265,4 +267,34 @@ fn users_do_not_introduce_and_servers_do_not_ask() {
     let datagrams = net.datagrams;
     net.say(CLIENT, 0, Packet::Ping(2));
     assert_eq!(net.datagrams - datagrams, 1, "nobody was sent anything");
+}
+
+#[test]
+fn nobody_is_sent_where_a_user_only_seems_to_be() {
+    let mut net = apart(12);
+    let elsewhere = address(60);
+    // Datagrams of a session with another source: whoever is there never answers.
+    net.hosts[CLIENT].address = elsewhere;
+    net.say(CLIENT, 0, Packet::Ping(2));
+    net.run(11, &|_| false);
+    net.hosts[CLIENT].address = address(61);
+    net.tap = Some(Vec::new());
+    let (now, user) = (net.now(), net.user(OTHER));
+    let asker = net.hosts[CLIENT].party;
+    let said = Introduced {
+        purpose: Purpose::Wish,
+        user,
+        number: 1,
+        addresses: Vec::new(),
+    };
+    net.hosts[0].endpoint.on_introduction(now, asker, said);
+    assert_eq!(net.hosts[0].endpoint.counts().introductions, 1);
+    net.order(0, Order::Gate(false));
+    net.run(500, &|_| false);
+    let sent = net.tap.take().unwrap_or_default();
+    let other = net.hosts[OTHER].address;
+    let mut astray = sent
+        .iter()
+        .filter(|(from, to, _)| *from == other && *to == elsewhere);
+    assert_eq!(astray.next(), None);
 }
