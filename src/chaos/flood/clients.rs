@@ -31,7 +31,9 @@ impl Clients {
     /// So many, who have said nothing yet.
     pub(super) fn new(count: usize, server: &Server, calendar: Calendar) -> io::Result<Self> {
         let clients = (0..count).map(|number| {
-            let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+            // Each at an address of its own, since an address has a rate.
+            let [high, low] = (number as u16).to_be_bytes();
+            let socket = UdpSocket::bind((Ipv4Addr::new(127, 1, high, low), 0))?;
             socket.set_nonblocking(true)?;
             let mut secret = [0x53; 32];
             secret[4..12].copy_from_slice(&(number as u64).to_le_bytes());
