@@ -99,6 +99,8 @@ pub(super) struct World {
     plan: Plan,
     hosts: Vec<Host>,
     links: Vec<Link>,
+    /// Of each link the packets lost in a row, and when one arrived last.
+    runs: Vec<(u32, u64)>,
     cut: BTreeSet<(usize, usize)>,
     mtu_bytes: usize,
     now_us: u64,
@@ -139,6 +141,7 @@ impl World {
             seed,
             hosts: Vec::new(),
             links: Vec::new(),
+            runs: vec![(0, 0); count * count],
             cut: BTreeSet::new(),
             mtu_bytes: plan.mtu_bytes,
             now_us: 0,
@@ -474,7 +477,12 @@ impl World {
             return;
         }
         let pair = place * self.hosts.len() + there;
-        for at in self.links[pair].push(Moment::from_micros(self.now_us), bytes) {
+        let arrivals = self.links[pair].push(Moment::from_micros(self.now_us), bytes);
+        self.runs[pair].0 += 1;
+        if !arrivals.as_slice().is_empty() {
+            self.runs[pair] = (0, self.now_us);
+        }
+        for at in arrivals {
             let datagram = datagram.to_vec();
             self.push(at.as_micros(), What::Arrive { to, from, datagram });
         }

@@ -9,6 +9,11 @@ use crate::proto::packet::{Packet, Party};
 use crate::sim::link::Loss;
 use crate::transport::contract::{Incoming, Moved};
 
+/// So many packets lost in a row, for nearly as long as a message waits for news, explain that it
+/// fails.
+const UNLUCKY_MIN: u32 = 20;
+const UNLUCKY_US: u64 = 9_000_000;
+
 impl World {
     /// Looks at everything that a host holds.
     pub(super) fn look(&mut self, place: usize) {
@@ -91,8 +96,14 @@ impl World {
             || self.cut.contains(&(from, to))
             || self.cut.contains(&(to, from));
         let runs = matches!(self.plan.link.loss, Loss::Bursts { .. });
+        // Few packets leave while none is answered: a run of losses can outlast patience.
+        let count = self.hosts.len();
+        let is_unlucky = [(from, to), (to, from)].into_iter().any(|(from, to)| {
+            let (lost, arrived_us) = self.runs[from * count + to];
+            lost >= UNLUCKY_MIN && self.now_us >= arrived_us + UNLUCKY_US
+        });
         let loses_much = self.plan.loss > if runs { 0.04 } else { 0.2 };
-        !has_way || (!self.is_calm && (is_troubled || loses_much))
+        !has_way || (!self.is_calm && (is_troubled || is_unlucky || loses_much))
     }
 
     /// What an endpoint tells its node.
