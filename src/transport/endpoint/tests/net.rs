@@ -268,8 +268,7 @@ impl Net {
             0 => 0,
             most => self.rng.random_range(0..=most),
         };
-        if self.rate_mbit > 0 {
-            let takes_ns = datagram.len() as u64 * 8_000 / self.rate_mbit;
+        if let Some(takes_ns) = (datagram.len() as u64 * 8_000).checked_div(self.rate_mbit) {
             self.free_at_ns = self.free_at_ns.max(self.now_us * 1_000) + takes_ns;
         }
         let at = self.now_us.max(self.free_at_ns / 1_000) + self.delay_us + spread_us;
