@@ -126,26 +126,16 @@ impl Session {
             recovery.assume_rtt(now, rtt.max(least));
         }
         Self {
-            local: made.local_session,
             remote: made.remote_session,
             confirmed: made.is_initiator,
-            keys: Keys::Full(Box::new(made.keys)),
-            early: None,
             resumption: Some(made.resumption),
-            replay: ReplayWindow::default(),
-            recovery,
-            small: 0,
-            mtu,
-            acks: Acks::default(),
-            way,
             allowance: received_bytes,
-            challenge: None,
-            response: None,
-            observed: None,
-            answered_at: None,
-            closed: false,
-            made: 0,
-            heard_at: now,
+            ..Self::with(
+                now,
+                made.local_session,
+                Keys::Full(Box::new(made.keys)),
+                (way, recovery, mtu),
+            )
         }
     }
 
@@ -162,11 +152,26 @@ impl Session {
             // It was long ago.
             recovery.assume_rtt(now, rtt.max(OLD_RTT_MIN));
         }
+        let local = early.local_session();
+        let keys = Keys::Early(Box::new(early));
         Self {
-            local: early.local_session(),
-            remote: 0,
             confirmed: true,
-            keys: Keys::Early(Box::new(early)),
+            ..Self::with(now, local, keys, (way, recovery, mtu))
+        }
+    }
+
+    /// A session in which nothing has happened.
+    fn with(
+        now: Moment,
+        local: u32,
+        keys: Keys,
+        (way, recovery, mtu): (Way, Recovery<Carried>, PathMtu),
+    ) -> Self {
+        Self {
+            local,
+            remote: 0,
+            confirmed: false,
+            keys,
             early: None,
             resumption: None,
             replay: ReplayWindow::default(),
