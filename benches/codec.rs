@@ -241,7 +241,7 @@ impl Maker {
 
     fn job(&mut self, payload_bytes: usize) -> HideJob {
         HideJob {
-            cover: CoverChoice::Smallest,
+            cover: CoverChoice::Ours(0),
             payload: self.bytes(payload_bytes),
             fill_seed: self.array(),
         }

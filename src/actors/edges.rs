@@ -246,7 +246,7 @@ pub enum Work {
     Empty {
         /// The picture that carries an image.
         picture: Bytes,
-        /// The default cover it was made from, if it was one.
+        /// Number of the default cover it was made from, if it was one.
         cover: Option<u8>,
         /// Fills it.
         fill_seed: [u8; 32],
@@ -282,7 +282,7 @@ pub enum WorkDone {
     Sealed {
         /// The encoded job.
         body: Bytes,
-        /// Index of the default cover that the cloud will take; none for an own cover.
+        /// Number of the default cover that the cloud is told to take; none for an own cover.
         cover: Option<u8>,
     },
     /// What was inside.

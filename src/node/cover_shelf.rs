@@ -8,13 +8,45 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::stego::{self, CoverId, DecodeLimits, Picture, StegoError};
 
-/// Covers kept in memory at a time. The largest takes 36 MB.
-const IN_MEMORY: usize = 3;
+/// Bytes of covers kept in memory; the ones used longest ago go first. The largest takes 36 MB,
+/// all scenes of the smallest size together 11 MB.
+const IN_MEMORY_BYTES: usize = 112 << 20;
 
 /// A shelf shared by all workers of a node.
 pub struct CoverShelf {
     folder: PathBuf,
-    shelf: Mutex<BTreeMap<u8, Arc<Picture>>>,
+    shelf: Mutex<Shelf>,
+}
+
+struct Shelf {
+    /// By number, with the time of the last use.
+    covers: BTreeMap<u8, (Arc<Picture>, u64)>,
+    /// Counts uses.
+    time: u64,
+}
+
+impl Shelf {
+    fn take(&mut self, id: CoverId) -> Option<Arc<Picture>> {
+        self.time += 1;
+        let (cover, used) = self.covers.get_mut(&id.number())?;
+        *used = self.time;
+        Some(cover.clone())
+    }
+
+    fn put(&mut self, id: CoverId, cover: Arc<Picture>) {
+        let room_bytes = IN_MEMORY_BYTES.saturating_sub(cover.samples().len());
+        while self.size_bytes() > room_bytes {
+            let oldest = self.covers.iter().min_by_key(|(_, (_, used))| *used);
+            let Some((&number, _)) = oldest else { break };
+            self.covers.remove(&number);
+        }
+        self.covers.insert(id.number(), (cover, self.time));
+    }
+
+    fn size_bytes(&self) -> usize {
+        let sizes = self.covers.values().map(|(cover, _)| cover.samples().len());
+        sizes.sum()
+    }
 }
 
 impl CoverShelf {
@@ -23,7 +55,10 @@ impl CoverShelf {
     pub const fn new(folder: PathBuf) -> Self {
         Self {
             folder,
-            shelf: Mutex::new(BTreeMap::new()),
+            shelf: Mutex::new(Shelf {
+                covers: BTreeMap::new(),
+                time: 0,
+            }),
         }
     }
 
@@ -34,17 +69,14 @@ impl CoverShelf {
     pub fn cover(&self, id: CoverId) -> Result<Arc<Picture>, StegoError> {
         // Drawing under the lock keeps two workers from drawing the same large cover at once.
         let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(cover) = shelf.get(&id.index()) {
-            return Ok(cover.clone());
+        if let Some(cover) = shelf.take(id) {
+            return Ok(cover);
         }
         let cover = Arc::new(match stego::covers::builtin(id)? {
             Some(cover) => cover,
             None => self.drawn(id),
         });
-        if shelf.len() >= IN_MEMORY {
-            shelf.pop_first();
-        }
-        shelf.insert(id.index(), cover.clone());
+        shelf.put(id, cover.clone());
         Ok(cover)
     }
 
@@ -70,5 +102,52 @@ impl CoverShelf {
         let beside = path.with_extension(format!("partial-{}", std::process::id()));
         fs::write(&beside, bytes)?;
         fs::rename(&beside, path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_used_longest_ago_leaves_the_memory_first() {
+        let mut shelf = Shelf {
+            covers: BTreeMap::new(),
+            time: 0,
+        };
+        let id = |number| CoverId::from_number(number).expect("a cover");
+        let quarter = IN_MEMORY_BYTES as u32 / 4 / 3;
+        let cover = || {
+            let samples = vec![0; quarter as usize * 3];
+            Arc::new(Picture::new(quarter, 1, samples).expect("a picture"))
+        };
+        for number in 0..4 {
+            assert!(shelf.take(id(number)).is_none());
+            shelf.put(id(number), cover());
+        }
+        assert!(shelf.take(id(0)).is_some(), "four fit");
+        shelf.put(id(4), cover());
+        assert!(shelf.take(id(1)).is_none());
+        for number in [0, 2, 3, 4] {
+            assert!(shelf.take(id(number)).is_some(), "{number}");
+        }
+        assert!(shelf.size_bytes() <= IN_MEMORY_BYTES);
+    }
+
+    #[test]
+    fn a_drawn_cover_is_read_again_from_its_file_and_a_foreign_one_is_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let id = CoverId::from_number(6).expect("a cover");
+        let drawn = CoverShelf::new(folder.path().into())
+            .cover(id)
+            .expect("drawn");
+        let path = folder.path().join(format!("{}.png", id.name()));
+        let kept = stego::decode(&fs::read(&path).expect("kept"), &DecodeLimits::default());
+        assert_eq!(kept.as_ref(), Ok(&*drawn));
+        fs::write(&path, b"no picture").expect("written");
+        let anew = CoverShelf::new(folder.path().into())
+            .cover(id)
+            .expect("drawn anew");
+        assert_eq!(anew, drawn);
     }
 }

@@ -51,8 +51,8 @@ impl From<ContainerError> for WorkFault {
 
 fn embed(job: &HideJob, covers: &CoverShelf) -> Result<WorkDone, WorkFault> {
     let picture = match &job.cover {
-        CoverChoice::Smallest => {
-            let cover = covers.cover(stego::smallest_fitting(job.payload.len())?)?;
+        CoverChoice::Ours(number) => {
+            let cover = covers.cover(ours(*number)?)?;
             stego::embed(&cover, &job.payload, &job.fill_seed)?
         }
         CoverChoice::Given(file) => {
@@ -70,10 +70,11 @@ fn seal(job: SealJob) -> Result<WorkDone, WorkFault> {
     let payload = container::seal(&job.rights, &job.original, &job.key, &job.seed);
     let (choice, cover) = match job.cover {
         // Refused here already, before anything is sent.
-        None => (
-            CoverChoice::Smallest,
-            Some(stego::smallest_fitting(payload.len())?.index()),
-        ),
+        None => {
+            let seed = blake3::derive_key("pentimento 1 cover", &job.seed);
+            let number = CoverId::choose(payload.len(), &seed)?.number();
+            (CoverChoice::Ours(number), Some(number))
+        }
         Some(file) => {
             fits(
                 &stego::decode(&file, &DecodeLimits::default())?,
@@ -92,6 +93,12 @@ fn seal(job: SealJob) -> Result<WorkDone, WorkFault> {
         body: codec::encode(&job).into(),
         cover,
     })
+}
+
+/// A default cover by its number, which came from somebody else.
+fn ours(number: u8) -> Result<CoverId, WorkFault> {
+    let unknown = || WorkFault::BadPicture(format!("there is no default cover {number}"));
+    CoverId::from_number(number).ok_or_else(unknown)
 }
 
 fn fits(cover: &Picture, payload_bytes: usize) -> Result<(), WorkFault> {
@@ -169,7 +176,7 @@ fn empty(
     fill_seed: &[u8; 32],
     covers: &CoverShelf,
 ) -> Result<WorkDone, WorkFault> {
-    let emptied = match cover.and_then(CoverId::from_index) {
+    let emptied = match cover.and_then(CoverId::from_number) {
         Some(id) => stego::fill(&*covers.cover(id)?, fill_seed),
         None => stego::fill(
             &stego::decode(picture, &DecodeLimits::default())?,
@@ -229,7 +236,8 @@ mod tests {
     #[test]
     fn what_is_sealed_and_hidden_opens_with_its_key_only() {
         let (picture, cover) = hidden(b"an original", None);
-        assert_eq!(cover, Some(0));
+        let size = cover.and_then(CoverId::from_number).map(|cover| cover.size);
+        assert_eq!(size, Some(stego::CoverSize::Xs));
         let opened = perform(
             Work::Open {
                 picture: picture.clone(),
@@ -254,6 +262,20 @@ mod tests {
             &shelf(),
         );
         assert_eq!(other, WorkDone::Failed(WorkFault::NothingForUs));
+    }
+
+    #[test]
+    fn a_cover_that_there_is_not_is_refused() {
+        let job = HideJob {
+            cover: CoverChoice::Ours(CoverId::COUNT),
+            payload: Bytes::from_static(b"sealed"),
+            fill_seed: [1; 32],
+        };
+        let refused = perform(Work::Embed(job), &shelf());
+        assert!(matches!(
+            refused,
+            WorkDone::Failed(WorkFault::BadPicture(_))
+        ));
     }
 
     #[test]

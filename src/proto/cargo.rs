@@ -82,8 +82,8 @@ pub struct HideJob {
 /// The picture to hide in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CoverChoice {
-    /// The smallest default cover that fits.
-    Smallest,
+    /// A default cover, by its number (a size and a scene).
+    Ours(u8),
     /// The client's own picture: the bytes of a PNG, JPEG or WebP file.
     Given(Bytes),
 }

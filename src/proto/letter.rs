@@ -168,7 +168,7 @@ pub struct Grant {
     pub picture: Digest,
     /// Size of that file in bytes.
     pub picture_bytes: u32,
-    /// Index of the default cover, none for the owner's own cover.
+    /// Number of the default cover, none for the owner's own cover.
     pub cover: Option<u8>,
     /// When it was granted, by the owner's clock.
     pub granted_at: WallTime,

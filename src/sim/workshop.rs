@@ -42,7 +42,7 @@ fn picture(fill_seed: &[u8; 32], payload: &[u8]) -> Bytes {
 fn seal(job: SealJob) -> WorkDone {
     let payload = container::seal(&job.rights, &job.original, &job.key, &job.seed);
     let job = HideJob {
-        cover: CoverChoice::Smallest,
+        cover: CoverChoice::Ours(0),
         payload: payload.into(),
         fill_seed: blake3::derive_key("simulated fill seed", &job.seed),
     };

@@ -14,16 +14,16 @@ mod sky;
 mod terrain;
 mod view;
 
-use super::capacity::CoverId;
 use super::codec::{DecodeLimits, decode_carrier};
+use super::cover_id::{CoverId, CoverScene, SCENES};
 use super::error::StegoError;
 use super::picture::Picture;
 use scene::Scene;
 
-/// Seed of the details of each default cover; the kind of landscape is its index.
-const COVER_SEEDS: [u32; 6] = [11, 12, 13, 14, 15, 16];
+/// Seed of the details of each scene; the kind of landscape is its place in the list.
+const SCENE_SEEDS: [u32; SCENES] = [11, 12, 13, 14, 15, 16];
 
-/// The files of the covers small enough to be kept, by [`CoverId::index`].
+/// The files of the covers small enough to be kept, by [`CoverId::number`].
 const FILES: [&[u8]; 3] = [
     include_bytes!("../../assets/covers/cover-0.png"),
     include_bytes!("../../assets/covers/cover-1.png"),
@@ -43,13 +43,13 @@ pub fn render(scene_seed: u64, width: u32, height: u32, grain: bool) -> Picture 
 /// Draws a default cover in its own size.
 pub fn render_cover(cover: CoverId) -> Picture {
     let (width, height) = cover.dimensions();
-    render_sized(cover, width, height)
+    render_scene(cover.scene, width, height)
 }
 
-/// Draws the scene of a default cover in another size, for instance as a thumbnail.
-pub fn render_sized(cover: CoverId, width: u32, height: u32) -> Picture {
-    let kind = cover.index();
-    let scene = Scene::of_kind(u64::from(kind), COVER_SEEDS[usize::from(kind)]);
+/// Draws the scene of default covers in any size, for instance as a thumbnail.
+pub fn render_scene(scene: CoverScene, width: u32, height: u32) -> Picture {
+    let kind = scene as usize;
+    let scene = Scene::of_kind(kind as u64, SCENE_SEEDS[kind]);
     draw(&scene, width, height, true)
 }
 
@@ -72,7 +72,7 @@ pub fn render_painting(seed: u64, width: u32, height: u32) -> Picture {
 /// # Errors
 /// As for [`decode_carrier`], when the program was built with a damaged file.
 pub fn builtin(cover: CoverId) -> Result<Option<Picture>, StegoError> {
-    let Some(file) = FILES.get(usize::from(cover.index())) else {
+    let Some(file) = FILES.get(usize::from(cover.number())) else {
         return Ok(None);
     };
     decode_carrier(file, &DecodeLimits::default()).map(Some)

@@ -10,6 +10,7 @@
 
 mod capacity;
 mod codec;
+mod cover_id;
 pub mod covers;
 mod embed;
 mod error;
@@ -18,11 +19,12 @@ mod metadata;
 mod picture;
 mod preview;
 
-pub use capacity::{CoverId, capacity_bytes, smallest_fitting};
+pub use capacity::capacity_bytes;
 pub use codec::{
     DecodeLimits, ImageKind, decode, decode_carrier, encode_jpeg, encode_png, encode_png_smallest,
     sniff,
 };
+pub use cover_id::{CoverId, CoverScene, CoverSize};
 pub use embed::{embed, embed_in_place, fill};
 pub use error::StegoError;
 pub use extract::extract;

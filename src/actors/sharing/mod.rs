@@ -238,7 +238,7 @@ pub enum Input {
         key: [u8; 32],
         /// A PNG.
         picture: Bytes,
-        /// Index of the default cover; none for an own cover.
+        /// Number of the default cover; none for an own cover.
         cover: Option<u8>,
         /// Where the time went.
         timings: Timings,

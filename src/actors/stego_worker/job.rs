@@ -114,7 +114,7 @@ impl Place {
 
 fn size_of_hide(hide: &HideJob) -> usize {
     let cover = match &hide.cover {
-        CoverChoice::Smallest => 0,
+        CoverChoice::Ours(_) => 0,
         CoverChoice::Given(cover) => cover.len(),
     };
     hide.payload.len() + cover

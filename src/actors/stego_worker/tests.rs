@@ -20,7 +20,7 @@ fn id(counter: u32) -> RequestId {
 
 fn hide(counter: u32, payload_bytes: usize) -> HideJob {
     HideJob {
-        cover: CoverChoice::Smallest,
+        cover: CoverChoice::Ours(0),
         payload: vec![counter as u8; payload_bytes].into(),
         fill_seed: [counter as u8; 32],
     }
