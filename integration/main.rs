@@ -4,6 +4,7 @@
 //! what it expects and never measures how long that took.
 
 mod bad_input;
+mod bad_pictures;
 mod chaos;
 mod command_line;
 mod dates;

@@ -93,6 +93,18 @@ pub enum CoverScene {
     Fjord,
     /// Moor and hills in the evening.
     Highland,
+    /// A mountain meadow in spring.
+    Meadow,
+    /// Mist and a pink sky before sunrise.
+    Dawn,
+    /// Heather in bloom.
+    Heath,
+    /// A small lake among rocks, above the trees.
+    Tarn,
+    /// Golden larches below fresh snow.
+    Larches,
+    /// Woods after rain, one ridge behind the other.
+    Ridges,
 }
 
 /// Number of sizes.
@@ -102,13 +114,19 @@ pub(super) const SCENES: usize = CoverScene::ALL.len();
 
 impl CoverScene {
     /// All scenes.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 12] = [
         Self::Lake,
         Self::Autumn,
         Self::Winter,
         Self::Dusk,
         Self::Fjord,
         Self::Highland,
+        Self::Meadow,
+        Self::Dawn,
+        Self::Heath,
+        Self::Tarn,
+        Self::Larches,
+        Self::Ridges,
     ];
 
     /// A short lower-case name for people.
@@ -121,6 +139,12 @@ impl CoverScene {
             Self::Dusk => "dusk",
             Self::Fjord => "fjord",
             Self::Highland => "highland",
+            Self::Meadow => "meadow",
+            Self::Dawn => "dawn",
+            Self::Heath => "heath",
+            Self::Tarn => "tarn",
+            Self::Larches => "larches",
+            Self::Ridges => "ridges",
         }
     }
 }

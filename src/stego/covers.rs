@@ -7,6 +7,7 @@
 mod colour;
 mod develop;
 mod ground;
+mod more_scenes;
 mod noise;
 mod rows;
 mod scene;
@@ -21,7 +22,7 @@ use super::picture::Picture;
 use scene::Scene;
 
 /// Seed of the details of each scene; the kind of landscape is its place in the list.
-const SCENE_SEEDS: [u32; SCENES] = [11, 12, 13, 14, 15, 16];
+const SCENE_SEEDS: [u32; SCENES] = [11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22];
 
 /// The files of the covers small enough to be kept, by [`CoverId::number`].
 const FILES: [&[u8]; 3] = [

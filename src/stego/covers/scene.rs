@@ -100,16 +100,22 @@ pub(super) struct Ground {
 }
 
 impl Scene {
-    /// One of six kinds of landscape (`kind` modulo 6), its details drawn from `seed`.
+    /// One of twelve kinds of landscape (`kind` modulo 12), its details drawn from `seed`.
     pub(super) fn of_kind(kind: u64, seed: u32) -> Self {
         let mut scene = Self::summer(seed);
-        match kind % 6 {
+        match kind % 12 {
             0 => {}
             1 => scene.make_autumn(),
             2 => scene.make_winter(),
             3 => scene.make_dusk(),
             4 => scene.make_fjord(),
-            _ => scene.make_highland(),
+            5 => scene.make_highland(),
+            6 => scene.make_meadow(),
+            7 => scene.make_dawn(),
+            8 => scene.make_heath(),
+            9 => scene.make_tarn(),
+            10 => scene.make_larches(),
+            _ => scene.make_ridges(),
         }
         scene
     }
@@ -236,7 +242,7 @@ impl Scene {
         self.ground.snow_line_m = -600.0;
     }
 
-    fn make_dusk(&mut self) {
+    pub(super) fn make_dusk(&mut self) {
         self.camera = Camera {
             height_m: 9.0,
             horizon: 0.60,
