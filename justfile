@@ -32,6 +32,11 @@ bench *ARGS:
 bench-codec:
     cargo bench --locked --bench codec
 
+# Hiding: each stage by itself, then whole requests beside other encoders, as ratios.
+bench-hiding:
+    cargo bench --locked --bench hiding
+    cargo run --locked --release -- bench hide
+
 # Documentation, warnings refused.
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps

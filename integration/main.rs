@@ -8,6 +8,7 @@ mod bad_pictures;
 mod chaos;
 mod command_line;
 mod dates;
+mod decoders;
 mod documents;
 mod garbage;
 mod kill_elected;

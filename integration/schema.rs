@@ -317,6 +317,7 @@ fn alone(play: &Play) {
         "id",
         "doctor",
         "man pages",
+        "bench hide --small --rounds 1",
         "config show",
         "config show --origins",
         "config check",

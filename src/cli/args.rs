@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use self::grants::{LeaseVerb, MailboxVerb, PeersVerb, RequestsVerb, RulesVerb};
 pub use self::node::{KeygenArguments, NodeArguments, NodeVerb, Role};
+use super::bench::BenchVerb;
 use super::person::Way;
 use crate::chaos::command::ChaosVerb;
 use crate::tui::pictures::Protocol;
@@ -267,6 +268,9 @@ Examples:
     Config(ConfigVerb),
     /// Look for what is wrong here: home, key, configuration, client, servers, terminal
     Doctor,
+    /// Measure how fast this machine does the work
+    #[command(subcommand)]
+    Bench(BenchVerb),
     /// Print completions for a shell
     #[command(after_help = "\
 Example:

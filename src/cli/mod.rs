@@ -1,6 +1,7 @@
 //! The person's and the operator's program: commands, their output, the demo.
 
 pub mod args;
+pub mod bench;
 pub mod cluster;
 pub mod config;
 pub mod demo;
@@ -83,6 +84,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Verb::Node(arguments) => node::run(output, &arguments, &entry::given(&global)),
         Verb::Config(verb) => config::run(output, &global, &verb),
         Verb::Doctor => doctor::run(output, &global),
+        Verb::Bench(verb) => bench::run(output, &verb),
         Verb::Completions { shell } => shell::completions(shell),
         Verb::Man { folder } => shell::man(output, &folder),
         Verb::Version => {

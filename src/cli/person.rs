@@ -128,6 +128,7 @@ impl Person {
             | Verb::Web(_)
             | Verb::Config(_)
             | Verb::Doctor
+            | Verb::Bench(_)
             | Verb::Completions { .. }
             | Verb::Man { .. }
             | Verb::Version

@@ -1,15 +1,15 @@
-//! The default covers as decoded pixels: the small ones come with the program, the large ones are
-//! drawn once and kept, in memory for a while and on disk.
+//! The default covers, decoded and prepared: the small ones come with the program, the large ones
+//! are drawn once and kept, in memory for a while and on disk.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::stego::{self, CoverId, DecodeLimits, Picture, StegoError};
+use crate::stego::{self, CoverId, DecodeLimits, Picture, PreparedCover, StegoError};
 
 /// Bytes of covers kept in memory; the ones used longest ago go first. The largest takes 36 MB,
-/// all scenes of the smallest size together 11 MB.
+/// all scenes of the smallest size together 14 MB.
 const IN_MEMORY_BYTES: usize = 112 << 20;
 
 /// A shelf shared by all workers of a node.
@@ -20,21 +20,21 @@ pub struct CoverShelf {
 
 struct Shelf {
     /// By number, with the time of the last use.
-    covers: BTreeMap<u8, (Arc<Picture>, u64)>,
+    covers: BTreeMap<u8, (Arc<PreparedCover>, u64)>,
     /// Counts uses.
     time: u64,
 }
 
 impl Shelf {
-    fn take(&mut self, id: CoverId) -> Option<Arc<Picture>> {
+    fn take(&mut self, id: CoverId) -> Option<Arc<PreparedCover>> {
         self.time += 1;
         let (cover, used) = self.covers.get_mut(&id.number())?;
         *used = self.time;
         Some(cover.clone())
     }
 
-    fn put(&mut self, id: CoverId, cover: Arc<Picture>) {
-        let room_bytes = IN_MEMORY_BYTES.saturating_sub(cover.samples().len());
+    fn put(&mut self, id: CoverId, cover: Arc<PreparedCover>) {
+        let room_bytes = IN_MEMORY_BYTES.saturating_sub(cover.memory_bytes());
         while self.size_bytes() > room_bytes {
             let oldest = self.covers.iter().min_by_key(|(_, (_, used))| *used);
             let Some((&number, _)) = oldest else { break };
@@ -44,8 +44,10 @@ impl Shelf {
     }
 
     fn size_bytes(&self) -> usize {
-        let sizes = self.covers.values().map(|(cover, _)| cover.samples().len());
-        sizes.sum()
+        self.covers
+            .values()
+            .map(|(cover, _)| cover.memory_bytes())
+            .sum()
     }
 }
 
@@ -62,20 +64,21 @@ impl CoverShelf {
         }
     }
 
-    /// A cover, pristine.
+    /// A cover, pristine and prepared.
     ///
     /// # Errors
     /// If a cover that comes with the program is damaged.
-    pub fn cover(&self, id: CoverId) -> Result<Arc<Picture>, StegoError> {
+    pub fn cover(&self, id: CoverId) -> Result<Arc<PreparedCover>, StegoError> {
         // Drawing under the lock keeps two workers from drawing the same large cover at once.
         let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(cover) = shelf.take(id) {
             return Ok(cover);
         }
-        let cover = Arc::new(match stego::covers::builtin(id)? {
+        let cover = match stego::covers::builtin(id)? {
             Some(cover) => cover,
             None => self.drawn(id),
-        });
+        };
+        let cover = Arc::new(PreparedCover::new(cover));
         shelf.put(id, cover.clone());
         Ok(cover)
     }
@@ -116,10 +119,12 @@ mod tests {
             time: 0,
         };
         let id = |number| CoverId::from_number(number).expect("a cover");
-        let quarter = IN_MEMORY_BYTES as u32 / 4 / 3;
+        // A little less: what was prepared takes its place too.
+        let quarter = IN_MEMORY_BYTES as u32 / 4 / 3 - (1 << 17);
         let cover = || {
             let samples = vec![0; quarter as usize * 3];
-            Arc::new(Picture::new(quarter, 1, samples).expect("a picture"))
+            let cover = Picture::new(quarter, 1, samples).expect("a picture");
+            Arc::new(PreparedCover::quickly(cover))
         };
         for number in 0..4 {
             assert!(shelf.take(id(number)).is_none());
@@ -143,11 +148,11 @@ mod tests {
             .expect("drawn");
         let path = folder.path().join(format!("{}.png", id.name()));
         let kept = stego::decode(&fs::read(&path).expect("kept"), &DecodeLimits::default());
-        assert_eq!(kept.as_ref(), Ok(&*drawn));
+        assert_eq!(kept.as_ref(), Ok(drawn.picture()));
         fs::write(&path, b"no picture").expect("written");
         let anew = CoverShelf::new(folder.path().into())
             .cover(id)
             .expect("drawn anew");
-        assert_eq!(anew, drawn);
+        assert_eq!(anew.picture(), drawn.picture());
     }
 }

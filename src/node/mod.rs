@@ -15,6 +15,7 @@ pub mod config;
 pub mod control;
 pub mod cover_shelf;
 pub mod cpu_pool;
+pub mod crew;
 pub mod desk;
 pub mod faces;
 pub mod launch;

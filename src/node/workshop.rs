@@ -1,21 +1,36 @@
 //! The work of the CPU pool: pure functions of a job and the covers.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use bytes::Bytes;
 
 use super::cover_shelf::CoverShelf;
+use super::crew::{Crashed, Crew, Pieces};
 use crate::actors::edges::{SealJob, Work, WorkDone, WorkFault};
 use crate::crypto::container::{self, ContainerError, PROBE_BYTES};
 use crate::proto::cargo::{CoverChoice, HideJob};
 use crate::proto::codec;
 use crate::proto::control::{Inside, Inspection};
 use crate::proto::ids::Digest;
-use crate::stego::{self, CoverId, DecodeLimits, Picture, StegoError};
+use crate::stego::{
+    self, CoverId, DecodeLimits, Picture, PngFile, PreparedCover, Rendition, Scratch, StegoError,
+};
+
+/// What a job is done with.
+pub struct Bench<'a> {
+    /// Covers.
+    pub covers: &'a CoverShelf,
+    /// Who works on a picture's strips.
+    pub crew: &'a dyn Crew,
+    /// This thread's buffers.
+    pub scratch: &'a mut Scratch,
+}
 
 /// Does a job.
 #[must_use]
-pub fn perform(work: Work, covers: &CoverShelf) -> WorkDone {
+pub fn perform(work: Work, bench: Bench<'_>) -> WorkDone {
     let done = match work {
-        Work::Embed(job) => embed(&job, covers),
+        Work::Embed(job) => embed(&job, bench),
         Work::Seal(job) => seal(job),
         Work::Open { picture, keys } => open(&picture, &keys),
         Work::Inspect { picture, keys } => inspect(&picture, &keys),
@@ -25,7 +40,7 @@ pub fn perform(work: Work, covers: &CoverShelf) -> WorkDone {
             picture,
             cover,
             fill_seed,
-        } => empty(&picture, cover, &fill_seed, covers),
+        } => empty(&picture, cover, fill_seed, bench),
     };
     done.unwrap_or_else(WorkDone::Failed)
 }
@@ -49,21 +64,64 @@ impl From<ContainerError> for WorkFault {
     }
 }
 
-fn embed(job: &HideJob, covers: &CoverShelf) -> Result<WorkDone, WorkFault> {
-    let picture = match &job.cover {
-        CoverChoice::Ours(number) => {
-            let cover = covers.cover(ours(*number)?)?;
-            stego::embed(&cover, &job.payload, &job.fill_seed)?
-        }
-        CoverChoice::Given(file) => {
-            let mut cover = stego::decode(file, &DecodeLimits::default())?;
-            stego::embed_in_place(&mut cover, &job.payload, &job.fill_seed)?;
-            cover
-        }
+impl From<Crashed> for WorkFault {
+    fn from(Crashed: Crashed) -> Self {
+        Self::Crashed
+    }
+}
+
+fn embed(job: &HideJob, bench: Bench<'_>) -> Result<WorkDone, WorkFault> {
+    let cover = match &job.cover {
+        CoverChoice::Ours(number) => bench.covers.cover(ours(*number)?)?,
+        CoverChoice::Given(file) => own_cover(file)?,
     };
-    let picture = Bytes::from(stego::encode_png(&picture)?);
-    let digest = Digest::of(&picture);
+    let rendition = Rendition::new(cover, job.payload.clone(), job.fill_seed)?;
+    let (picture, digest) = render(rendition, bench.crew, bench.scratch)?;
     Ok(WorkDone::Embedded { picture, digest })
+}
+
+/// A cover that came with a job and serves only once.
+fn own_cover(file: &[u8]) -> Result<Arc<PreparedCover>, StegoError> {
+    let picture = stego::decode(file, &DecodeLimits::default())?;
+    Ok(Arc::new(PreparedCover::quickly(picture)))
+}
+
+/// A picture in the making, of which any thread may make a strip.
+struct Rendering {
+    rendition: Rendition,
+    /// The file as far as it is joined, and the digest of that.
+    joined: Mutex<(PngFile, blake3::Hasher)>,
+}
+
+impl Pieces for Rendering {
+    fn count(&self) -> usize {
+        self.rendition.strips()
+    }
+
+    fn work_on(&self, piece: usize, scratch: &mut Scratch) {
+        let strip = self.rendition.strip(piece, scratch);
+        let mut joined = self.joined.lock().unwrap_or_else(PoisonError::into_inner);
+        let (file, digest) = &mut *joined;
+        digest.update(file.accept(piece, &strip));
+    }
+}
+
+/// Makes a picture, with whoever helps. The bytes do not depend on who did.
+///
+/// # Errors
+/// [`Crashed`] on a bug in the code of pixels.
+pub fn render(
+    rendition: Rendition,
+    crew: &dyn Crew,
+    scratch: &mut Scratch,
+) -> Result<(Bytes, Digest), Crashed> {
+    let joined = Mutex::new((rendition.file(), blake3::Hasher::new()));
+    let rendering = Arc::new(Rendering { rendition, joined });
+    crew.work_through(rendering.clone(), scratch)?;
+    let joined = rendering.joined.lock();
+    let (file, digest) = &mut *joined.unwrap_or_else(PoisonError::into_inner);
+    let digest = Digest(*digest.finalize().as_bytes());
+    Ok((file.take_bytes().into(), digest))
 }
 
 fn seal(job: SealJob) -> Result<WorkDone, WorkFault> {
@@ -173,21 +231,21 @@ fn preview(original: &[u8]) -> WorkDone {
 fn empty(
     picture: &[u8],
     cover: Option<u8>,
-    fill_seed: &[u8; 32],
-    covers: &CoverShelf,
+    fill_seed: [u8; 32],
+    bench: Bench<'_>,
 ) -> Result<WorkDone, WorkFault> {
-    let emptied = match cover.and_then(CoverId::from_number) {
-        Some(id) => stego::fill(&*covers.cover(id)?, fill_seed),
-        None => stego::fill(
-            &stego::decode(picture, &DecodeLimits::default())?,
-            fill_seed,
-        ),
+    let cover = match cover.and_then(CoverId::from_number) {
+        Some(id) => bench.covers.cover(id)?,
+        None => own_cover(picture)?,
     };
-    Ok(WorkDone::Emptied(stego::encode_png(&emptied)?.into()))
+    let rendition = Rendition::new(cover, Bytes::new(), fill_seed)?;
+    let (picture, _) = render(rendition, bench.crew, bench.scratch)?;
+    Ok(WorkDone::Emptied(picture))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::crew::{Alone, Floor};
     use super::*;
     use crate::actors::edges::Rights;
     use crate::proto::ids::UserId;
@@ -209,6 +267,16 @@ mod tests {
         CoverShelf::new(std::env::temp_dir().join("pentimento-test-covers"))
     }
 
+    /// What one thread makes of a job.
+    fn done(work: Work, covers: &CoverShelf) -> WorkDone {
+        let bench = Bench {
+            covers,
+            crew: &Alone,
+            scratch: &mut Scratch::default(),
+        };
+        perform(work, bench)
+    }
+
     fn hidden(original: &'static [u8], cover: Option<Bytes>) -> (Bytes, Option<u8>) {
         let original = Bytes::from_static(original);
         let job = SealJob {
@@ -218,11 +286,11 @@ mod tests {
             seed: [4; 32],
             cover,
         };
-        let WorkDone::Sealed { body, cover } = perform(Work::Seal(job), &shelf()) else {
+        let WorkDone::Sealed { body, cover } = done(Work::Seal(job), &shelf()) else {
             panic!("not sealed")
         };
         let job = codec::decode(&body, body.len()).expect("a job");
-        match perform(Work::Embed(job), &shelf()) {
+        match done(Work::Embed(job), &shelf()) {
             WorkDone::Embedded { picture, .. } => (picture, cover),
             other => panic!("not embedded: {other:?}"),
         }
@@ -238,7 +306,7 @@ mod tests {
         let (picture, cover) = hidden(b"an original", None);
         let size = cover.and_then(CoverId::from_number).map(|cover| cover.size);
         assert_eq!(size, Some(stego::CoverSize::Xs));
-        let opened = perform(
+        let opened = done(
             Work::Open {
                 picture: picture.clone(),
                 keys: vec![KEY],
@@ -254,7 +322,7 @@ mod tests {
             panic!("{opened:?}")
         };
         assert_eq!((found, original.as_ref()), (rights(), &b"an original"[..]));
-        let other = perform(
+        let other = done(
             Work::Open {
                 picture,
                 keys: vec![[9; 32]],
@@ -271,7 +339,7 @@ mod tests {
             payload: Bytes::from_static(b"sealed"),
             fill_seed: [1; 32],
         };
-        let refused = perform(Work::Embed(job), &shelf());
+        let refused = done(Work::Embed(job), &shelf());
         assert!(matches!(
             refused,
             WorkDone::Failed(WorkFault::BadPicture(_))
@@ -282,7 +350,7 @@ mod tests {
     fn an_own_cover_is_used_and_one_too_small_is_refused() {
         let (picture, cover) = hidden(b"an original", Some(own_cover(80, 60)));
         assert_eq!(cover, None);
-        let inspected = perform(
+        let inspected = done(
             Work::Inspect {
                 picture,
                 keys: vec![KEY],
@@ -301,7 +369,7 @@ mod tests {
             seed: [4; 32],
             cover: Some(own_cover(8, 8)),
         };
-        let refused = perform(Work::Seal(job), &shelf());
+        let refused = done(Work::Seal(job), &shelf());
         assert_eq!(
             refused,
             WorkDone::Failed(WorkFault::TooLarge { limit_bytes: 24 })
@@ -317,10 +385,10 @@ mod tests {
                 cover,
                 fill_seed: [8; 32],
             };
-            let WorkDone::Emptied(picture) = perform(work, &shelf()) else {
+            let WorkDone::Emptied(picture) = done(work, &shelf()) else {
                 panic!("not emptied")
             };
-            let opened = perform(
+            let opened = done(
                 Work::Open {
                     picture,
                     keys: vec![KEY],
@@ -332,11 +400,42 @@ mod tests {
     }
 
     #[test]
+    fn any_number_of_threads_makes_the_same_bytes() {
+        let job = || HideJob {
+            cover: CoverChoice::Given(own_cover(900, 700)),
+            payload: Bytes::from(vec![0xa7; 90_000]),
+            fill_seed: [6; 32],
+        };
+        let alone = done(Work::Embed(job()), &shelf());
+        let WorkDone::Embedded { picture, digest } = &alone else {
+            panic!("{alone:?}")
+        };
+        assert_eq!(*digest, Digest::of(picture));
+        for helpers in [1, 4] {
+            let (floor, covers) = (Floor::new(0), shelf());
+            std::thread::scope(|scope| {
+                for _ in 0..helpers {
+                    scope.spawn(|| floor.toil(|(), _| ()));
+                }
+                for _ in 0..10 {
+                    let bench = Bench {
+                        covers: &covers,
+                        crew: &floor,
+                        scratch: &mut Scratch::default(),
+                    };
+                    assert!(perform(Work::Embed(job()), bench) == alone);
+                }
+                floor.close();
+            });
+        }
+    }
+
+    #[test]
     fn a_file_that_is_no_picture_has_no_preview_and_cannot_be_opened() {
         let file = Bytes::from_static(b"no picture");
-        let previewed = perform(Work::Preview(file.clone()), &shelf());
+        let previewed = done(Work::Preview(file.clone()), &shelf());
         assert_eq!(previewed, WorkDone::Previewed(Bytes::new()));
-        let opened = perform(
+        let opened = done(
             Work::Open {
                 picture: file,
                 keys: vec![KEY],

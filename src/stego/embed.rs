@@ -3,15 +3,17 @@
 //! Decides: sample `8 i + k` carries bit `k` (lowest first) of byte `i` of the payload; the
 //! samples after the payload carry ChaCha20 keystream. A sample whose lowest bit already
 //! agrees stays; any other moves by one, up or down as a second keystream says (LSB matching,
-//! Sharp 2001), where 0 can only rise and 255 only fall.
+//! Sharp 2001), where 0 can only rise and 255 only fall. Directions hide nothing, they only must
+//! not be guessed, so ChaCha8 is enough for them. The loops over samples are plain and without a
+//! branch: the compiler makes vector code of them for any machine.
 //!
 //! Always full: a long payload, a short one and none at all leave the same traces, so whoever
 //! owns the cover and subtracts it learns nothing but that this program made the picture. That
 //! holds as long as the payload itself looks random (ciphertext) and no seed serves two
 //! pictures. Never claimed: that the picture passes for one never touched.
 
-use chacha20::ChaCha20;
-use chacha20::cipher::{KeyIvInit, StreamCipher};
+use chacha20::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
+use chacha20::{ChaCha8, ChaCha20};
 
 use super::capacity::capacity_bytes;
 use super::error::StegoError;
@@ -21,15 +23,17 @@ use super::picture::Picture;
 const FILL_NONCE: &[u8; 12] = b"stego fill 1";
 /// Nonce of the keystream that decides between one up and one down.
 const DIRECTION_NONCE: &[u8; 12] = b"stego sign 1";
-/// Carried bytes worked on at a time: two buffers of this size stay in the first-level cache.
-const BLOCK_BYTES: usize = 2048;
+/// Carried bytes worked on at a time: samples, bits and steps of a block stay in the first-level
+/// cache together.
+const BLOCK_BYTES: usize = 1024;
 
 /// The lowest bit of each of eight lanes.
 pub(super) const LOW: u64 = 0x0101_0101_0101_0101;
-/// All but the highest bit of each of eight lanes.
-const SEVEN: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-/// Lane `k` keeps bit `k` of a byte copied to all lanes.
-const DIAGONAL: u64 = 0x8040_2010_0804_0201;
+
+/// Lane `k` of entry `i` is bit `k` of `i`.
+static BITS: [[u8; 8]; 256] = lanes(0, 1);
+/// Lane `k` of entry `i` is one up where bit `k` of `i` is set, else one down.
+static STEPS: [[u8; 8]; 256] = lanes(255, 1);
 
 /// A copy of `cover` that carries `payload`; `seed` fills the rest and picks directions.
 ///
@@ -81,62 +85,114 @@ fn check_size(cover: &Picture, payload: &[u8]) -> Result<(), StegoError> {
 
 /// Gives every sample its bit. The payload is at most as long as the samples allow.
 fn write_bits(samples: &mut [u8], payload: &[u8], seed: &[u8; 32]) {
-    let mut fill = ChaCha20::new(seed.into(), FILL_NONCE.into());
-    let mut direction = ChaCha20::new(seed.into(), DIRECTION_NONCE.into());
-    let mut bits = [0_u8; BLOCK_BYTES];
-    let mut signs = [0_u8; BLOCK_BYTES];
-    let mut rest = payload;
+    let mut pen = Pen::new(payload, seed, 0);
     for block in samples.chunks_mut(BLOCK_BYTES * 8) {
-        let carried_bytes = block.len().div_ceil(8);
-        let (now, later) = rest.split_at(rest.len().min(carried_bytes));
-        rest = later;
-        let (from_payload, from_fill) = bits[..carried_bytes].split_at_mut(now.len());
+        pen.write(block);
+    }
+}
+
+/// Copies a run of a cover's samples and gives each its bit. The run begins at carried byte
+/// `first_byte`, thus at sample `8 * first_byte`, and ends with the picture or at a multiple of
+/// eight samples. Runs may be written in any order, by any thread: together they are what
+/// [`embed()`] makes of the whole.
+///
+/// # Panics
+/// If `cover` and `carrier` differ in length.
+pub(super) fn embed_run(
+    cover: &[u8],
+    carrier: &mut [u8],
+    first_byte: usize,
+    payload: &[u8],
+    seed: &[u8; 32],
+) {
+    let mut pen = Pen::new(payload, seed, first_byte);
+    let blocks = carrier.chunks_mut(BLOCK_BYTES * 8);
+    for (block, from) in blocks.zip(cover.chunks(BLOCK_BYTES * 8)) {
+        block.copy_from_slice(from);
+        pen.write(block);
+    }
+}
+
+/// Writes bits into one block of samples after another.
+struct Pen<'a> {
+    /// What is left of the payload.
+    payload: &'a [u8],
+    fill: ChaCha20,
+    direction: ChaCha8,
+    carried: [u8; BLOCK_BYTES],
+    bits: [[u8; 8]; BLOCK_BYTES],
+    steps: [[u8; 8]; BLOCK_BYTES],
+}
+
+impl<'a> Pen<'a> {
+    /// A pen over carried byte `at`. Both keystreams count carried bytes from the beginning of the
+    /// picture, so a run needs nothing from the runs before it; what lies under the payload is
+    /// passed over.
+    fn new(payload: &'a [u8], seed: &[u8; 32], at: usize) -> Self {
+        let mut fill = ChaCha20::new(seed.into(), FILL_NONCE.into());
+        let mut direction = ChaCha8::new(seed.into(), DIRECTION_NONCE.into());
+        let payload = payload.get(at..).unwrap_or_default();
+        fill.seek((at + payload.len()) as u64);
+        direction.seek(at as u64);
+        Self {
+            payload,
+            fill,
+            direction,
+            carried: [0; BLOCK_BYTES],
+            bits: [[0; 8]; BLOCK_BYTES],
+            steps: [[0; 8]; BLOCK_BYTES],
+        }
+    }
+
+    /// The next block, of at most [`BLOCK_BYTES`] times eight samples.
+    fn write(&mut self, block: &mut [u8]) {
+        let carried = &mut self.carried[..block.len().div_ceil(8)];
+        carried.fill(0);
+        self.direction.apply_keystream(carried);
+        for (steps, &byte) in self.steps.iter_mut().zip(carried.iter()) {
+            *steps = STEPS[usize::from(byte)];
+        }
+        let (now, later) = self.payload.split_at(self.payload.len().min(carried.len()));
+        self.payload = later;
+        let (from_payload, from_fill) = carried.split_at_mut(now.len());
         from_payload.copy_from_slice(now);
         from_fill.fill(0);
-        fill.apply_keystream(from_fill);
-        let signs = &mut signs[..carried_bytes];
-        signs.fill(0);
-        direction.apply_keystream(signs);
-        match_block(block, &bits[..carried_bytes], signs);
+        self.fill.apply_keystream(from_fill);
+        for (bits, &byte) in self.bits.iter_mut().zip(carried.iter()) {
+            *bits = BITS[usize::from(byte)];
+        }
+        move_samples(block, self.bits.as_flattened(), self.steps.as_flattened());
     }
 }
 
-/// LSB matching over one block, eight samples in each step; the last step may be shorter.
-fn match_block(block: &mut [u8], bits: &[u8], signs: &[u8]) {
-    let (lanes, tail) = block.as_chunks_mut::<8>();
-    for ((eight, &bit), &sign) in lanes.iter_mut().zip(bits).zip(signs) {
-        *eight = match_eight(u64::from_le_bytes(*eight), bit, sign).to_le_bytes();
+/// LSB matching without a branch, so that the compiler does many samples at a time.
+fn move_samples(samples: &mut [u8], bits: &[u8], steps: &[u8]) {
+    for ((sample, &bit), &step) in samples.iter_mut().zip(bits).zip(steps) {
+        let differs = ((*sample ^ bit) & 1).wrapping_neg();
+        let inward = match *sample {
+            0 => 1,
+            255 => 255,
+            _ => step,
+        };
+        *sample = sample.wrapping_add(differs & inward);
     }
-    if let (false, Some(&bit), Some(&sign)) = (tail.is_empty(), bits.last(), signs.last()) {
-        let mut eight = [0_u8; 8];
-        eight[..tail.len()].copy_from_slice(tail);
-        let moved = match_eight(u64::from_le_bytes(eight), bit, sign).to_le_bytes();
-        tail.copy_from_slice(&moved[..tail.len()]);
+}
+
+/// For each byte its bits as eight lanes, lowest first, with a value for 0 and one for 1.
+const fn lanes(zero: u8, one: u8) -> [[u8; 8]; 256] {
+    let mut table = [[zero; 8]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut bit = 0;
+        while bit < 8 {
+            if byte >> bit & 1 == 1 {
+                table[byte][bit] = one;
+            }
+            bit += 1;
+        }
+        byte += 1;
     }
-}
-
-/// Eight samples in the lanes of a word, without a branch: adding and subtracting never carry
-/// into the next lane because a lane of 255 never rises and a lane of 0 never falls.
-#[inline]
-fn match_eight(samples: u64, bits: u8, signs: u8) -> u64 {
-    let differ = (samples ^ spread(bits)) & LOW;
-    let must_rise = lanes_equal_zero(samples);
-    let must_fall = lanes_equal_zero(!samples);
-    let rise = (spread(signs) | must_rise) & !must_fall;
-    samples + (differ & rise) - (differ & !rise)
-}
-
-/// Bit `k` of `byte` becomes the lowest bit of lane `k`.
-#[inline]
-fn spread(byte: u8) -> u64 {
-    let picked = (u64::from(byte) * LOW) & DIAGONAL;
-    ((picked + SEVEN) >> 7) & LOW
-}
-
-/// The lowest bit of each lane that is all zero.
-#[inline]
-fn lanes_equal_zero(word: u64) -> u64 {
-    (!(((word & SEVEN) + SEVEN) | word) >> 7) & LOW
+    table
 }
 
 #[cfg(test)]

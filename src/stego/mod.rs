@@ -17,6 +17,8 @@ mod error;
 mod extract;
 mod metadata;
 mod picture;
+mod png_writer;
+mod prepared;
 mod preview;
 
 pub use capacity::capacity_bytes;
@@ -30,4 +32,6 @@ pub use error::StegoError;
 pub use extract::extract;
 pub use metadata::{Cleaned, clean};
 pub use picture::Picture;
+pub use png_writer::{PngFile, Scratch, Strip};
+pub use prepared::{PreparedCover, Rendition};
 pub use preview::{PREVIEW_MAX_BYTES, PREVIEW_MAX_SIDE, preview};

@@ -47,6 +47,35 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn runs_in_any_order_make_the_whole(
+        samples in 1_usize..40_000,
+        cuts in proptest::collection::vec(0_usize..5_000, 0..5),
+        part in 0.0_f64..=1.0,
+        seed: [u8; 32],
+    ) {
+        let cover: Vec<u8> = (0..samples).map(|i| (i * 37 % 256) as u8).collect();
+        let payload: Vec<u8> = (0..(samples as f64 / 8.0 * part) as usize)
+            .map(|i| (i * 101) as u8)
+            .collect();
+        let mut whole = cover.clone();
+        write_bits(&mut whole, &payload, &seed);
+        let mut ends: Vec<usize> = cuts.iter().map(|cut| (cut * 8).min(samples)).collect();
+        ends.extend([0, samples]);
+        ends.sort_unstable();
+        let mut joined = vec![0; samples];
+        for pair in ends.windows(2).rev() {
+            let run = pair[0]..pair[1];
+            let (from, to) = (&cover[run.clone()], &mut joined[run]);
+            embed_run(from, to, pair[0] / 8, &payload, &seed);
+        }
+        prop_assert_eq!(joined, whole);
+    }
+}
+
 #[test]
 fn capacity_fits_and_one_byte_more_is_refused() {
     for (width, height) in [(1, 1), (1, 3), (3, 1), (5, 7), (64, 3)] {
@@ -68,7 +97,7 @@ fn capacity_fits_and_one_byte_more_is_refused() {
 }
 
 #[test]
-fn eight_lanes_move_as_one_sample_at_a_time_would() {
+fn many_samples_move_as_one_at_a_time_would() {
     for value in 0..=255_u8 {
         for (bit, up) in [(0, false), (0, true), (1, false), (1, true)] {
             let wanted = match (value & 1 == bit, value, up) {
@@ -78,17 +107,32 @@ fn eight_lanes_move_as_one_sample_at_a_time_would() {
                 (false, _, true) => value + 1,
                 (false, _, false) => value - 1,
             };
-            for lane in 0..8 {
-                let mut eight = [0, 255, 1, 254, 128, 127, 0, 255];
-                eight[lane] = value;
-                let signs = if up { 0xff } else { 0 };
-                let moved = match_eight(u64::from_le_bytes(eight), bit << lane, signs);
-                assert_eq!(
-                    moved.to_le_bytes()[lane],
-                    wanted,
-                    "{value} {bit} {up} {lane}"
-                );
+            for place in 0..67 {
+                let mut samples: Vec<u8> = [0, 255, 1, 254, 128, 127, 0].repeat(10);
+                let others = samples.clone();
+                let mut bits: Vec<u8> = samples.iter().map(|sample| sample & 1).collect();
+                samples[place] = value;
+                bits[place] = bit;
+                let steps = if up { 1 } else { 255 };
+                move_samples(&mut samples, &bits, &[steps; 70]);
+                assert_eq!(samples[place], wanted, "{value} {bit} {up} {place}");
+                samples[place] = others[place];
+                assert_eq!(samples, others);
             }
+        }
+    }
+}
+
+#[test]
+fn a_byte_is_spread_over_eight_lanes_lowest_bit_first() {
+    for byte in 0..=255_u8 {
+        for lane in 0..8 {
+            let bit = byte >> lane & 1;
+            assert_eq!(BITS[usize::from(byte)][lane], bit);
+            assert_eq!(
+                STEPS[usize::from(byte)][lane],
+                if bit == 1 { 1 } else { 255 }
+            );
         }
     }
 }

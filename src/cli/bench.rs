@@ -1,0 +1,126 @@
+//! `pentimento bench`: what this machine takes for the work, beside what it can be compared with.
+//!
+//! All cases run in turn, round after round, so that other work on the machine slows all of them
+//! alike; what counts are ratios of medians. A bar that is missed is marked and, with `--check`,
+//! ends the command with exit code 99.
+
+mod hide;
+mod peers;
+mod suite;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use self::suite::{Bar, Measured};
+use super::failure::{BROKEN, Ended};
+use super::output::Output;
+use super::render::Said;
+use crate::terminal::text::table;
+
+/// What is measured.
+#[derive(Debug, Subcommand)]
+pub enum BenchVerb {
+    /// Hiding and getting out again, beside the encoders of others and copying
+    Hide(HideBench),
+}
+
+/// How hiding is measured.
+#[derive(Debug, Args)]
+pub struct HideBench {
+    /// How often each case runs
+    #[arg(long, value_name = "N", default_value_t = 11)]
+    pub rounds: u16,
+    /// Small pictures only
+    #[arg(long)]
+    pub small: bool,
+    /// End with exit code 99 if a ratio misses its bar
+    #[arg(long)]
+    pub check: bool,
+    /// Folder where drawn covers are kept [default: one among the temporary files]
+    #[arg(long, value_name = "DIR")]
+    pub covers: Option<PathBuf>,
+}
+
+/// Measures.
+///
+/// # Errors
+/// If a file cannot be written, or a case does not do what it should.
+pub fn run(output: Output, verb: &BenchVerb) -> Ended {
+    let BenchVerb::Hide(wishes) = verb;
+    if cfg!(debug_assertions) {
+        output
+            .remark("this is a debug build: build with --release for figures that mean something");
+    }
+    let measured = hide::measure(wishes)?;
+    let bars = hide::bars(&measured);
+    output.say(&Said {
+        text: text(&measured, &bars),
+        json: json(wishes, &measured, &bars),
+    });
+    let misses = bars.iter().any(|bar| bar.is_ratio && !bar.holds());
+    Ok(if wishes.check && misses { BROKEN } else { 0 })
+}
+
+fn text(measured: &[Measured], bars: &[Bar]) -> String {
+    let cases: Vec<Vec<String>> = measured
+        .iter()
+        .map(|case| {
+            vec![
+                case.name.to_owned(),
+                format!("{:.2} ms", case.median_ms()),
+                format!("{:.2} ms", case.least_ms()),
+                case.bytes.to_string(),
+                case.note.to_owned(),
+            ]
+        })
+        .collect();
+    let bars: Vec<Vec<String>> = bars
+        .iter()
+        .map(|bar| {
+            vec![
+                bar.name.to_owned(),
+                format!("{:.3}", bar.value),
+                bar.limit.to_string(),
+                if bar.holds() { "ok" } else { "missed" }.to_owned(),
+            ]
+        })
+        .collect();
+    format!(
+        "{}\n\n{}",
+        table(&["case", "median", "least", "bytes", "what"], &cases),
+        table(&["figure", "is", "bar", ""], &bars),
+    )
+}
+
+fn json(wishes: &HideBench, measured: &[Measured], bars: &[Bar]) -> Value {
+    let cases: Vec<Value> = measured
+        .iter()
+        .map(|case| {
+            json!({
+                "name": case.name,
+                "median_us": case.median_us,
+                "least_us": case.least_us,
+                "bytes": case.bytes,
+            })
+        })
+        .collect();
+    let figures: Vec<Value> = bars
+        .iter()
+        .map(|bar| {
+            json!({
+                "name": bar.name,
+                "value": bar.value,
+                "bar": bar.limit.to_string(),
+                "holds": bar.holds(),
+            })
+        })
+        .collect();
+    json!({
+        "rounds": wishes.rounds.max(1),
+        "build": if cfg!(debug_assertions) { "debug" } else { "release" },
+        "cases": cases,
+        "figures": figures,
+    })
+}
