@@ -18,6 +18,8 @@ use pentimento::transport::message::{Standing, Status};
 use pentimento::transport::wire::{self, Header};
 use pentimento_fuzz::world;
 
+mod seed_pictures;
+
 fn write(target: &str, name: &str, bytes: &[u8]) -> std::io::Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("corpus")
@@ -216,6 +218,7 @@ fn messages() -> std::io::Result<()> {
 fn main() -> std::io::Result<()> {
     datagrams()?;
     messages()?;
+    seed_pictures::all()?;
     for (number, frame) in frames().iter().enumerate() {
         write("frames", &format!("{number:02}"), frame)?;
     }

@@ -10,26 +10,37 @@
 
 pub mod acks;
 pub mod datagram;
+pub mod extract;
 pub mod fragments;
 pub mod frames;
 pub mod handshake;
+pub mod jpeg;
 pub mod messages;
 pub mod packets;
+pub mod pictures;
+pub mod png;
+pub mod previews;
 pub mod session;
 pub mod statuses;
+pub mod webp;
 pub mod world;
 
 /// The targets by name.
-pub const TARGETS: [(&str, fn(&[u8])); 9] = [
+pub const TARGETS: [(&str, fn(&[u8])); 14] = [
     ("acks", acks::run),
     ("datagram", datagram::run),
+    ("extract", extract::run),
     ("fragments", fragments::run),
     ("frames", frames::run),
     ("handshake", handshake::run),
+    ("jpeg", jpeg::run),
     ("messages", messages::run),
     ("packets", packets::run),
+    ("png", png::run),
+    ("previews", previews::run),
     ("session", session::run),
     ("statuses", statuses::run),
+    ("webp", webp::run),
 ];
 
 /// Takes numbers from the front of what is tried; zeros when there is no more.
