@@ -38,6 +38,14 @@ pub enum StegoError {
         /// Whole bytes the picture holds.
         capacity_bytes: u64,
     },
+    /// The image is too small for a mark. Way out: share it without one.
+    #[error("{width} x {height} pixels are too few for a mark")]
+    TooSmallToMark {
+        /// Pixels per row.
+        width: u32,
+        /// Rows.
+        height: u32,
+    },
     /// There are no bytes to decode: an empty file or an upload that never began. Way out:
     /// send the file again.
     #[error("the file is empty")]
