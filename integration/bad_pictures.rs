@@ -1,4 +1,4 @@
-//! Hostile picture files: what every decoder, the cleaning of metadata, and extraction do with them.
+//! Hostile picture files: what decoders, the cleaning of metadata, and extraction do with them.
 
 use bytes::Bytes;
 use pentimento::crypto::container::{self, PROBE_BYTES};

@@ -352,11 +352,15 @@ fn files(play: &Play) {
     }
     let hidden = play.does("alice", "hide one.bin two.bin");
     let picture = text(&hidden, "file");
+    let known = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/covers/cover-0.png");
+    let warned = play.does("alice", &format!("hide two.bin --cover {known}"));
+    assert!(any(&warned["cover_warnings"], "warning", "known"));
     play.does("alice", &format!("inspect {picture}"));
     play.does("alice", &format!("reveal {picture} -o back.bin"));
     play.fails("alice", "usage", &format!("reveal {picture} -o back.bin"));
     play.does("bob", &format!("inspect {picture}"));
     play.fails("bob", "nothing_for_you", &format!("reveal {picture}"));
+    play.does("alice", &format!("trace {picture}"));
     play.fails("alice", "bad_picture", "inspect one.bin");
     play.fails("alice", "not_found", "hide gone.bin");
 }
@@ -421,6 +425,12 @@ fn grants(play: &Play) -> String {
     play.does("alice", &format!("lease show {lease}"));
     play.fails("alice", "not_found", "lease show ffffffff");
     play.fails("alice", "not_found", "share gone.bin --to @bob");
+    let photo = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/covers/cover-0.png");
+    let marked = play.does("alice", &format!("share {photo} --to @bob --mark"));
+    assert_eq!(marked["marked"], true);
+    let traced = play.does("alice", &format!("trace {photo}"));
+    assert_eq!((&traced["marks"], &traced["alike"]), (&json!(1), &json!(1)));
+    play.fails("alice", "bad_picture", "share one.bin --to @bob --mark");
     lease
 }
 

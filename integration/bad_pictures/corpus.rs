@@ -50,6 +50,18 @@ fn add(cases: &mut Vec<Case>, name: impl Into<String>, bytes: Vec<u8>, expected:
     });
 }
 
+fn refused(cases: &mut Vec<Case>, name: impl Into<String>, bytes: Vec<u8>) {
+    add(cases, name, bytes, Expected::Refused);
+}
+
+fn bounded(cases: &mut Vec<Case>, name: impl Into<String>, bytes: Vec<u8>) {
+    add(cases, name, bytes, Expected::Bounded);
+}
+
+fn shown(cases: &mut Vec<Case>, name: impl Into<String>, bytes: Vec<u8>) {
+    add(cases, name, bytes, Expected::Shown);
+}
+
 fn picture() -> Picture {
     covers::render(3, 56, 40, true)
 }
@@ -61,13 +73,40 @@ fn strangers(cases: &mut Vec<Case>) {
     for at in 0..PNG.len() {
         let mut bent = file.clone();
         bent[at] ^= 0x20;
-        add(
+        refused(
             cases,
             format!("png with byte {at} of its magic wrong"),
             bent,
-            Expected::Refused,
         );
     }
+    magics(&file, &jpeg, cases);
+    let both = |first: &[u8], second: &[u8]| [first, second].concat();
+    refused(cases, "png signature on a jpeg", both(PNG, &jpeg));
+    refused(cases, "jpeg start on a png", both(&jpeg[..3], &file));
+    refused(cases, "png in a riff", riff(std::slice::from_ref(&file)));
+    let wave = riff_chunk(b"RIFF", b"WAVEfmt ");
+    refused(cases, "sound in a riff", wave);
+    refused(cases, "nothing", Vec::new());
+    for length in [1, 2, 3, 7, 8, 11, 12] {
+        refused(
+            cases,
+            format!("{length} bytes of a png"),
+            file[..length].to_vec(),
+        );
+        refused(
+            cases,
+            format!("{length} bytes of a jpeg"),
+            jpeg[..length].to_vec(),
+        );
+    }
+    for shift in 0..8 {
+        let noise = (0..4_096_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> (8 + shift)) as u8);
+        refused(cases, format!("noise {shift}"), noise.collect());
+    }
+}
+
+/// Files of other formats, and ours beside them.
+fn magics(file: &[u8], jpeg: &[u8], cases: &mut Vec<Case>) {
     let magics: [(&str, &[u8]); 14] = [
         ("gif", b"GIF89a"),
         ("bmp", b"BM\x36\0\0\0"),
@@ -85,84 +124,14 @@ fn strangers(cases: &mut Vec<Case>) {
         ("program", b"\x7fELF\x02\x01\x01\0"),
     ];
     for (name, magic) in magics {
-        add(
-            cases,
-            format!("{name} alone"),
-            magic.to_vec(),
-            Expected::Refused,
-        );
-        let both = [magic, &file[..]].concat();
-        add(
-            cases,
-            format!("{name}, then a png"),
-            both,
-            Expected::Refused,
-        );
+        refused(cases, format!("{name} alone"), magic.to_vec());
+        let both = [magic, file].concat();
+        refused(cases, format!("{name}, then a png"), both);
         let over = [magic, &file[magic.len().min(8)..]].concat();
-        add(
-            cases,
-            format!("png with the magic of a {name}"),
-            over,
-            Expected::Refused,
-        );
-        let behind = [&file[..], magic, &[0; 100]].concat();
-        add(
-            cases,
-            format!("png, then a {name}"),
-            behind,
-            Expected::Shown,
-        );
-        let behind = [&jpeg[..], magic, &[0; 100]].concat();
-        add(
-            cases,
-            format!("jpeg, then a {name}"),
-            behind,
-            Expected::Shown,
-        );
-    }
-    let both = |first: &[u8], second: &[u8]| [first, second].concat();
-    add(
-        cases,
-        "png signature on a jpeg",
-        both(PNG, &jpeg),
-        Expected::Refused,
-    );
-    add(
-        cases,
-        "jpeg start on a png",
-        both(&jpeg[..3], &file),
-        Expected::Refused,
-    );
-    add(
-        cases,
-        "png in a riff",
-        riff(std::slice::from_ref(&file)),
-        Expected::Refused,
-    );
-    let wave = riff_chunk(b"RIFF", b"WAVEfmt ");
-    add(cases, "sound in a riff", wave, Expected::Refused);
-    add(cases, "nothing", Vec::new(), Expected::Refused);
-    for length in [1, 2, 3, 7, 8, 11, 12] {
-        add(
-            cases,
-            format!("{length} bytes of a png"),
-            file[..length].to_vec(),
-            Expected::Refused,
-        );
-        add(
-            cases,
-            format!("{length} bytes of a jpeg"),
-            jpeg[..length].to_vec(),
-            Expected::Refused,
-        );
-    }
-    for shift in 0..8 {
-        let noise = (0..4_096_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> (8 + shift)) as u8);
-        add(
-            cases,
-            format!("noise {shift}"),
-            noise.collect(),
-            Expected::Refused,
-        );
+        refused(cases, format!("png with the magic of a {name}"), over);
+        let behind = [file, magic, &[0; 100]].concat();
+        shown(cases, format!("png, then a {name}"), behind);
+        let behind = [jpeg, magic, &[0; 100]].concat();
+        shown(cases, format!("jpeg, then a {name}"), behind);
     }
 }

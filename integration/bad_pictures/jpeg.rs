@@ -2,7 +2,7 @@
 
 use pentimento::stego::encode_jpeg;
 
-use super::{Case, Expected, add, picture};
+use super::{Case, bounded, picture, refused};
 
 fn jpegs() -> Vec<(String, Vec<u8>)> {
     let plain = encode_jpeg(&picture(), 80).expect("a jpeg");
@@ -40,37 +40,34 @@ fn jpeg_cuts(kind: &str, file: &[u8], cases: &mut Vec<Case>) {
             ("late in", pair[1] - 1),
         ] {
             let name = format!("jpeg {kind}, cut {place} segment {number}");
-            add(cases, name, file[..at].to_vec(), Expected::Refused);
+            refused(cases, name, file[..at].to_vec());
             let name = format!("jpeg {kind}, cut {place} segment {number}, end marker put on");
             let ended = [&file[..at], &[0xff, 0xd9]].concat();
-            add(cases, name, ended, Expected::Refused);
+            refused(cases, name, ended);
         }
         let without = [&file[..pair[0]], &file[pair[1]..]].concat();
         let name = format!("jpeg {kind}, without segment {number}");
-        add(cases, name, without, Expected::Bounded);
+        bounded(cases, name, without);
         for length in [0_u16, 1, 2, 3, u16::MAX] {
             let mut bent = file.to_vec();
             bent[pair[0] + 2..pair[0] + 4].copy_from_slice(&length.to_be_bytes());
             let name = format!("jpeg {kind}, segment {number} says {length} bytes");
-            add(cases, name, bent, Expected::Bounded);
+            bounded(cases, name, bent);
         }
     }
     let pixels = borders[borders.len() - 1];
     for part in 1..8 {
         let at = pixels + (file.len() - pixels) * part / 8;
         let name = format!("jpeg {kind}, cut in part {part} of its pixels");
-        add(cases, name, file[..at].to_vec(), Expected::Refused);
+        refused(cases, name, file[..at].to_vec());
     }
 }
 
 fn jpeg_headers(cases: &mut Vec<Case>) {
     let file = encode_jpeg(&picture(), 80).expect("a jpeg");
     let borders = segment_borders(&file);
-    let starts = borders.iter().copied();
-    let frame = starts
-        .into_iter()
-        .find(|&at| file[at + 1] == 0xc0)
-        .expect("a frame");
+    let mut starts = borders.iter().copied();
+    let frame = starts.find(|&at| file[at + 1] == 0xc0).expect("a frame");
     let bent = |at: usize, bytes: &[u8]| {
         let mut bent = file.clone();
         bent[frame + at..][..bytes.len()].copy_from_slice(bytes);
@@ -85,15 +82,15 @@ fn jpeg_headers(cases: &mut Vec<Case>) {
     ] {
         let size = [height.to_be_bytes(), width.to_be_bytes()].concat();
         let name = format!("jpeg that says it has {width} x {height} pixels");
-        add(cases, name, bent(5, &size), Expected::Refused);
+        refused(cases, name, bent(5, &size));
         let name = format!("progressive jpeg that says it has {width} x {height} pixels");
         let mut progressive = bent(5, &size);
         progressive[frame + 1] = 0xc2;
-        add(cases, name, progressive, Expected::Refused);
+        refused(cases, name, progressive);
     }
     for marker in [0xc1, 0xc2, 0xc3, 0xc5, 0xc9, 0xca, 0xcf] {
         let name = format!("jpeg whose frame is called {marker:x}");
-        add(cases, name, bent(1, &[marker]), Expected::Bounded);
+        bounded(cases, name, bent(1, &[marker]));
     }
     for (what, at, byte) in [
         ("precision 12", 4, 12),
@@ -104,35 +101,15 @@ fn jpeg_headers(cases: &mut Vec<Case>) {
         ("sampling 15 x 15", 11, 0xff),
         ("table 9", 12, 9),
     ] {
-        add(
-            cases,
-            format!("jpeg with {what}"),
-            bent(at, &[byte]),
-            Expected::Bounded,
-        );
+        bounded(cases, format!("jpeg with {what}"), bent(at, &[byte]));
     }
-    add(
-        cases,
-        "progressive jpeg with 2,000 scans",
-        many_scans(),
-        Expected::Bounded,
-    );
+    bounded(cases, "progressive jpeg with 2,000 scans", many_scans());
     let filled = [&file[..2], &[0xff; 300_000], &file[2..]].concat();
-    add(
-        cases,
-        "jpeg with 300,000 fill bytes",
-        filled,
-        Expected::Bounded,
-    );
+    bounded(cases, "jpeg with 300,000 fill bytes", filled);
     let mut restarts = file[..borders[borders.len() - 1]].to_vec();
     restarts.extend([0xff, 0xd0].repeat(100_000));
     restarts.extend([0xff, 0xd9]);
-    add(
-        cases,
-        "jpeg of restart markers only",
-        restarts,
-        Expected::Bounded,
-    );
+    bounded(cases, "jpeg of restart markers only", restarts);
 }
 
 /// Eight megapixels of grey in scans of a few bytes, each of which visits every block.

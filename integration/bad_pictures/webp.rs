@@ -1,6 +1,6 @@
 //! Hostile WebP files (RFC 9649).
 
-use super::{Case, Expected, add, picture};
+use super::{Case, Expected, add, bounded, picture, refused, shown};
 
 /// A chunk, evened out.
 pub(super) fn riff_chunk(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
@@ -72,18 +72,18 @@ fn webp_cuts(kind: &str, file: &[u8], cases: &mut Vec<Case>) {
             ("at the end of", end - 1),
         ] {
             let name = format!("webp {kind}, cut {place} chunk {number}");
-            add(cases, name, file[..cut].to_vec(), Expected::Refused);
+            refused(cases, name, file[..cut].to_vec());
             let mut told = file[..cut].to_vec();
             let size = u32::try_from(cut - 8).expect("short").to_le_bytes();
             told[4..8].copy_from_slice(&size);
             let name = format!("webp {kind}, cut {place} chunk {number}, size made to fit");
-            add(cases, name, told, Expected::Bounded);
+            bounded(cases, name, told);
         }
         for length in [0_u32, 1, 1 << 31, u32::MAX, u32::MAX - 7] {
             let mut bent = file.to_vec();
             bent[at + 4..at + 8].copy_from_slice(&length.to_le_bytes());
             let name = format!("webp {kind}, chunk {number} says {length} bytes");
-            add(cases, name, bent, Expected::Bounded);
+            bounded(cases, name, bent);
         }
         (at, number) = (end, number + 1);
     }
@@ -115,31 +115,25 @@ fn webp_headers(cases: &mut Vec<Case>) {
                 .concat(),
         );
         let name = format!("lossy webp that says it has {width} x {height} pixels");
-        add(
-            cases,
-            name,
-            riff(&[riff_chunk(b"VP8 ", &lossy)]),
-            Expected::Refused,
-        );
+        refused(cases, name, riff(&[riff_chunk(b"VP8 ", &lossy)]));
     }
     for (width, height) in [(1 << 24, 1 << 24), (1 << 24, 1), (65_536, 65_536), (8, 8)] {
         let file = riff(&[canvas(0, width, height), riff_chunk(b"VP8L", &pixels)]);
         let name = format!("webp with a canvas of {width} x {height} pixels");
-        add(cases, name, file, Expected::Refused);
+        refused(cases, name, file);
     }
+    webp_frames(&pixels, cases);
+}
+
+fn webp_frames(pixels: &[u8], cases: &mut Vec<Case>) {
     let frame = riff_chunk(b"ANMF", &[0; 16]);
     let frames = [
         canvas(2, 4, 4),
         riff_chunk(b"ANIM", &[0; 6]),
         frame.repeat(50_000),
     ];
-    add(
-        cases,
-        "webp with 50,000 empty frames",
-        riff(&frames),
-        Expected::Refused,
-    );
-    let inside = riff_chunk(b"VP8L", &pixels);
+    refused(cases, "webp with 50,000 empty frames", riff(&frames));
+    let inside = riff_chunk(b"VP8L", pixels);
     let mut nested = Vec::new();
     for depth in (0..200_000_u32).rev() {
         let length = 16 + depth * 24 + u32::try_from(inside.len()).expect("short");
@@ -147,25 +141,15 @@ fn webp_headers(cases: &mut Vec<Case>) {
     }
     nested.extend(inside);
     let nested = riff(&[canvas(2, 4, 4), riff_chunk(b"ANIM", &[0; 6]), nested]);
-    add(
-        cases,
-        "webp with frames in frames in frames",
-        nested,
-        Expected::Bounded,
-    );
+    bounded(cases, "webp with frames in frames in frames", nested);
     let profile = riff_chunk(b"ICCP", &vec![0; 4 << 20]);
     let (width, height) = (picture().width(), picture().height());
     let file = [
         canvas(0x20, width, height),
         profile,
-        riff_chunk(b"VP8L", &pixels),
+        riff_chunk(b"VP8L", pixels),
     ];
-    add(
-        cases,
-        "webp with a profile of 4 MiB",
-        riff(&file),
-        Expected::Shown,
-    );
+    shown(cases, "webp with a profile of 4 MiB", riff(&file));
 }
 
 pub(super) fn all(cases: &mut Vec<Case>) {

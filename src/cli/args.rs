@@ -170,6 +170,11 @@ Examples:
         /// The picture
         picture: PathBuf,
     },
+    /// Name the grant whose mark an image shows, see share --mark
+    Trace {
+        /// The image that was found
+        copy: PathBuf,
+    },
     /// Show who you are: name, words to compare, code to give to others
     Id {
         /// Show the code as a picture to scan
@@ -465,6 +470,9 @@ pub struct ShareArguments {
     /// Leave place, serial numbers and the like in the file
     #[arg(long)]
     pub keep_metadata: bool,
+    /// Put a faint mark into the image by which `trace` knows this person's copy
+    #[arg(long, conflicts_with = "keep_metadata")]
+    pub mark: bool,
 }
 
 /// What becomes of the borrower's file when no look is left.

@@ -1,8 +1,10 @@
 //! The commands of a person: each opens a conversation with the client node and prints its end.
 
 mod batch;
+mod judging;
 mod leases;
 mod ledger;
+mod marks;
 pub mod people;
 mod pictures;
 mod screen;
@@ -62,6 +64,9 @@ impl Person {
     /// # Errors
     /// If it is refused or fails.
     pub fn run(&self, verb: Verb) -> Ended {
+        if let Verb::Trace { copy } = &verb {
+            return self.trace(copy);
+        }
         let timeout = Duration::from_secs(self.global.timeout.max(1));
         let mut session = Session::open(&self.home, timeout)?;
         let ended = self.carry_out(verb, &mut session);
@@ -100,7 +105,7 @@ impl Person {
                 };
                 self.simple(session, offer)
             }
-            Verb::Inspect { picture } => self.simple(session, Command::Inspect(read(&picture)?)),
+            Verb::Inspect { picture } => self.inspect(session, read(&picture)?),
             Verb::Peers { verb } => self.peers(session, verb),
             Verb::Mailbox(MailboxVerb::Ls) => self.mailbox(session),
             Verb::Mailbox(MailboxVerb::Flush) => self.simple(session, Command::Settle(5_000)),
@@ -129,6 +134,7 @@ impl Person {
             | Verb::Config(_)
             | Verb::Doctor
             | Verb::Bench(_)
+            | Verb::Trace { .. }
             | Verb::Completions { .. }
             | Verb::Man { .. }
             | Verb::Version
@@ -140,7 +146,6 @@ impl Person {
     fn simple(&self, session: &mut Session, command: Command) -> Ended {
         let said = match session.ask(command, |_| {})? {
             Outcome::Status(status) => render::client_status(&status),
-            Outcome::Inspected(told) => render::inspection(&told),
             Outcome::Peers { peers, fresh } => render::peers(&peers, fresh),
             Outcome::Gallery { items, refused } => render::gallery(&items, refused),
             Outcome::Requests(asks) => render::requests(&asks),

@@ -83,6 +83,20 @@ impl CoverShelf {
         Ok(cover)
     }
 
+    /// Draws a cover onto the disk if it is not there; whether it did.
+    pub fn draw_ahead(&self, id: CoverId) -> bool {
+        let comes_with_the_program = stego::covers::builtin(id).is_ok_and(|file| file.is_some());
+        let path = self.folder.join(format!("{}.png", id.name()));
+        if comes_with_the_program || path.exists() {
+            return false;
+        }
+        let cover = stego::covers::render_cover(id);
+        if let Err(error) = self.keep(&path, &cover) {
+            tracing::warn!(%error, "a drawn cover is not kept");
+        }
+        true
+    }
+
     /// A large cover from disk if a whole one of the right size is there, else drawn and kept.
     fn drawn(&self, id: CoverId) -> Picture {
         let path = self.folder.join(format!("{}.png", id.name()));

@@ -19,6 +19,7 @@ use super::board::{Board, Ends};
 use super::clock::Clock;
 use super::config::{ClientConfig, ServerConfig};
 use super::control;
+use super::cover_painter::CoverPainter;
 use super::cover_shelf::CoverShelf;
 use super::cpu_pool::CpuPool;
 use super::desk::PersonDesk;
@@ -142,6 +143,7 @@ pub async fn server(config: ServerConfig, ready_file: Option<PathBuf>) -> Result
     });
     let flushed = vault.clone();
     let covers = CoverShelf::new(config.covers());
+    let _painter = CoverPainter::start(config.covers())?;
     let threads = config.work.threads();
     let pool = CpuPool::start(threads, covers, answers.clone(), server::Ingress::Edge)?.start();
     let board = Context::<Board>::new();

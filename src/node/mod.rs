@@ -13,6 +13,7 @@ pub mod board;
 pub mod clock;
 pub mod config;
 pub mod control;
+pub mod cover_painter;
 pub mod cover_shelf;
 pub mod cpu_pool;
 pub mod crew;

@@ -8,7 +8,7 @@
 //! painted over, and a person who has two copies with two marks can weaken both.
 //!
 //! Invariants: the same image and key give the same mark; an unmarked image is changed by at most
-//! [`NOISE_MAX`] levels in the mean square root, 42 dB.
+//! `NOISE_MAX` levels in the mean square root, 42 dB.
 
 use chacha20::ChaCha20;
 use chacha20::cipher::{KeyIvInit, StreamCipher};
@@ -25,7 +25,7 @@ const CHIPS: usize = 64;
 /// Sides from which an image can be marked, pixels.
 pub const MARK_MIN_SIDE: u32 = 256;
 /// Root of the mean square that a mark changes samples by, at the most, in levels.
-pub const NOISE_MAX: f32 = 2.0;
+const NOISE_MAX: f32 = 2.0;
 /// Strength where the image is flat and where it is rough, in levels.
 const STRENGTH: std::ops::RangeInclusive<f32> = 1.0..=4.0;
 /// Strength for each level of roughness.

@@ -11,7 +11,7 @@ use crate::cli::args::{AtEnd, ShareArguments};
 use crate::cli::failure::{self, Ended, PENDING};
 use crate::cli::progress::Bar;
 use crate::cli::render;
-use crate::proto::control::{Command, Outcome};
+use crate::proto::control::{Command, Failure, Outcome};
 use crate::proto::lease::{AtZero, Conditions};
 use crate::stego;
 use crate::talk::files::{beside, file_name, read, shown, write};
@@ -32,6 +32,7 @@ impl Person {
             self.output
                 .remark("note: this is no PNG, JPEG or WebP; it is hidden as it is");
         }
+        let cover_warnings = self.judge(cover.as_ref());
         let command = Command::Hide {
             name: file_name(file)?,
             original,
@@ -64,6 +65,7 @@ impl Person {
                 "original_bytes": before,
                 "picture_bytes": picture.len(),
                 "request": request.to_string(),
+                "cover_warnings": cover_warnings,
                 "timings": spent.json,
             }),
         );
@@ -99,20 +101,19 @@ impl Person {
 
     pub(super) fn share(&self, session: &mut Session, wanted: ShareArguments) -> Ended {
         let path = Path::new(&wanted.image);
-        let (name, original) = if path.exists() {
+        let (name, mut original) = if path.exists() {
             (file_name(path)?, Some(read(path)?))
         } else {
             (wanted.image.clone(), None)
         };
-        let conditions = Conditions {
-            at_zero: match wanted.at_end {
-                AtEnd::Carrier => AtZero::KeepCover,
-                AtEnd::Delete => AtZero::DeleteFile,
-            },
-            until: wanted.until.as_deref().map(date).transpose()?,
-            show_ms: wanted.show_for.as_deref().map(show_ms).transpose()?,
-        };
+        let conditions = conditions(&wanted)?;
         let cover = wanted.cover.as_deref().map(read).transpose()?;
+        let cover_warnings = self.judge(cover.as_ref());
+        let mut mark = None;
+        if wanted.mark {
+            let (made, marked) = self.marked(&name, &wanted.to, original.as_deref())?;
+            (mark, original) = (Some(made), Some(marked));
+        }
         let views = wanted.views;
         let command = Command::Share {
             name,
@@ -124,8 +125,10 @@ impl Person {
             keep_metadata: wanted.keep_metadata,
         };
         let bar = Bar::new(self.global.quiet || self.global.json);
-        let outcome = session.ask(command, |step| bar.show(step))?;
+        let outcome = session.ask(command, |step| bar.show(step));
         drop(bar);
+        mark.map(|mark| mark.settle(&outcome)).transpose()?;
+        let outcome = outcome?;
         let Outcome::Shared {
             grant,
             delivered,
@@ -140,8 +143,8 @@ impl Person {
              program is not stopped",
         );
         self.remind_to_verify(session, &wanted.to);
-        let until = conditions.until.map(|until| format!(" until {until} UTC"));
-        let until = until.unwrap_or_default();
+        let until = conditions.until;
+        let until = until.map_or_else(String::new, |until| format!(" until {until} UTC"));
         let state = if delivered { "delivered" } else { "on its way" };
         let spent = render::timings(&timings);
         self.output.line(
@@ -157,9 +160,22 @@ impl Person {
                 "show_ms": conditions.show_ms,
                 "delivered": delivered,
                 "removed": removed,
+                "marked": wanted.mark,
+                "cover_warnings": cover_warnings,
                 "timings": spent.json,
             }),
         );
         Ok(if delivered { 0 } else { PENDING })
     }
+}
+
+fn conditions(wanted: &ShareArguments) -> Result<Conditions, Failure> {
+    Ok(Conditions {
+        at_zero: match wanted.at_end {
+            AtEnd::Carrier => AtZero::KeepCover,
+            AtEnd::Delete => AtZero::DeleteFile,
+        },
+        until: wanted.until.as_deref().map(date).transpose()?,
+        show_ms: wanted.show_for.as_deref().map(show_ms).transpose()?,
+    })
 }
