@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use pentimento::proto::cargo::{Cargo, CoverChoice, HideJob, Manifest};
+use pentimento::proto::cargo::{Cargo, CoverChoice, HideJob, Manifest, Mode};
 use pentimento::proto::codec;
 use pentimento::proto::identity::{PublicIdentity, Signature};
 use pentimento::proto::ids::{Digest, LetterId, NodeId, RequestId, UserId};
@@ -241,6 +241,7 @@ impl Maker {
 
     fn job(&mut self, payload_bytes: usize) -> HideJob {
         HideJob {
+            mode: Mode::Fast,
             cover: CoverChoice::Ours(0),
             payload: self.bytes(payload_bytes),
             fill_seed: self.array(),

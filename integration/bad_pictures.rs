@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use pentimento::crypto::container::{self, PROBE_BYTES};
-use pentimento::stego::{self, DecodeLimits, StegoError};
+use pentimento::stego::{self, Carrier, DecodeLimits, StegoError};
 
 use self::corpus::Expected;
 
@@ -65,12 +65,19 @@ fn nothing_is_extracted_from_hostile_pictures_that_no_key_vouches_for() {
         let file = Bytes::from(case.bytes);
         let cleaned = stego::clean(&file);
         assert!(cleaned.bytes.len() <= file.len() + 64, "{}", case.name);
-        let Ok(picture) = stego::decode_carrier(&file, &limits) else {
+        let Ok(carrier) = stego::decode_carrier(&file, &limits) else {
             continue;
         };
-        let Ok(start) = stego::extract(&picture, 0, PROBE_BYTES) else {
-            continue;
+        let starts = match &carrier {
+            Carrier::Deep(low) => vec![stego::extract_deep(low, 0, PROBE_BYTES)],
+            Carrier::Shallow(picture) => vec![
+                stego::extract(picture, 0, PROBE_BYTES),
+                stego::extract_ternary(picture, 0, PROBE_BYTES),
+                stego::extract_covert_head(picture, &keys[1]),
+            ],
         };
-        assert!(container::probe(&start, &keys).is_err(), "{}", case.name);
+        for start in starts.into_iter().flatten() {
+            assert!(container::probe(&start, &keys).is_err(), "{}", case.name);
+        }
     }
 }

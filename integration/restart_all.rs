@@ -5,7 +5,7 @@
 use std::fs;
 
 use bytes::Bytes;
-use pentimento::proto::control::{Command, Outcome};
+use pentimento::proto::control::{Carrier, Command, Outcome};
 use pentimento::proto::ids::GrantId;
 use pentimento::proto::lease::{Change, Conditions, LogEvent};
 use pentimento::proto::outcome::Posted;
@@ -89,7 +89,7 @@ fn share(stage: &Stage, original: &Bytes) -> GrantId {
             views: VIEWS,
             conditions: Conditions::default(),
             keep_metadata: false,
-            cover: None,
+            carrier: Carrier::default(),
         },
     );
     let Ok(Outcome::Shared { grant, .. }) = outcome else {

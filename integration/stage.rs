@@ -15,7 +15,7 @@ use bytes::Bytes;
 use pentimento::cli::cluster;
 use pentimento::node::config::{ClientConfig, ServerAddress, TokenConfig};
 use pentimento::node::control::Link;
-use pentimento::proto::control::{Command, Failure, Outcome, Progress};
+use pentimento::proto::control::{Carrier, Command, Failure, Outcome, Progress};
 use pentimento::proto::operator::ServerStatus;
 use pentimento::proto::outcome::Lease;
 use pentimento::talk::home;
@@ -314,7 +314,7 @@ impl Stage {
         let command = Command::Hide {
             name: "photo".into(),
             original: original.clone(),
-            cover: None,
+            carrier: Carrier::default(),
         };
         talk.ask(command, progress)
     }

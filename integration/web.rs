@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command as Program, Stdio};
 
 use bytes::Bytes;
-use pentimento::proto::control::{Command, Outcome};
+use pentimento::proto::control::{Carrier, Command, Outcome};
 use pentimento::proto::lease::Conditions;
 use pentimento::stego::{Picture, encode_png};
 use serde_json::Value;
@@ -123,7 +123,7 @@ fn share(stage: &Stage, views: u32) -> String {
         to: "bob".into(),
         views,
         conditions: Conditions::default(),
-        cover: None,
+        carrier: Carrier::default(),
         keep_metadata: false,
     };
     stage.ask("alice", command).expect("it is shared");

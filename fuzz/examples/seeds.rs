@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use pentimento::crypto::noise::StaticKey;
-use pentimento::proto::cargo::{Cargo, CoverChoice, HideJob, Manifest};
+use pentimento::proto::cargo::{Cargo, CoverChoice, HideJob, Manifest, Mode};
 use pentimento::proto::identity::{PublicIdentity, Signature};
 use pentimento::proto::ids::{Digest, LetterId, UserId};
 use pentimento::proto::packet::{
@@ -188,6 +188,7 @@ fn messages() -> std::io::Result<()> {
         digest: Digest([7; 32]),
     };
     let job = HideJob {
+        mode: Mode::Fast,
         cover: CoverChoice::Given(bytes::Bytes::from_static(b"picture")),
         payload: bytes::Bytes::from_static(b"sealed"),
         fill_seed: [1; 32],

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 pub use crate::crypto::container::Rights;
-use crate::proto::cargo::HideJob;
+use crate::proto::cargo::{Carrier, HideJob};
 use crate::proto::control::{Inspection, Reason};
 use crate::proto::identity::PublicIdentity;
 use crate::proto::ids::{Digest, GrantId};
@@ -264,8 +264,8 @@ pub struct SealJob {
     pub key: [u8; 32],
     /// Seed for nonce and fill, fresh.
     pub seed: [u8; 32],
-    /// The client's own cover, if any.
-    pub cover: Option<Bytes>,
+    /// How it is hidden, and in what.
+    pub carrier: Carrier,
 }
 
 /// The CPU pool's answer.

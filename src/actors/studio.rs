@@ -21,7 +21,7 @@ use super::edges::{
     Desk, DiskAnswer, DiskOrder, Record, Rights, Row, Ticket, TicketBook, Work, WorkDone,
 };
 use super::machine::{Machine, Outbox};
-use crate::proto::control::{Failure, Progress, Report, Timings};
+use crate::proto::control::{Carrier, Failure, Progress, Report, Timings};
 use crate::proto::ids::{RequestId, UserId, WishId};
 use crate::time::Moment;
 
@@ -80,8 +80,8 @@ pub enum Input {
         rights: Rights,
         /// The original file.
         original: Bytes,
-        /// The owner's own cover, if any.
-        cover: Option<Bytes>,
+        /// How it is hidden, and in what.
+        carrier: Carrier,
     },
     /// A person hides a file for themselves.
     HideWanted {
@@ -91,8 +91,8 @@ pub enum Input {
         name: String,
         /// The file.
         original: Bytes,
-        /// Their own cover, if any.
-        cover: Option<Bytes>,
+        /// How it is hidden, and in what.
+        carrier: Carrier,
     },
     /// A person gives up a wish, perhaps one of another concern.
     CancelWanted(WishId),
@@ -331,14 +331,20 @@ impl Machine for Studio {
                 ticket,
                 rights,
                 original,
-                cover,
-            } => self.make(now, Asker::Concern(ticket), rights, (original, cover), out),
+                carrier,
+            } => self.make(
+                now,
+                Asker::Concern(ticket),
+                rights,
+                (original, carrier),
+                out,
+            ),
             Input::HideWanted {
                 wish,
                 name,
                 original,
-                cover,
-            } => self.hide_for_oneself(now, wish, name, (original, cover), out),
+                carrier,
+            } => self.hide_for_oneself(now, wish, name, (original, carrier), out),
             Input::RevealWanted { wish, picture } => {
                 self.look(now, wish, Step::Reveal, picture, out);
             }

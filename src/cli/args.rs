@@ -12,6 +12,7 @@ pub use self::node::{KeygenArguments, NodeArguments, NodeVerb, Role};
 use super::bench::BenchVerb;
 use super::person::Way;
 use crate::chaos::command::ChaosVerb;
+use crate::proto::control::Mode;
 use crate::tui::pictures::Protocol;
 
 /// Share an image with one person for a counted number of looks, hidden in an ordinary picture.
@@ -153,6 +154,9 @@ Examples:
         /// Your own picture to hide it in [default: the smallest default cover that fits]
         #[arg(long, value_name = "FILE")]
         cover: Option<PathBuf>,
+        /// How it is hidden
+        #[arg(long, value_enum, default_value_t)]
+        mode: HidingMode,
         /// Where the picture goes, for one file [default: FILE with the ending hidden.png]
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
@@ -467,12 +471,40 @@ pub struct ShareArguments {
     /// Your own picture to hide it in
     #[arg(long, value_name = "FILE")]
     pub cover: Option<PathBuf>,
+    /// How it is hidden
+    #[arg(long, value_enum, default_value_t)]
+    pub mode: HidingMode,
     /// Leave place, serial numbers and the like in the file
     #[arg(long)]
     pub keep_metadata: bool,
     /// Put a faint mark into the image by which `trace` knows this person's copy
     #[arg(long, conflicts_with = "keep_metadata")]
     pub mark: bool,
+}
+
+/// How bytes are put into a picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum HidingMode {
+    /// One bit in each sample of the picture
+    #[default]
+    Fast,
+    /// More bits in the same picture, at a little more noise
+    Ternary,
+    /// Below a 16-bit picture that shows the cover unchanged: small file for much
+    Compact,
+    /// Few changes in the texture of your own, never published picture, for little
+    Covert,
+}
+
+impl From<HidingMode> for Mode {
+    fn from(mode: HidingMode) -> Self {
+        match mode {
+            HidingMode::Fast => Self::Fast,
+            HidingMode::Ternary => Self::Ternary,
+            HidingMode::Compact => Self::Compact,
+            HidingMode::Covert => Self::Covert,
+        }
+    }
 }
 
 /// What becomes of the borrower's file when no look is left.

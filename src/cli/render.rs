@@ -4,7 +4,7 @@
 mod leases;
 mod people;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 pub use self::leases::{lease_story, leases, ledger, removed};
 pub use self::people::{notice, own_id, peer, peers};
@@ -164,17 +164,25 @@ pub fn inspection(told: &Inspection) -> Said {
             )
         },
     );
+    let rooms = told.rooms.iter();
+    let rooms: Vec<String> = rooms
+        .map(|room| format!("{} ({})", size(room.capacity_bytes), room.mode.name()))
+        .collect();
+    let capacities = told.rooms.iter();
+    let capacities: Map<String, Value> = capacities
+        .map(|room| (room.mode.name().to_owned(), room.capacity_bytes.into()))
+        .collect();
     Said {
         text: format!(
             "{} x {} pixels, room for {}\n{inside}",
             told.width,
             told.height,
-            size(told.capacity_bytes),
+            rooms.join(", "),
         ),
         json: json!({
             "width": told.width,
             "height": told.height,
-            "capacity_bytes": told.capacity_bytes,
+            "capacity_bytes": capacities,
             "inside": told.inside.as_ref().map(|inside| json!({
                 "name": inside.name,
                 "size_bytes": inside.size_bytes,

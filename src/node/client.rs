@@ -305,12 +305,12 @@ impl Arrows<sharing::Output> for Mailboxes {
                 ticket,
                 rights,
                 original,
-                cover,
+                carrier,
             } => To::Studio(studio::Input::Make {
                 ticket,
                 rights,
                 original,
-                cover,
+                carrier,
             }),
             sharing::Output::CancelMake(ticket) => To::Studio(studio::Input::CancelMake(ticket)),
             sharing::Output::OpenGrant {

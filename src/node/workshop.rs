@@ -1,5 +1,7 @@
 //! The work of the CPU pool: pure functions of a job and the covers.
 
+mod carrier;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -7,14 +9,16 @@ use bytes::Bytes;
 use super::cover_shelf::CoverShelf;
 use super::crew::{Crashed, Crew, Pieces};
 use crate::actors::edges::{SealJob, Work, WorkDone, WorkFault};
-use crate::crypto::container::{self, ContainerError, PROBE_BYTES};
-use crate::proto::cargo::{CoverChoice, HideJob};
+use crate::crypto::container::{self, ContainerError};
+use crate::proto::cargo::{self, CoverChoice, HideJob};
 use crate::proto::codec;
-use crate::proto::control::{Inside, Inspection};
+use crate::proto::control::{Inside, Inspection, Room};
 use crate::proto::ids::Digest;
 use crate::stego::{
-    self, CoverId, DecodeLimits, Picture, PngFile, PreparedCover, Rendition, Scratch, StegoError,
+    self, CoverId, DecodeLimits, Mode, Picture, PngFile, PreparedCover, Rendition, Scratch,
+    StegoError,
 };
+use carrier::Found;
 
 /// What a job is done with.
 pub struct Bench<'a> {
@@ -75,8 +79,9 @@ fn embed(job: &HideJob, bench: Bench<'_>) -> Result<WorkDone, WorkFault> {
         CoverChoice::Ours(number) => bench.covers.cover(ours(*number)?)?,
         CoverChoice::Given(file) => own_cover(file)?,
     };
-    let rendition = Rendition::new(cover, job.payload.clone(), job.fill_seed)?;
-    let (picture, digest) = render(rendition, bench.crew, bench.scratch)?;
+    let ours = matches!(job.cover, CoverChoice::Ours(_));
+    let (mode, payload) = (Mode::from(job.mode), job.payload.clone());
+    let (picture, digest) = carrier::hide(mode, cover, ours, payload, job.fill_seed, bench)?;
     Ok(WorkDone::Embedded { picture, digest })
 }
 
@@ -126,23 +131,30 @@ pub fn render(
 
 fn seal(job: SealJob) -> Result<WorkDone, WorkFault> {
     let payload = container::seal(&job.rights, &job.original, &job.key, &job.seed);
-    let (choice, cover) = match job.cover {
+    let mode = Mode::from(job.carrier.mode);
+    let (choice, cover) = match job.carrier.cover {
         // Refused here already, before anything is sent.
+        None if mode == Mode::Covert => return Err(StegoError::PublicCover.into()),
         None => {
             let seed = blake3::derive_key("pentimento 1 cover", &job.seed);
-            let number = CoverId::choose(payload.len(), &seed)?.number();
+            let number = CoverId::choose(mode, payload.len(), &seed)?.number();
             (CoverChoice::Ours(number), Some(number))
         }
         Some(file) => {
-            fits(
-                &stego::decode(&file, &DecodeLimits::default())?,
-                payload.len(),
-            )?;
+            let picture = stego::decode(&file, &DecodeLimits::default())?;
+            fits(mode, &picture, payload.len())?;
+            if mode == Mode::Covert && stego::judge(&picture).known.is_some() {
+                return Err(StegoError::PublicCover.into());
+            }
             (CoverChoice::Given(file), None)
         }
     };
-    let fill_seed = blake3::derive_key("pentimento 1 fill seed", &job.seed);
+    let fill_seed = match mode {
+        Mode::Covert => carrier::covert_seed(&job.key),
+        _ => blake3::derive_key("pentimento 1 fill seed", &job.seed),
+    };
     let job = HideJob {
+        mode: job.carrier.mode,
         cover: choice,
         payload: payload.into(),
         fill_seed,
@@ -159,24 +171,16 @@ fn ours(number: u8) -> Result<CoverId, WorkFault> {
     CoverId::from_number(number).ok_or_else(unknown)
 }
 
-fn fits(cover: &Picture, payload_bytes: usize) -> Result<(), WorkFault> {
-    let limit_bytes = stego::capacity_bytes(cover.width(), cover.height());
+fn fits(mode: Mode, cover: &Picture, payload_bytes: usize) -> Result<(), WorkFault> {
+    let limit_bytes = mode.capacity_bytes(cover.width(), cover.height());
     if payload_bytes as u64 > limit_bytes {
         return Err(WorkFault::TooLarge { limit_bytes });
     }
     Ok(())
 }
 
-/// The first key that fits and the container's head, read from the first bytes of a picture.
-fn probe(picture: &Picture, keys: &[[u8; 32]]) -> Result<container::Head, WorkFault> {
-    let start = stego::extract(picture, 0, PROBE_BYTES).map_err(|_| WorkFault::NothingForUs)?;
-    Ok(container::probe(&start, keys)?)
-}
-
 fn open(picture: &[u8], keys: &[[u8; 32]]) -> Result<WorkDone, WorkFault> {
-    let picture = stego::decode_carrier(picture, &DecodeLimits::default())?;
-    let head = probe(&picture, keys)?;
-    let sealed = stego::extract(&picture, 0, head.total_bytes).map_err(|_| WorkFault::Damaged)?;
+    let Found { head, sealed } = carrier::find(picture, keys)?;
     let (rights, original) = container::open(&sealed, head, &keys[head.key_index])?;
     Ok(WorkDone::Opened {
         key_index: head.key_index,
@@ -202,11 +206,14 @@ fn inspect(file: &[u8], keys: &[[u8; 32]]) -> Result<WorkDone, WorkFault> {
         Err(WorkFault::Damaged) => return Err(WorkFault::Damaged),
         _ => None,
     };
-    let capacity_bytes = stego::capacity_bytes(width, height);
+    let rooms = cargo::Mode::ALL.map(|mode| Room {
+        mode,
+        capacity_bytes: Mode::from(mode).capacity_bytes(width, height),
+    });
     Ok(WorkDone::Inspected(Inspection {
         width,
         height,
-        capacity_bytes,
+        rooms: rooms.into(),
         inside,
     }))
 }
@@ -225,22 +232,14 @@ fn preview(original: &[u8]) -> WorkDone {
     WorkDone::Previewed(preview.unwrap_or_default())
 }
 
-/// The used-up rendition. A default cover is filled anew from the pristine one, so that nobody can
-/// tell it from any other picture of ours. Of an own cover the pristine one is not here; filling
-/// the carrier again destroys what was inside all the same.
 fn empty(
     picture: &[u8],
     cover: Option<u8>,
     fill_seed: [u8; 32],
     bench: Bench<'_>,
 ) -> Result<WorkDone, WorkFault> {
-    let cover = match cover.and_then(CoverId::from_number) {
-        Some(id) => bench.covers.cover(id)?,
-        None => own_cover(picture)?,
-    };
-    let rendition = Rendition::new(cover, Bytes::new(), fill_seed)?;
-    let (picture, _) = render(rendition, bench.crew, bench.scratch)?;
-    Ok(WorkDone::Emptied(picture))
+    let cover = cover.and_then(CoverId::from_number);
+    carrier::emptied(picture, cover, fill_seed, bench).map(WorkDone::Emptied)
 }
 
 #[cfg(test)]
@@ -248,6 +247,7 @@ mod tests {
     use super::super::crew::{Alone, Floor};
     use super::*;
     use crate::actors::edges::Rights;
+    use crate::proto::cargo::Carrier;
     use crate::proto::ids::UserId;
 
     const KEY: [u8; 32] = [3; 32];
@@ -278,13 +278,21 @@ mod tests {
     }
 
     fn hidden(original: &'static [u8], cover: Option<Bytes>) -> (Bytes, Option<u8>) {
+        hidden_by(cargo::Mode::Fast, original, cover)
+    }
+
+    fn hidden_by(
+        mode: cargo::Mode,
+        original: &'static [u8],
+        cover: Option<Bytes>,
+    ) -> (Bytes, Option<u8>) {
         let original = Bytes::from_static(original);
         let job = SealJob {
             rights: rights(),
             original,
             key: KEY,
             seed: [4; 32],
-            cover,
+            carrier: Carrier { mode, cover },
         };
         let WorkDone::Sealed { body, cover } = done(Work::Seal(job), &shelf()) else {
             panic!("not sealed")
@@ -335,6 +343,7 @@ mod tests {
     #[test]
     fn a_cover_that_there_is_not_is_refused() {
         let job = HideJob {
+            mode: cargo::Mode::Fast,
             cover: CoverChoice::Ours(CoverId::COUNT),
             payload: Bytes::from_static(b"sealed"),
             fill_seed: [1; 32],
@@ -367,7 +376,10 @@ mod tests {
             original: Bytes::from_static(b"x"),
             key: KEY,
             seed: [4; 32],
-            cover: Some(own_cover(8, 8)),
+            carrier: Carrier {
+                mode: cargo::Mode::Fast,
+                cover: Some(own_cover(8, 8)),
+            },
         };
         let refused = done(Work::Seal(job), &shelf());
         assert_eq!(
@@ -376,10 +388,82 @@ mod tests {
         );
     }
 
+    /// Default and own covers in every mode.
+    fn all_ways() -> impl Iterator<Item = (cargo::Mode, Option<Bytes>)> {
+        let own = [None, Some(own_cover(160, 120))];
+        let modes = cargo::Mode::ALL.into_iter();
+        modes
+            .flat_map(move |mode| own.clone().map(|cover| (mode, cover)))
+            .filter(|(mode, cover)| *mode != cargo::Mode::Covert || cover.is_some())
+    }
+
+    #[test]
+    fn a_picture_is_opened_whatever_its_mode() {
+        for (mode, own) in all_ways() {
+            let (picture, _) = hidden_by(mode, b"an original", own);
+            let keys = vec![[1; 32], KEY];
+            let opened = done(Work::Open { picture, keys }, &shelf());
+            let WorkDone::Opened { original, .. } = opened else {
+                panic!("{mode:?}: {opened:?}")
+            };
+            assert_eq!(original.as_ref(), b"an original");
+        }
+    }
+
+    #[test]
+    fn covert_hiding_in_a_default_cover_is_refused_by_both_ends() {
+        let job = SealJob {
+            rights: rights(),
+            original: Bytes::from_static(b"x"),
+            key: KEY,
+            seed: [4; 32],
+            carrier: Carrier {
+                mode: cargo::Mode::Covert,
+                cover: None,
+            },
+        };
+        let hide = HideJob {
+            mode: cargo::Mode::Covert,
+            cover: CoverChoice::Ours(0),
+            payload: Bytes::from_static(b"sealed"),
+            fill_seed: [1; 32],
+        };
+        for work in [Work::Seal(job), Work::Embed(hide)] {
+            let reason = WorkFault::from(StegoError::PublicCover);
+            assert_eq!(done(work, &shelf()), WorkDone::Failed(reason));
+        }
+    }
+
+    #[test]
+    fn a_used_up_picture_of_a_default_cover_keeps_its_mode() {
+        let modes = cargo::Mode::ALL.into_iter();
+        for mode in modes.filter(|mode| *mode != cargo::Mode::Covert) {
+            let (picture, cover) = hidden_by(mode, b"an original", None);
+            let work = Work::Empty {
+                picture,
+                cover,
+                fill_seed: [8; 32],
+            };
+            let WorkDone::Emptied(emptied) = done(work, &shelf()) else {
+                panic!("not emptied")
+            };
+            let job = HideJob {
+                mode,
+                cover: CoverChoice::Ours(cover.expect("ours")),
+                payload: Bytes::new(),
+                fill_seed: [8; 32],
+            };
+            let WorkDone::Embedded { picture, .. } = done(Work::Embed(job), &shelf()) else {
+                panic!("not embedded")
+            };
+            assert!(picture == emptied, "{mode:?}");
+        }
+    }
+
     #[test]
     fn a_used_up_picture_opens_no_more() {
-        for own in [None, Some(own_cover(80, 60))] {
-            let (picture, cover) = hidden(b"an original", own);
+        for (mode, own) in all_ways() {
+            let (picture, cover) = hidden_by(mode, b"an original", own);
             let work = Work::Empty {
                 picture,
                 cover,
@@ -402,6 +486,7 @@ mod tests {
     #[test]
     fn any_number_of_threads_makes_the_same_bytes() {
         let job = || HideJob {
+            mode: cargo::Mode::Fast,
             cover: CoverChoice::Given(own_cover(900, 700)),
             payload: Bytes::from(vec![0xa7; 90_000]),
             fill_seed: [6; 32],

@@ -68,9 +68,50 @@ impl Manifest {
     }
 }
 
+/// How bytes are put into a picture. The picture itself does not say: a reader tries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mode {
+    /// One bit in each sample, every sample used.
+    #[default]
+    Fast,
+    /// Three values of each sample: more bits in the same samples, at a little more noise.
+    Ternary,
+    /// A PNG of 16 bits a sample: the cover in the high bytes, the payload in the low ones.
+    Compact,
+    /// Few changes in the texture of an own cover that was never published.
+    Covert,
+}
+
+impl Mode {
+    /// All modes.
+    pub const ALL: [Self; 4] = [Self::Fast, Self::Ternary, Self::Compact, Self::Covert];
+
+    /// A short lower-case name for people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fast => "fast",
+            Self::Ternary => "ternary",
+            Self::Compact => "compact",
+            Self::Covert => "covert",
+        }
+    }
+}
+
+/// How an owner wants a picture made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Carrier {
+    /// How the bytes are put in.
+    pub mode: Mode,
+    /// The cover file; none for the smallest default cover that fits.
+    pub cover: Option<Bytes>,
+}
+
 /// The work a client asks of the cloud. The result is a pure function of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HideJob {
+    /// How to hide.
+    pub mode: Mode,
     /// The picture to hide in.
     pub cover: CoverChoice,
     /// What to hide: ciphertext to everybody but the client.

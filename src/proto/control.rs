@@ -7,6 +7,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+pub use super::cargo::{Carrier, Mode};
 use super::ids::{NodeId, RequestId, ViewId, WishId};
 use super::lease::{Change, Conditions};
 use super::letter::ImageRef;
@@ -33,8 +34,8 @@ pub enum Command {
         name: String,
         /// The file.
         original: Bytes,
-        /// The cover file, if not a default one.
-        cover: Option<Bytes>,
+        /// How it is hidden, and in what.
+        carrier: Carrier,
     },
     /// What is hidden in this picture? Answered by [`Outcome::Revealed`].
     Reveal(Bytes),
@@ -109,8 +110,8 @@ pub enum Command {
         views: u32,
         /// What the owner sets beside the looks.
         conditions: Conditions,
-        /// The cover file, if not a default one.
-        cover: Option<Bytes>,
+        /// How it is hidden, and in what.
+        carrier: Carrier,
         /// Whether metadata such as the place stays in the file.
         keep_metadata: bool,
     },

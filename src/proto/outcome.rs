@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::cargo::Mode;
 use super::control::{Rule, Timings};
 use super::identity::PublicIdentity;
 use super::ids::{AskId, GrantId, NodeId, RequestId, UserId, ViewId};
@@ -167,10 +168,19 @@ pub struct Inspection {
     pub width: u32,
     /// Height in pixels.
     pub height: u32,
-    /// Bytes that could be hidden in it.
-    pub capacity_bytes: u64,
+    /// What could be hidden in it, by mode.
+    pub rooms: Vec<Room>,
     /// What a key of ours opens, if one does.
     pub inside: Option<Inside>,
+}
+
+/// What a picture holds in one mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Room {
+    /// The mode.
+    pub mode: Mode,
+    /// Bytes that could be hidden, the seal included.
+    pub capacity_bytes: u64,
 }
 
 /// What is inside a picture that a key of ours opens.

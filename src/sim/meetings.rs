@@ -18,7 +18,7 @@ use super::plan::{ALICE, BOB, SERVERS};
 use super::translation::{Mapping, Translation};
 use super::world::{Seen, World};
 use crate::node::config::TokenConfig;
-use crate::proto::control::{Command, News, Outcome, Report, Wish};
+use crate::proto::control::{Carrier, Command, News, Outcome, Report, Wish};
 use crate::proto::ids::{GrantId, NodeId, WishId};
 use crate::proto::lease::Conditions;
 use crate::proto::route::Reached;
@@ -180,7 +180,7 @@ impl Run {
             to: "bob".into(),
             views: 3,
             conditions: Conditions::default(),
-            cover: None,
+            carrier: Carrier::default(),
             keep_metadata: false,
         };
         self.insist(ALICE, &command, &mut |outcome| match outcome {

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha20Rng;
 
 use super::network::Weather;
 use super::world::wall_time;
-use crate::proto::control::{Command, News, Reason};
+use crate::proto::control::{Carrier, Command, News, Reason};
 use crate::proto::ids::{GrantId, WishId};
 use crate::proto::lease::{Change, Conditions, LogEntry};
 use crate::proto::letter::ImageRef;
@@ -120,7 +120,7 @@ fn wishes(rng: &mut ChaCha20Rng, acts: &mut Vec<(u64, Act)>) {
                 Command::Hide {
                     name,
                     original,
-                    cover: None,
+                    carrier: Carrier::default(),
                 },
             ),
         ));
@@ -134,7 +134,7 @@ fn wishes(rng: &mut ChaCha20Rng, acts: &mut Vec<(u64, Act)>) {
             until: rng.random_bool(0.4).then(|| date(rng)),
             ..Conditions::default()
         },
-        cover: None,
+        carrier: Carrier::default(),
         keep_metadata: false,
     };
     acts.push((FIRST_WISH, Act::Wish(ALICE, share)));
@@ -214,7 +214,7 @@ fn outages(rng: &mut ChaCha20Rng, acts: &mut Vec<(u64, Act)>) {
                     let command = Command::Hide {
                         name,
                         original,
-                        cover: None,
+                        carrier: Carrier::default(),
                     };
                     let before = rng.random_range(20_000..250_000);
                     acts.push((at - before, Act::Wish(who, command)));

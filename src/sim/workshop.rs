@@ -8,7 +8,7 @@ use crate::actors::edges::{SealJob, Work, WorkDone, WorkFault};
 use crate::crypto::container::{self, PROBE_BYTES};
 use crate::proto::cargo::{CoverChoice, HideJob};
 use crate::proto::codec;
-use crate::proto::control::{Inside, Inspection};
+use crate::proto::control::{Inside, Inspection, Mode, Room};
 use crate::proto::ids::Digest;
 
 const MARK: &[u8] = b"picture:";
@@ -42,6 +42,7 @@ fn picture(fill_seed: &[u8; 32], payload: &[u8]) -> Bytes {
 fn seal(job: SealJob) -> WorkDone {
     let payload = container::seal(&job.rights, &job.original, &job.key, &job.seed);
     let job = HideJob {
+        mode: job.carrier.mode,
         cover: CoverChoice::Ours(0),
         payload: payload.into(),
         fill_seed: blake3::derive_key("simulated fill seed", &job.seed),
@@ -89,7 +90,10 @@ fn inspect(picture: &[u8], keys: &[[u8; 32]]) -> WorkDone {
     WorkDone::Inspected(Inspection {
         width: 1,
         height: 1,
-        capacity_bytes,
+        rooms: vec![Room {
+            mode: Mode::Fast,
+            capacity_bytes,
+        }],
         inside,
     })
 }

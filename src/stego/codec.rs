@@ -18,7 +18,7 @@ use super::error::StegoError;
 use super::picture::Picture;
 
 /// First bytes of every PNG file (PNG specification, 5.2).
-const PNG_SIGNATURE: [u8; 8] = [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n'];
+pub(super) const PNG_SIGNATURE: [u8; 8] = [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n'];
 /// First bytes of every JPEG file: start of image, then the first marker.
 const JPEG_SIGNATURE: [u8; 3] = [0xff, 0xd8, 0xff];
 
@@ -108,13 +108,23 @@ pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Picture, StegoError
     }
 }
 
-/// Decodes a picture that is to be read by [`super::extract`], and only a format that has
-/// kept every bit: an 8-bit RGB PNG, as [`encode_png`] writes it.
+/// A picture that may carry something, with every bit it came with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Carrier {
+    /// 8 bits a sample: the picture.
+    Shallow(Picture),
+    /// 16 bits a sample: the low bytes only, in the places of the samples.
+    Deep(Picture),
+}
+
+/// Decodes a picture that is to be read by [`super::extract`] or [`super::extract_deep`], and
+/// only a format that has kept every bit: an RGB PNG, as [`encode_png`] or
+/// [`super::embed_deep`] write it.
 ///
 /// # Errors
 /// [`StegoError::Reencoded`] for JPEG and WebP, [`StegoError::Converted`] for a PNG with
 /// another pixel layout, else as for [`decode`].
-pub fn decode_carrier(bytes: &[u8], limits: &DecodeLimits) -> Result<Picture, StegoError> {
+pub fn decode_carrier(bytes: &[u8], limits: &DecodeLimits) -> Result<Carrier, StegoError> {
     match kind_of(bytes)? {
         ImageKind::Png => png_reader::read_carrier(bytes, limits),
         kind => Err(StegoError::Reencoded { kind }),

@@ -5,7 +5,7 @@
 //! stays fast and cheap to send, a photograph of a few megabytes still fits the largest.
 //! Every scene is drawn in every size, so that the pictures of one user do not all look alike.
 
-use super::capacity::capacity_bytes;
+use super::capacity::Mode;
 use super::error::StegoError;
 
 /// The size of a default cover; ordered from the smallest to the largest.
@@ -57,23 +57,23 @@ impl CoverSize {
 
     /// Whole bytes a cover of this size can carry.
     #[must_use]
-    pub fn capacity_bytes(self) -> u64 {
+    pub fn capacity_bytes(self, mode: Mode) -> u64 {
         let (width, height) = self.dimensions();
-        capacity_bytes(width, height)
+        mode.capacity_bytes(width, height)
     }
 
     /// The smallest size that carries `payload_bytes` bytes.
     ///
     /// # Errors
     /// [`StegoError::TooLarge`] when not even the largest does.
-    pub fn smallest_fitting(payload_bytes: usize) -> Result<Self, StegoError> {
+    pub fn smallest_fitting(mode: Mode, payload_bytes: usize) -> Result<Self, StegoError> {
         let size_bytes = payload_bytes as u64;
         let fitting = Self::ALL
             .into_iter()
-            .find(|size| size.capacity_bytes() >= size_bytes);
+            .find(|size| size.capacity_bytes(mode) >= size_bytes);
         fitting.ok_or(StegoError::TooLarge {
             size_bytes,
-            limit_bytes: Self::Xxl.capacity_bytes(),
+            limit_bytes: Self::Xxl.capacity_bytes(mode),
         })
     }
 }
@@ -196,8 +196,8 @@ impl CoverId {
     ///
     /// # Errors
     /// [`StegoError::TooLarge`] when not even the largest size fits.
-    pub fn choose(payload_bytes: usize, seed: &[u8; 32]) -> Result<Self, StegoError> {
-        let size = CoverSize::smallest_fitting(payload_bytes)?;
+    pub fn choose(mode: Mode, payload_bytes: usize, seed: &[u8; 32]) -> Result<Self, StegoError> {
+        let size = CoverSize::smallest_fitting(mode, payload_bytes)?;
         let (drawn, _) = seed.as_chunks::<8>();
         let drawn = u64::from_le_bytes(drawn[0]) % SCENES as u64;
         let scene = CoverScene::ALL[drawn as usize];
@@ -218,8 +218,8 @@ impl CoverId {
 
     /// Whole bytes this cover can carry.
     #[must_use]
-    pub fn capacity_bytes(self) -> u64 {
-        self.size.capacity_bytes()
+    pub fn capacity_bytes(self, mode: Mode) -> u64 {
+        self.size.capacity_bytes(mode)
     }
 }
 
@@ -257,17 +257,17 @@ mod tests {
             assert_eq!(size.dimensions().0 % 8, 0);
         }
         assert_eq!(
-            CoverSize::ALL.map(CoverSize::capacity_bytes),
+            CoverSize::ALL.map(|size| size.capacity_bytes(Mode::Fast)),
             [112_896, 230_400, 564_000, 1_016_064, 2_250_000, 4_500_000]
         );
     }
 
     #[test]
     fn the_smallest_fitting_size_is_chosen_at_every_edge() {
-        let fitting = CoverSize::smallest_fitting;
+        let fitting = |bytes| CoverSize::smallest_fitting(Mode::Fast, bytes);
         assert_eq!(fitting(0), Ok(CoverSize::Xs));
         for pair in CoverSize::ALL.windows(2) {
-            let edge = usize::try_from(pair[0].capacity_bytes()).unwrap();
+            let edge = usize::try_from(pair[0].capacity_bytes(Mode::Fast)).unwrap();
             assert_eq!(fitting(edge), Ok(pair[0]));
             assert_eq!(fitting(edge + 1), Ok(pair[1]));
         }
@@ -277,7 +277,7 @@ mod tests {
             limit_bytes: 4_500_000,
         };
         assert_eq!(fitting(4_500_001), Err(error.clone()));
-        assert_eq!(CoverId::choose(4_500_001, &[0; 32]), Err(error));
+        assert_eq!(CoverId::choose(Mode::Fast, 4_500_001, &[0; 32]), Err(error));
     }
 
     #[test]
@@ -286,8 +286,8 @@ mod tests {
         let draws = SCENES * 200;
         for draw in 0..draws {
             let seed = *blake3::hash(&draw.to_le_bytes()).as_bytes();
-            let cover = CoverId::choose(1_000, &seed).unwrap();
-            assert_eq!(cover, CoverId::choose(1_000, &seed).unwrap());
+            let cover = CoverId::choose(Mode::Fast, 1_000, &seed).unwrap();
+            assert_eq!(cover, CoverId::choose(Mode::Fast, 1_000, &seed).unwrap());
             assert_eq!(cover.size, CoverSize::Xs);
             seen[cover.scene as usize] += 1;
         }

@@ -15,7 +15,7 @@ mod sky;
 mod terrain;
 mod view;
 
-use super::codec::{DecodeLimits, decode_carrier};
+use super::codec::{DecodeLimits, decode};
 use super::cover_id::{CoverId, CoverScene, SCENES};
 use super::error::StegoError;
 use super::picture::Picture;
@@ -71,12 +71,12 @@ pub fn render_painting(seed: u64, width: u32, height: u32) -> Picture {
 /// [`render_cover`] draws.
 ///
 /// # Errors
-/// As for [`decode_carrier`], when the program was built with a damaged file.
+/// As for [`decode`], when the program was built with a damaged file.
 pub fn builtin(cover: CoverId) -> Result<Option<Picture>, StegoError> {
     let Some(file) = FILES.get(usize::from(cover.number())) else {
         return Ok(None);
     };
-    decode_carrier(file, &DecodeLimits::default()).map(Some)
+    decode(file, &DecodeLimits::default()).map(Some)
 }
 
 fn draw(scene: &Scene, width: u32, height: u32, grain: bool) -> Picture {

@@ -15,7 +15,7 @@
 use chacha20::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
 use chacha20::{ChaCha8, ChaCha20};
 
-use super::capacity::capacity_bytes;
+use super::capacity::{Mode, check_size};
 use super::error::StegoError;
 use super::picture::Picture;
 
@@ -43,7 +43,7 @@ static STEPS: [[u8; 8]; 256] = lanes(255, 1);
 /// # Errors
 /// [`StegoError::TooLarge`] when the payload exceeds the capacity of the cover.
 pub fn embed(cover: &Picture, payload: &[u8], seed: &[u8; 32]) -> Result<Picture, StegoError> {
-    check_size(cover, payload)?;
+    check_size(Mode::Fast, cover, payload)?;
     let mut picture = cover.clone();
     write_bits(picture.samples_mut(), payload, seed);
     Ok(picture)
@@ -58,7 +58,7 @@ pub fn embed_in_place(
     payload: &[u8],
     seed: &[u8; 32],
 ) -> Result<(), StegoError> {
-    check_size(picture, payload)?;
+    check_size(Mode::Fast, picture, payload)?;
     write_bits(picture.samples_mut(), payload, seed);
     Ok(())
 }
@@ -69,18 +69,6 @@ pub fn fill(cover: &Picture, seed: &[u8; 32]) -> Picture {
     let mut picture = cover.clone();
     write_bits(picture.samples_mut(), &[], seed);
     picture
-}
-
-fn check_size(cover: &Picture, payload: &[u8]) -> Result<(), StegoError> {
-    let limit_bytes = capacity_bytes(cover.width(), cover.height());
-    let size_bytes = payload.len() as u64;
-    if size_bytes > limit_bytes {
-        return Err(StegoError::TooLarge {
-            size_bytes,
-            limit_bytes,
-        });
-    }
-    Ok(())
 }
 
 /// Gives every sample its bit. The payload is at most as long as the samples allow.

@@ -29,6 +29,17 @@ pub enum StegoError {
         /// Bytes that can be hidden.
         limit_bytes: u64,
     },
+    /// Covert hiding was asked for in a cover that others have: whoever subtracts it sees every
+    /// change. Way out: an own picture that was never published, or another mode.
+    #[error(
+        "covert hiding needs an own cover that was never published: whoever has this program can \
+         subtract its default covers"
+    )]
+    PublicCover,
+    /// Too many samples are black or white, which covert hiding leaves alone. Way out: another
+    /// picture.
+    #[error("too much of this picture is plain black or white to hide in it covertly")]
+    Saturated,
     /// The range asked for ends beyond the last bit of the picture: the picture is not the
     /// carrier the caller takes it for, or was cropped or scaled. Way out: the original file.
     #[error("bytes up to {end_bytes} were asked of a picture that holds {capacity_bytes}")]

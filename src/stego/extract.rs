@@ -3,7 +3,7 @@
 //! Cannot tell whether anything was hidden: every picture yields bytes, and only the opening of
 //! the sealed frame decides what they are worth.
 
-use super::capacity::capacity_bytes;
+use super::capacity::{Mode, check_range};
 use super::embed::LOW;
 use super::error::StegoError;
 use super::picture::Picture;
@@ -20,16 +20,9 @@ pub fn extract(
     offset_bytes: usize,
     length_bytes: usize,
 ) -> Result<Vec<u8>, StegoError> {
-    let capacity_bytes = capacity_bytes(picture.width(), picture.height());
-    let end_bytes = (offset_bytes as u64).saturating_add(length_bytes as u64);
+    check_range(Mode::Fast, picture, offset_bytes, length_bytes)?;
     let (lanes, _) = picture.samples().as_chunks::<8>();
-    let range = offset_bytes..offset_bytes.saturating_add(length_bytes);
-    let Some(carrying) = lanes.get(range) else {
-        return Err(StegoError::PastCapacity {
-            end_bytes,
-            capacity_bytes,
-        });
-    };
+    let carrying = &lanes[offset_bytes..offset_bytes + length_bytes];
     Ok(carrying
         .iter()
         .map(|&eight| lowest_bits(u64::from_le_bytes(eight)))

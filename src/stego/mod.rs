@@ -6,12 +6,17 @@
 //! module makes a picture *carry* bytes, the sealing is done before.
 //!
 //! Invariants: no function panics on data from outside; no decoder allocates before the limits
-//! were checked; every picture that leaves [`embed()`] carries a bit in every sample.
+//! were checked; every sample of a picture that is made here carries something, except by
+//! [`embed_covert`].
 
 mod capacity;
 mod codec;
+mod compact;
 mod cover_id;
 pub mod covers;
+mod covert;
+#[cfg(test)]
+mod detectors;
 mod embed;
 mod error;
 mod extract;
@@ -22,13 +27,16 @@ mod picture;
 mod png_writer;
 mod prepared;
 mod preview;
+mod ternary;
 
-pub use capacity::capacity_bytes;
+pub use capacity::Mode;
 pub use codec::{
-    DecodeLimits, ImageKind, decode, decode_carrier, encode_jpeg, encode_png, encode_png_smallest,
-    sniff,
+    Carrier, DecodeLimits, ImageKind, decode, decode_carrier, encode_jpeg, encode_png,
+    encode_png_smallest, sniff,
 };
+pub use compact::{deep_window, embed_deep, extract_deep};
 pub use cover_id::{CoverId, CoverScene, CoverSize};
+pub use covert::{COVERT_HEAD_BYTES, embed_covert, extract_covert, extract_covert_head};
 pub use embed::{embed, embed_in_place, fill};
 pub use error::StegoError;
 pub use extract::extract;
@@ -39,3 +47,4 @@ pub use picture::Picture;
 pub use png_writer::{PngFile, Scratch, Strip};
 pub use prepared::{PreparedCover, Rendition};
 pub use preview::{PREVIEW_MAX_BYTES, PREVIEW_MAX_SIDE, preview};
+pub use ternary::{embed_ternary, extract_ternary};

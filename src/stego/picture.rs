@@ -52,6 +52,22 @@ impl Picture {
         &mut self.rgb
     }
 
+    /// The part in the middle, of at most `width` x `height` pixels; sides of 0 are taken as 1.
+    #[must_use]
+    pub fn window(&self, width: u32, height: u32) -> Self {
+        let (width, height) = (width.clamp(1, self.width), height.clamp(1, self.height));
+        let (left, top) = ((self.width - width) / 2, (self.height - height) / 2);
+        let all = self.width as usize * CHANNELS;
+        let some = left as usize * CHANNELS..(left + width) as usize * CHANNELS;
+        let rows = self
+            .rgb
+            .chunks(all)
+            .skip(top as usize)
+            .take(height as usize);
+        let rgb = rows.flat_map(|row| &row[some.clone()]).copied().collect();
+        Self { width, height, rgb }
+    }
+
     /// The samples by value, without a copy.
     pub fn into_samples(self) -> Vec<u8> {
         self.rgb
@@ -73,6 +89,16 @@ pub(crate) fn sample_count(width: u32, height: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_window_is_cut_from_the_middle() {
+        let picture = Picture::new(4, 3, (0..36).collect()).unwrap();
+        let window = picture.window(2, 1);
+        assert_eq!(window.samples(), [15, 16, 17, 18, 19, 20]);
+        assert_eq!((window.width(), window.height()), (2, 1));
+        assert_eq!(picture.window(9, 9), picture);
+        assert_eq!(picture.window(0, 0).samples(), [15, 16, 17]);
+    }
 
     #[test]
     fn sides_and_samples_must_agree() {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::capacity::capacity_bytes;
+use super::capacity::Mode;
 use super::embed::embed_run;
 use super::error::StegoError;
 use super::picture::Picture;
@@ -71,7 +71,7 @@ impl PreparedCover {
 
     /// Whole bytes it carries.
     pub fn capacity_bytes(&self) -> u64 {
-        capacity_bytes(self.picture.width(), self.picture.height())
+        Mode::Fast.capacity_bytes(self.picture.width(), self.picture.height())
     }
 }
 

@@ -49,7 +49,7 @@ impl Sharing {
                 to,
                 views,
                 conditions,
-                cover,
+                carrier,
                 keep_metadata,
             } => {
                 let draft = shares::Draft {
@@ -57,7 +57,7 @@ impl Sharing {
                     original,
                     views,
                     conditions,
-                    cover,
+                    carrier,
                     keep_metadata,
                 };
                 self.share_wanted(now, wish, &to, draft, out);

@@ -38,7 +38,7 @@ use super::edges::{
     Contact, Desk, DiskAnswer, DiskOrder, Rights, Row, Ticket, TicketBook, Work, WorkDone,
 };
 use super::machine::{Machine, Outbox, earliest};
-use crate::proto::control::{Failure, Posted, Progress, Report, Rule, Timings};
+use crate::proto::control::{Carrier, Failure, Posted, Progress, Report, Rule, Timings};
 use crate::proto::identity::PublicIdentity;
 use crate::proto::ids::{AskId, GrantId, LetterId, UserId, WishId};
 use crate::proto::lease::Conditions;
@@ -180,8 +180,8 @@ pub enum Input {
         views: u32,
         /// What the owner sets beside the looks.
         conditions: Conditions,
-        /// The owner's own cover, if any.
-        cover: Option<Bytes>,
+        /// How it is hidden, and in what.
+        carrier: Carrier,
         /// Whether metadata stays in the file.
         keep_metadata: bool,
     },
@@ -318,8 +318,8 @@ pub enum Output {
         rights: Rights,
         /// The original file.
         original: Bytes,
-        /// The owner's own cover, if any.
-        cover: Option<Bytes>,
+        /// How it is hidden, and in what.
+        carrier: Carrier,
     },
     /// That picture is not wanted any more.
     CancelMake(Ticket),

@@ -11,7 +11,9 @@ use super::rows::{Stage, total_record};
 use super::{Output, Sharing, checks};
 use crate::actors::edges::{Contact, DiskOrder, Record, Rights, Ticket};
 use crate::actors::machine::Outbox;
-use crate::proto::control::{AskState, Failure, News, Outcome, Posted, Progress, Report, Timings};
+use crate::proto::control::{
+    AskState, Carrier, Failure, News, Outcome, Posted, Progress, Report, Timings,
+};
 use crate::proto::ids::{AskId, Digest, GrantId, UserId, WishId};
 use crate::proto::lease::Conditions;
 use crate::proto::letter::Grant;
@@ -24,7 +26,7 @@ pub(super) struct Draft {
     pub(super) original: Option<Bytes>,
     pub(super) views: u32,
     pub(super) conditions: Conditions,
-    pub(super) cover: Option<Bytes>,
+    pub(super) carrier: Carrier,
     pub(super) keep_metadata: bool,
 }
 
@@ -36,7 +38,7 @@ pub(super) struct Share {
     grant: GrantId,
     views: u32,
     conditions: Conditions,
-    cover: Option<Bytes>,
+    carrier: Carrier,
     /// What was taken out of the original.
     removed: Vec<String>,
     /// The question that is answered; none for a share without one.
@@ -136,7 +138,7 @@ impl Sharing {
             grant,
             views: draft.views,
             conditions: draft.conditions,
-            cover: draft.cover,
+            carrier: draft.carrier,
             removed: Vec::new(),
             ask: None,
             made: None,
@@ -176,7 +178,7 @@ impl Sharing {
             grant,
             views,
             conditions: Conditions::default(),
-            cover: None,
+            carrier: Carrier::default(),
             removed: Vec::new(),
             ask: Some(id),
             made: None,
@@ -285,14 +287,14 @@ impl Sharing {
             grant: Some(share.grant),
             views: share.views,
         };
-        let cover = share.cover.take();
+        let carrier = core::mem::take(&mut share.carrier);
         let step = Step::Share(share, ShareStep::Making);
         let ticket = self.begin_for(now, self.long_wait(), origin, step);
         out.push(Output::Make {
             ticket,
             rights,
             original,
-            cover,
+            carrier,
         });
     }
 

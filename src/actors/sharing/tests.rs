@@ -327,7 +327,7 @@ impl Bench {
             to: to.to_owned(),
             views,
             conditions: DELETED,
-            cover: None,
+            carrier: Carrier::default(),
             keep_metadata: false,
         });
         wish
@@ -1471,7 +1471,7 @@ impl Run {
                 to: name(user),
                 views: 1,
                 conditions: Conditions::default(),
-                cover: None,
+                carrier: Carrier::default(),
                 keep_metadata: false,
             },
             Move::Rule(limit) => Input::RuleWanted {
@@ -1608,7 +1608,7 @@ mod metadata {
             to: "bob".to_owned(),
             views: 2,
             conditions,
-            cover: None,
+            carrier: Carrier::default(),
             keep_metadata,
         });
         wish

@@ -1,5 +1,5 @@
 use super::*;
-use crate::proto::cargo::{CoverChoice, HideJob};
+use crate::proto::cargo::{CoverChoice, HideJob, Mode};
 use crate::proto::codec;
 use crate::proto::ids::Digest;
 use crate::proto::limits::{MESSAGE_MAX_BYTES, SMALL_BODY_BYTES};
@@ -20,6 +20,7 @@ fn id(counter: u32) -> RequestId {
 
 fn hide(counter: u32, payload_bytes: usize) -> HideJob {
     HideJob {
+        mode: Mode::Fast,
         cover: CoverChoice::Ours(0),
         payload: vec![counter as u8; payload_bytes].into(),
         fill_seed: [counter as u8; 32],

@@ -9,7 +9,7 @@ use crate::actors::edges::{
     DiskAnswer, DiskOrder, Rights, SealJob, Ticket, Work, WorkDone, WorkFault,
 };
 use crate::actors::machine::Outbox;
-use crate::proto::control::{News, Outcome, Progress, Report};
+use crate::proto::control::{Carrier, News, Outcome, Progress, Report};
 use crate::proto::ids::{Digest, WishId};
 use crate::time::Moment;
 
@@ -22,7 +22,7 @@ impl Studio {
         now: Moment,
         asker: Asker,
         rights: Rights,
-        (original, cover): (Bytes, Option<Bytes>),
+        (original, carrier): (Bytes, Carrier),
         out: &mut Outbox<Output>,
     ) {
         if !self.admits(asker, out) {
@@ -54,7 +54,7 @@ impl Studio {
             original,
             key,
             seed,
-            cover,
+            carrier,
         });
         out.push(Output::Work { ticket, work });
     }
@@ -64,7 +64,7 @@ impl Studio {
         now: Moment,
         wish: WishId,
         name: String,
-        files: (Bytes, Option<Bytes>),
+        files: (Bytes, Carrier),
         out: &mut Outbox<Output>,
     ) {
         let asker = Asker::Person(wish);

@@ -50,7 +50,7 @@ fn hide(wish: u64) -> Input {
         wish: WishId(wish),
         name: "cat.png".to_owned(),
         original: original(),
-        cover: None,
+        carrier: Carrier::default(),
     }
 }
 
@@ -59,7 +59,10 @@ fn make() -> Input {
         ticket: order(),
         rights: rights(),
         original: original(),
-        cover: Some(Bytes::from_static(b"cover")),
+        carrier: Carrier {
+            cover: Some(Bytes::from_static(b"cover")),
+            ..Carrier::default()
+        },
     }
 }
 
@@ -401,7 +404,7 @@ fn an_empty_original_is_fine_and_a_name_no_file_has_is_not() {
         wish: WISH,
         name: "x".repeat(bytes),
         original: Bytes::new(),
-        cover: None,
+        carrier: Carrier::default(),
     };
     let mut rig = Rig::new(config());
     assert_eq!(failure(&rig.give(named(256))), Reason::Usage);
@@ -466,7 +469,7 @@ fn a_picture_is_inspected() {
     let inspection = Inspection {
         width: 1,
         height: 2,
-        capacity_bytes: 3,
+        rooms: Vec::new(),
         inside: None,
     };
     let done = WorkDone::Inspected(inspection.clone());

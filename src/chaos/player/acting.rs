@@ -5,7 +5,7 @@ use crate::chaos::record::{Delivery, End, Kind, Request, State};
 use crate::chaos::scenario::step::{Host, Step};
 use crate::chaos::schedule::Order;
 use crate::chaos::stage::Deed;
-use crate::proto::control::{Command, Failure};
+use crate::proto::control::{Carrier, Command, Failure};
 use crate::proto::ids::GrantId;
 use crate::proto::lease::{Change, Conditions};
 use crate::proto::operator::ServerCommand;
@@ -202,7 +202,7 @@ impl Player<'_> {
                 let command = Command::Hide {
                     name: format!("picture-{request}"),
                     original: image.into(),
-                    cover: None,
+                    carrier: Carrier::default(),
                 };
                 self.queue(client, request, command)
             }
@@ -285,7 +285,7 @@ impl Player<'_> {
             to: self.record.hosts[borrower].clone(),
             views,
             conditions: Conditions::default(),
-            cover: None,
+            carrier: Carrier::default(),
             keep_metadata: false,
         };
         self.queue(owner, request, command)

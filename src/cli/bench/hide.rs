@@ -22,7 +22,7 @@ use crate::node::workshop;
 use crate::proto::control::Failure;
 use crate::proto::ids::UserId;
 use crate::stego::{
-    self, CoverId, DecodeLimits, Picture, PreparedCover, Rendition, Scratch, StegoError,
+    self, Carrier, CoverId, DecodeLimits, Picture, PreparedCover, Rendition, Scratch, StegoError,
 };
 
 /// A thumbnail.
@@ -260,7 +260,10 @@ fn write(path: &Path, file: &[u8]) -> Result<(), Failure> {
 }
 
 fn decoded(file: &[u8]) -> Result<Picture, Failure> {
-    stego::decode_carrier(file, &DecodeLimits::default()).map_err(|error| broken(&error))
+    let carrier = stego::decode_carrier(file, &DecodeLimits::default());
+    match carrier.map_err(|error| broken(&error))? {
+        Carrier::Shallow(picture) | Carrier::Deep(picture) => Ok(picture),
+    }
 }
 
 /// The pixels of a carrier.

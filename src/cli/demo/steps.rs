@@ -12,7 +12,7 @@ use super::stage_of;
 use crate::cli::output::Output;
 use crate::cli::{cluster, render};
 use crate::node::config::ServerConfig;
-use crate::proto::control::{Command, Failure, Outcome, Progress, Reason, Timings};
+use crate::proto::control::{Carrier, Command, Failure, Outcome, Progress, Reason, Timings};
 use crate::proto::ids::GrantId;
 use crate::proto::operator::ServerCommand;
 use crate::stego;
@@ -239,7 +239,7 @@ impl Play<'_> {
         let command = Command::Hide {
             name: "photo".into(),
             original: original.clone(),
-            cover: None,
+            carrier: Carrier::default(),
         };
         match self.talk("alice")?.ask(command, progress)? {
             Outcome::Hidden {

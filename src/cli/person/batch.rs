@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Person;
 use crate::cli::failure::{self, Ended};
-use crate::proto::control::Failure;
-use crate::talk::files::read;
+use crate::proto::control::{Carrier, Failure};
 use crate::talk::session::Session;
 
 /// Paths in one list.
@@ -19,14 +18,13 @@ impl Person {
         session: &mut Session,
         files: &[PathBuf],
         list: Option<&Path>,
-        cover: Option<PathBuf>,
+        carrier: Carrier,
         output: Option<PathBuf>,
     ) -> Ended {
         let listed = list.map(paths).transpose()?;
         let files = listed.as_deref().unwrap_or(files);
-        let cover = cover.as_deref().map(read).transpose()?;
         if let [file] = files {
-            return self.hide(session, file, cover, output);
+            return self.hide(session, file, carrier, output);
         }
         if output.is_some() {
             return Err(failure::usage(
@@ -36,7 +34,7 @@ impl Person {
         }
         let mut worst = 0;
         for file in files {
-            let code = match self.hide(session, file, cover.clone(), None) {
+            let code = match self.hide(session, file, carrier.clone(), None) {
                 Ok(code) => code,
                 Err(failed) => {
                     let named = named(file, failed);

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
 use serde_json::json;
 
 use super::leases::{date, show_ms};
@@ -11,7 +10,7 @@ use crate::cli::args::{AtEnd, ShareArguments};
 use crate::cli::failure::{self, Ended, PENDING};
 use crate::cli::progress::Bar;
 use crate::cli::render;
-use crate::proto::control::{Command, Failure, Outcome};
+use crate::proto::control::{Carrier, Command, Failure, Outcome};
 use crate::proto::lease::{AtZero, Conditions};
 use crate::stego;
 use crate::talk::files::{beside, file_name, read, shown, write};
@@ -23,7 +22,7 @@ impl Person {
         &self,
         session: &mut Session,
         file: &Path,
-        cover: Option<Bytes>,
+        carrier: Carrier,
         output: Option<PathBuf>,
     ) -> Ended {
         let original = read(file)?;
@@ -32,11 +31,11 @@ impl Person {
             self.output
                 .remark("note: this is no PNG, JPEG or WebP; it is hidden as it is");
         }
-        let cover_warnings = self.judge(cover.as_ref());
+        let cover_warnings = self.judge(carrier.cover.as_ref());
         let command = Command::Hide {
             name: file_name(file)?,
             original,
-            cover,
+            carrier,
         };
         let bar = Bar::new(self.global.quiet || self.global.json);
         let outcome = session.ask(command, |step| bar.show(step))?;
@@ -107,8 +106,11 @@ impl Person {
             (wanted.image.clone(), None)
         };
         let conditions = conditions(&wanted)?;
-        let cover = wanted.cover.as_deref().map(read).transpose()?;
-        let cover_warnings = self.judge(cover.as_ref());
+        let carrier = Carrier {
+            mode: wanted.mode.into(),
+            cover: wanted.cover.as_deref().map(read).transpose()?,
+        };
+        let cover_warnings = self.judge(carrier.cover.as_ref());
         let mut mark = None;
         if wanted.mark {
             let (made, marked) = self.marked(&name, &wanted.to, original.as_deref())?;
@@ -121,7 +123,7 @@ impl Person {
             to: petname(&wanted.to),
             views,
             conditions,
-            cover,
+            carrier,
             keep_metadata: wanted.keep_metadata,
         };
         let bar = Bar::new(self.global.quiet || self.global.json);

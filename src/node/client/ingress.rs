@@ -75,12 +75,12 @@ fn wished(Wish { id: wish, command }: Wish) -> Option<To> {
         Command::Hide {
             name,
             original,
-            cover,
+            carrier,
         } => To::Studio(studio::Input::HideWanted {
             wish,
             name,
             original,
-            cover,
+            carrier,
         }),
         Command::Reveal(picture) => To::Studio(studio::Input::RevealWanted { wish, picture }),
         Command::Inspect(picture) => To::Studio(studio::Input::InspectWanted { wish, picture }),
@@ -130,7 +130,7 @@ fn wished_sharing(wish: WishId, command: Command) -> Option<To> {
             to,
             views,
             conditions,
-            cover,
+            carrier,
             keep_metadata,
         } => To::Sharing(sharing::Input::ShareWanted {
             wish,
@@ -139,7 +139,7 @@ fn wished_sharing(wish: WishId, command: Command) -> Option<To> {
             to,
             views,
             conditions,
-            cover,
+            carrier,
             keep_metadata,
         }),
         Command::SetRule { peer, rule } => {

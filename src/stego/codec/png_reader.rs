@@ -7,14 +7,16 @@
 use std::io::{self, Cursor};
 
 use flate2::Crc;
-use png::{BitDepth, ColorType, Decoder, DecodingError, Limits, Transformations};
+use png::{BitDepth, ColorType, Decoder, DecodingError, Limits, OutputInfo, Transformations};
 
 use super::super::error::StegoError;
 use super::super::picture::Picture;
-use super::{DecodeLimits, ImageKind, over_white};
+use super::{Carrier, DecodeLimits, ImageKind, over_white};
 
 /// Worst case per pixel: four 8-bit channels decoded plus three in the result.
 const BYTES_PER_PIXEL: u64 = 7;
+/// The same for three 16-bit channels.
+const DEEP_BYTES_PER_PIXEL: u64 = 9;
 /// First bytes of every file (PNG specification, 5.2).
 const SIGNATURE_BYTES: usize = 8;
 /// Length, name and checksum around the body of a chunk.
@@ -28,23 +30,44 @@ const CHUNKS_MAX: usize = 40_000;
 
 /// Decodes any PNG, converting it as the parent module says.
 pub(super) fn read(bytes: &[u8], limits: &DecodeLimits) -> Result<Picture, StegoError> {
-    read_if(bytes, limits, |_| true)
+    let all = |header: &png::Info<'_>| {
+        limits.check(header.width, header.height, BYTES_PER_PIXEL)?;
+        Ok(Transformations::normalize_to_color8())
+    };
+    let (frame, _, decoded) = decode(bytes, limits, all)?;
+    Picture::new(frame.width, frame.height, to_rgb(decoded, frame.color_type))
 }
 
 /// Decodes a PNG only if nothing has to be converted.
-pub(super) fn read_carrier(bytes: &[u8], limits: &DecodeLimits) -> Result<Picture, StegoError> {
-    read_if(bytes, limits, |header| {
-        header.color_type == ColorType::Rgb
-            && header.bit_depth == BitDepth::Eight
-            && header.trns.is_none()
-    })
+pub(super) fn read_carrier(bytes: &[u8], limits: &DecodeLimits) -> Result<Carrier, StegoError> {
+    let only_ours = |header: &png::Info<'_>| {
+        let per_pixel = match (header.color_type, header.bit_depth) {
+            (ColorType::Rgb, BitDepth::Eight) => BYTES_PER_PIXEL,
+            (ColorType::Rgb, BitDepth::Sixteen) => DEEP_BYTES_PER_PIXEL,
+            _ => return Err(StegoError::Converted),
+        };
+        limits.check(header.width, header.height, per_pixel)?;
+        Ok(Transformations::IDENTITY)
+    };
+    let (frame, has_alpha, decoded) = decode(bytes, limits, only_ours)?;
+    if has_alpha {
+        return Err(StegoError::Converted);
+    }
+    if frame.bit_depth == BitDepth::Sixteen {
+        let (pairs, _) = decoded.as_chunks::<2>();
+        let low = pairs.iter().map(|[_, low]| *low).collect();
+        return Picture::new(frame.width, frame.height, low).map(Carrier::Deep);
+    }
+    Picture::new(frame.width, frame.height, decoded).map(Carrier::Shallow)
 }
 
-fn read_if(
+/// Decodes with the transformations that `choose` wants for this header; tells also whether one
+/// colour is transparent.
+fn decode(
     bytes: &[u8],
     limits: &DecodeLimits,
-    accept: impl Fn(&png::Info<'_>) -> bool,
-) -> Result<Picture, StegoError> {
+    choose: impl FnOnce(&png::Info<'_>) -> Result<Transformations, StegoError>,
+) -> Result<(OutputInfo, bool, Vec<u8>), StegoError> {
     let explain = |error| explain(error, limits);
     let data_bytes = check_chunks(bytes)?;
     let alloc_bytes = usize::try_from(limits.max_alloc_bytes).unwrap_or(usize::MAX);
@@ -54,18 +77,16 @@ fn read_if(
     decoder.set_ignore_iccp_chunk(true);
     // They were checked above.
     decoder.ignore_checksums(true);
-    decoder.set_transformations(Transformations::normalize_to_color8());
     let header = decoder.read_header_info().map_err(explain)?;
-    limits.check(header.width, header.height, BYTES_PER_PIXEL)?;
+    let transformations = choose(header)?;
     if data_bytes.saturating_mul(INFLATION_MAX) < least_raw_bytes(header) {
         return Err(StegoError::Truncated {
             kind: ImageKind::Png,
         });
     }
+    decoder.set_transformations(transformations);
     let mut reader = decoder.read_info().map_err(explain)?;
-    if !accept(reader.info()) {
-        return Err(StegoError::Converted);
-    }
+    let has_alpha = reader.info().trns.is_some();
     let size = reader.output_buffer_size();
     let size = size.ok_or(StegoError::TooMuchMemory {
         limit_bytes: limits.max_alloc_bytes,
@@ -74,7 +95,7 @@ fn read_if(
     let frame = reader.next_frame(&mut decoded).map_err(explain)?;
     reader.finish().map_err(explain)?;
     decoded.truncate(frame.buffer_size());
-    Picture::new(frame.width, frame.height, to_rgb(decoded, frame.color_type))
+    Ok((frame, has_alpha, decoded))
 }
 
 /// Walks the chunks to the end of the picture and checks every checksum; answers the bytes of

@@ -170,7 +170,7 @@ fn backward(rendition: &Rendition) -> Vec<u8> {
 fn check(shape: (u32, u32, Source), part: f64, seed: [u8; 32]) -> Result<(), TestCaseError> {
     let cover = decode(&file_of(shape), &DecodeLimits::default()).unwrap();
     prop_assert_eq!((cover.width(), cover.height()), (shape.0, shape.1));
-    let capacity = capacity_bytes(shape.0, shape.1) as usize;
+    let capacity = Mode::Fast.capacity_bytes(shape.0, shape.1) as usize;
     let payload: Vec<u8> = (0..(capacity as f64 * part) as u32)
         .map(|at| hash(at) ^ seed[at as usize % 32])
         .collect();

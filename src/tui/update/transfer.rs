@@ -9,7 +9,7 @@ use super::super::model::Model;
 use super::super::model::errand::{Errand, Purpose};
 use super::super::model::transfer::Transfer;
 use super::super::model::tray::looks;
-use crate::proto::control::{Command, Failure, Outcome, Reason};
+use crate::proto::control::{Carrier, Command, Failure, Outcome, Reason};
 use crate::proto::lease::Conditions;
 
 /// Most files of one list.
@@ -59,7 +59,7 @@ pub(super) fn share_own(model: &mut Model, name: String, to: String, views: u32)
         to,
         views,
         conditions: Conditions::default(),
-        cover: None,
+        carrier: Carrier::default(),
         keep_metadata: false,
     };
     let tag = model.tag(Errand::Transfer);
@@ -103,7 +103,7 @@ pub(super) fn file_read(
             let hide = Command::Hide {
                 name,
                 original,
-                cover: None,
+                carrier: Carrier::default(),
             };
             wish(model, hide)
         }
@@ -114,7 +114,7 @@ pub(super) fn file_read(
                 to,
                 views,
                 conditions: Conditions::default(),
-                cover: None,
+                carrier: Carrier::default(),
                 keep_metadata: false,
             };
             wish(model, share)

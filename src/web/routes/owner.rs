@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use super::{Answer, Trouble, done, framed, grant, refuse};
-use crate::proto::control::{Command, Failure, Outcome, Reason};
+use crate::proto::control::{Carrier, Command, Failure, Outcome, Reason};
 use crate::proto::ids::AskId;
 use crate::proto::lease::{AtZero, Change, Conditions};
 use crate::proto::outcome::{Lease, Posted};
@@ -314,7 +314,7 @@ async fn share(state: Data<State>, request: HttpRequest, body: Payload) -> Answe
         to: to.clone(),
         views,
         conditions,
-        cover: None,
+        carrier: Carrier::default(),
         keep_metadata: false,
     };
     let said = match state.desk.make(command).await {
