@@ -93,9 +93,15 @@ fn run(stage: &Stage, two: &dyn Crew, wishes: &HideBench) -> Result<Vec<Measured
     let mut suite = Suite::default();
     let mut hide = |name, note, cover: &Arc<PreparedCover>, original, crew| {
         let (cover, mut scratch) = (cover.clone(), Scratch::default());
-        suite.case(name, note, move || {
-            hide(stage, &cover, original, crew, &mut scratch)
-        });
+        let path = stage.folder.join("hidden.png");
+        let written = path.clone();
+        let work = move || {
+            let picture = rendered(&cover, original, crew, &mut scratch)?;
+            write(&path, &picture)?;
+            Ok(picture.len())
+        };
+        // To write over a file would cost what its old pages cost.
+        suite.case_with_rest(name, note, work, move || _ = fs::remove_file(&written));
     };
     let note = "4.8 kB into the smallest cover: seal, embed, encode, digest, write";
     hide("small", note, &small, &stage.small, &Alone as &dyn Crew);
@@ -240,19 +246,6 @@ fn rendered(
     let rendered = workshop::render(rendition, crew, scratch);
     let (picture, _) = rendered.map_err(|_| broken(&"a strip crashed"))?;
     Ok(picture)
-}
-
-/// All of it, up to the file.
-fn hide(
-    stage: &Stage,
-    cover: &Arc<PreparedCover>,
-    original: &[u8],
-    crew: &dyn Crew,
-    scratch: &mut Scratch,
-) -> Worked {
-    let picture = rendered(cover, original, crew, scratch)?;
-    write(&stage.folder.join("hidden.png"), &picture)?;
-    Ok(picture.len())
 }
 
 fn write(path: &Path, file: &[u8]) -> Result<(), Failure> {

@@ -14,6 +14,7 @@ pub(super) struct Case<'a> {
     name: &'static str,
     note: &'static str,
     work: Box<dyn FnMut() -> Worked + 'a>,
+    tidy_up: Box<dyn FnMut() + 'a>,
 }
 
 /// What was measured of a case.
@@ -49,8 +50,23 @@ impl<'a> Suite<'a> {
         note: &'static str,
         work: impl FnMut() -> Worked + 'a,
     ) {
-        let work = Box::new(work);
-        self.cases.push(Case { name, note, work });
+        self.case_with_rest(name, note, work, || {});
+    }
+
+    /// Adds a case after which something is to be tidied up, which does not count.
+    pub(super) fn case_with_rest(
+        &mut self,
+        name: &'static str,
+        note: &'static str,
+        work: impl FnMut() -> Worked + 'a,
+        tidy_up: impl FnMut() + 'a,
+    ) {
+        self.cases.push(Case {
+            name,
+            note,
+            work: Box::new(work),
+            tidy_up: Box::new(tidy_up),
+        });
     }
 
     /// Runs every case once to warm up and then `rounds` times, in turn.
@@ -60,6 +76,7 @@ impl<'a> Suite<'a> {
         for round in 0..=rounds.max(1) {
             for (at, case) in self.cases.iter_mut().enumerate() {
                 let (took_us, worked) = timed(&mut *case.work);
+                (case.tidy_up)();
                 bytes[at] = worked?;
                 if round > 0 {
                     times[at].push(took_us);
