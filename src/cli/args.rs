@@ -10,9 +10,9 @@ use clap::{Args, Parser, Subcommand};
 pub use self::grants::{LeaseVerb, MailboxVerb, PeersVerb, RequestsVerb, RulesVerb};
 pub use self::node::{KeygenArguments, NodeArguments, NodeVerb, Role};
 use super::bench::BenchVerb;
+use super::hiding_mode::HidingMode;
 use super::person::Way;
 use crate::chaos::command::ChaosVerb;
-use crate::proto::control::Mode;
 use crate::tui::pictures::Protocol;
 
 /// Share an image with one person for a counted number of looks, hidden in an ordinary picture.
@@ -480,31 +480,6 @@ pub struct ShareArguments {
     /// Put a faint mark into the image by which `trace` knows this person's copy
     #[arg(long, conflicts_with = "keep_metadata")]
     pub mark: bool,
-}
-
-/// How bytes are put into a picture.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum HidingMode {
-    /// One bit in each sample of the picture
-    #[default]
-    Fast,
-    /// More bits in the same picture, at a little more noise
-    Ternary,
-    /// Below a 16-bit picture that shows the cover unchanged: small file for much
-    Compact,
-    /// Few changes in the texture of your own, never published picture, for little
-    Covert,
-}
-
-impl From<HidingMode> for Mode {
-    fn from(mode: HidingMode) -> Self {
-        match mode {
-            HidingMode::Fast => Self::Fast,
-            HidingMode::Ternary => Self::Ternary,
-            HidingMode::Compact => Self::Compact,
-            HidingMode::Covert => Self::Covert,
-        }
-    }
 }
 
 /// What becomes of the borrower's file when no look is left.

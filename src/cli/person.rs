@@ -23,7 +23,7 @@ use super::entry;
 use super::failure::{self, Ended, PENDING};
 use super::output::Output;
 use super::render;
-use crate::proto::control::{AskRule, Carrier, Command, Failure, Outcome, Reason, Rule};
+use crate::proto::control::{AskRule, Command, Failure, Outcome, Reason, Rule};
 use crate::proto::letter::{ImageRef, Verdict};
 use crate::proto::outcome::OpenAsk;
 use crate::talk::files::{file_name, read};
@@ -82,12 +82,7 @@ impl Person {
                 cover,
                 mode,
                 output,
-            } => {
-                let cover = cover.as_deref().map(read).transpose()?;
-                let mode = mode.into();
-                let carrier = Carrier { mode, cover };
-                self.hide_all(session, &files, from_list.as_deref(), carrier, output)
-            }
+            } => self.hide_all(session, &files, from_list.as_deref(), (mode, cover), output),
             Verb::Reveal { picture, output } => self.reveal(session, &picture, output),
             Verb::Share(wanted) => self.share(session, wanted),
             Verb::Request {

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::Person;
 use crate::cli::failure::{self, Ended};
-use crate::proto::control::{Carrier, Failure};
+use crate::cli::hiding_mode::HidingMode;
+use crate::proto::control::Failure;
 use crate::talk::session::Session;
 
 /// Paths in one list.
@@ -18,11 +19,12 @@ impl Person {
         session: &mut Session,
         files: &[PathBuf],
         list: Option<&Path>,
-        carrier: Carrier,
+        (mode, cover): (HidingMode, Option<PathBuf>),
         output: Option<PathBuf>,
     ) -> Ended {
         let listed = list.map(paths).transpose()?;
         let files = listed.as_deref().unwrap_or(files);
+        let carrier = mode.carrier(cover.as_deref())?;
         if let [file] = files {
             return self.hide(session, file, carrier, output);
         }

@@ -106,10 +106,7 @@ impl Person {
             (wanted.image.clone(), None)
         };
         let conditions = conditions(&wanted)?;
-        let carrier = Carrier {
-            mode: wanted.mode.into(),
-            cover: wanted.cover.as_deref().map(read).transpose()?,
-        };
+        let carrier = wanted.mode.carrier(wanted.cover.as_deref())?;
         let cover_warnings = self.judge(carrier.cover.as_ref());
         let mut mark = None;
         if wanted.mark {

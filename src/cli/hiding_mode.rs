@@ -1,0 +1,34 @@
+//! The mode of hiding as an argument, and what is ordered by it.
+
+use std::path::Path;
+
+use crate::proto::control::{Carrier, Failure, Mode};
+use crate::talk::files::read;
+
+/// How bytes are put into a picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum HidingMode {
+    /// One bit in each sample of the picture
+    #[default]
+    Fast,
+    /// More bits in the same picture, at a little more noise
+    Ternary,
+    /// Below a 16-bit picture that shows the cover unchanged: small file for much
+    Compact,
+    /// Few changes in the texture of your own, never published picture, for little
+    Covert,
+}
+
+impl HidingMode {
+    /// How a picture is to be made, in the cover of this file or a default one.
+    pub(super) fn carrier(self, cover: Option<&Path>) -> Result<Carrier, Failure> {
+        let mode = match self {
+            Self::Fast => Mode::Fast,
+            Self::Ternary => Mode::Ternary,
+            Self::Compact => Mode::Compact,
+            Self::Covert => Mode::Covert,
+        };
+        let cover = cover.map(read).transpose()?;
+        Ok(Carrier { mode, cover })
+    }
+}
