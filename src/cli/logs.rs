@@ -5,20 +5,21 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Mutex;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::Registry;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Starts logging. `verbose` 0 shows warnings, 1 what happens, 2 and more how. The variable
 /// `PENTIMENTO_LOG` overrides it with a filter such as `pentimento::node=debug`.
 pub fn start(verbose: u8) {
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter(verbose))
-        .with_writer(std::io::stderr);
-    // A second start, as in tests, keeps the first.
-    let _ = if std::io::stderr().is_terminal() {
-        builder.try_init()
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() {
+        install(lines.boxed(), verbose);
     } else {
-        builder.json().with_ansi(false).try_init()
-    };
+        install(lines.json().with_ansi(false).boxed(), verbose);
+    }
 }
 
 /// The same into a file, for programs that have the terminal for themselves. Without the file
@@ -27,19 +28,24 @@ pub fn start_in(file: &Path, verbose: u8) {
     let Ok(file) = File::options().create(true).append(true).open(file) else {
         return;
     };
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter(verbose))
-        .with_writer(Mutex::new(file));
-    let _ = builder.json().with_ansi(false).try_init();
+    let lines = fmt::layer().with_writer(Mutex::new(file));
+    install(lines.json().with_ansi(false).boxed(), verbose);
 }
 
-fn filter(verbose: u8) -> EnvFilter {
+/// A second start, as in tests, keeps the first.
+fn install(lines: Box<dyn Layer<Registry> + Send + Sync>, verbose: u8) {
+    let logs = tracing_subscriber::registry().with(lines.with_filter(filter(verbose)));
+    let _ = logs.try_init();
+}
+
+fn filter(verbose: u8) -> Targets {
     let level = match verbose {
-        0 => "warn",
-        1 => "info",
-        2 => "debug",
-        _ => "trace",
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::INFO,
+        2 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
     };
-    EnvFilter::try_from_env("PENTIMENTO_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(format!("pentimento={level}")))
+    let asked = std::env::var("PENTIMENTO_LOG").ok();
+    let asked = asked.and_then(|filter| filter.parse().ok());
+    asked.unwrap_or_else(|| Targets::new().with_target("pentimento", level))
 }
