@@ -62,7 +62,7 @@ fn ten_seconds_of_garbage_harm_nobody() {
                 .any(|(name, count)| name == reason && *count > 0);
             assert!(counted, "server {id} counts no {reason:?}: {dropped:?}");
         }
-        let resident_kib = stage.resident_kib(id);
+        let resident_kib = stage.memory_kib(id, "VmRSS:");
         assert!(
             resident_kib < RESIDENT_MAX_KIB,
             "server {id} takes {resident_kib} KiB"

@@ -353,7 +353,7 @@ fn files(play: &Play) {
     let hidden = play.does("alice", "hide one.bin two.bin");
     let picture = text(&hidden, "file");
     let known = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/covers/cover-0.png");
-    let warned = play.does("alice", &format!("hide two.bin --cover {known}"));
+    let warned = play.does("alice", &format!("hide -y two.bin --cover {known}"));
     assert!(any(&warned["cover_warnings"], "warning", "known"));
     play.does("alice", &format!("inspect {picture}"));
     play.does("alice", &format!("reveal {picture} -o back.bin"));
@@ -363,6 +363,38 @@ fn files(play: &Play) {
     play.does("alice", &format!("trace {picture}"));
     play.fails("alice", "bad_picture", "inspect one.bin");
     play.fails("alice", "not_found", "hide gone.bin");
+    passphrases(play);
+}
+
+/// Files under a passphrase; whoever hides and reveals them needs no home.
+fn passphrases(play: &Play) {
+    for (name, text) in [
+        ("secret", "of us two\n"),
+        ("other", "of me\n"),
+        ("none", "\n"),
+    ] {
+        fs::write(play.stage.folder().join(name), text).expect("the folder can be written");
+    }
+    let hide = "hide one.bin --passphrase-file secret -o under.png";
+    let hidden = play.does("nobody", hide);
+    assert_eq!(hidden["request"], Value::Null);
+    play.fails("nobody", "usage", hide);
+    play.does("nobody", &format!("{hide} -y"));
+    let reveal = "reveal under.png -o under.bin --passphrase-file";
+    play.fails("nobody", "nothing_for_you", &format!("{reveal} other"));
+    play.fails("nobody", "usage", &format!("{reveal} none"));
+    play.fails("nobody", "not_found", &format!("{reveal} gone"));
+    play.fails("alice", "nothing_for_you", "reveal under.png -o under.bin");
+    let nobody_to_ask = "reveal under.png -o under.bin --passphrase";
+    play.fails("nobody", "usage", nobody_to_ask);
+    let revealed = play.does("nobody", &format!("{reveal} secret"));
+    assert_eq!(revealed["name"], "one.bin");
+    play.fails("nobody", "usage", &format!("{reveal} secret"));
+    let own = "hide one.bin --passphrase-file secret -o own.png --cover";
+    play.fails("nobody", "bad_picture", &format!("{own} two.bin"));
+    play.does("nobody", &format!("{own} under.png"));
+    let read = |name: &str| fs::read(play.stage.folder().join(name)).expect("there");
+    assert_eq!(read("under.bin"), read("one.bin"));
 }
 
 /// Who is there, and who they are to each other.

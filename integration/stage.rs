@@ -275,11 +275,11 @@ impl Stage {
         fallen
     }
 
-    /// Resident memory of a server.
-    pub(crate) fn resident_kib(&self, id: u8) -> u64 {
+    /// A figure of a server's memory: `VmRSS:` what it has, `VmHWM:` the most that it had.
+    pub(crate) fn memory_kib(&self, id: u8, field: &str) -> u64 {
         let process = self.running[&server_name(id)].id();
         let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
         let number = line.and_then(|rest| rest.split_whitespace().next());
         number
             .and_then(|text| text.parse().ok())

@@ -85,6 +85,11 @@ const PLACES: [(&str, &str); 8] = [
     (concat!("sparse", "+http"), REGISTRY_HOST),
     (concat!("proxy.", "golang"), REGISTRY_HOST),
 ];
+/// What a merge leaves behind. In two parts, so that this file passes too.
+const MERGE_MARKS: [(&str, &str); 2] = [
+    (concat!("<<<<", "<<< "), "a side of a merge"),
+    (concat!(">>>>", ">>> "), "a side of a merge"),
+];
 const MACHINE_PATH: &str = "a path of one machine";
 const REGISTRY_HOST: &str = "a registry is configured on the machine, not named in the tree";
 
@@ -184,6 +189,12 @@ fn no_text_names_a_machine_or_a_registry() {
         "name no place",
         shape::banned_texts(&source::read_tree("", is_text), &PLACES),
     );
+}
+
+#[test]
+fn no_merge_is_unfinished() {
+    let texts = source::read_tree("", is_text);
+    assert_none("choose a side", shape::banned_texts(&texts, &MERGE_MARKS));
 }
 
 #[test]

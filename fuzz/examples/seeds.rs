@@ -216,7 +216,23 @@ fn messages() -> std::io::Result<()> {
     Ok(())
 }
 
+/// Each game of the container, with content that is believed: rights, data and a digest.
+fn containers() -> std::io::Result<()> {
+    let rights = [&[0; 81][..], &[0; 4], b"a"].concat();
+    let data = noise(1, 40);
+    let digest = *blake3::hash(&data).as_bytes();
+    let plain = [&rights[..], &data, &digest, &[0; 3]].concat();
+    let sizes = [0, rights.len() as u8, 0, data.len() as u8, 50, 0];
+    write("container", "true", &[&[1][..], &sizes, &plain].concat())?;
+    for game in 0..4 {
+        let bytes = prefixed(&[game], &noise(game, 300));
+        write("container", &format!("game{game}"), &bytes)?;
+    }
+    Ok(())
+}
+
 fn main() -> std::io::Result<()> {
+    containers()?;
     datagrams()?;
     messages()?;
     seed_pictures::all()?;

@@ -9,6 +9,7 @@
 //! spends its time on a few long inputs, of which it finds ever longer ones.
 
 pub mod acks;
+pub mod container;
 pub mod datagram;
 pub mod extract;
 pub mod fragments;
@@ -26,8 +27,9 @@ pub mod webp;
 pub mod world;
 
 /// The targets by name.
-pub const TARGETS: [(&str, fn(&[u8])); 14] = [
+pub const TARGETS: [(&str, fn(&[u8])); 15] = [
     ("acks", acks::run),
+    ("container", container::run),
     ("datagram", datagram::run),
     ("extract", extract::run),
     ("fragments", fragments::run),

@@ -242,6 +242,19 @@ pub enum Work {
     Clean(Bytes),
     /// Client: a preview of an original. Answered by [`WorkDone::Previewed`].
     Preview(Bytes),
+    /// Client: the [`Delta`](crate::proto::cargo::Delta) of a picture of ours. Answered by
+    /// [`WorkDone::Reduced`].
+    Reduce {
+        /// A PNG.
+        picture: Bytes,
+        /// Opens it.
+        key: [u8; 32],
+        /// The default cover it was made from.
+        cover: u8,
+    },
+    /// Client: the picture of an encoded [`Delta`](crate::proto::cargo::Delta). Answered by
+    /// [`WorkDone::Embedded`].
+    Render(Bytes),
     /// Client: the used-up rendition of a picture. Answered by [`WorkDone::Emptied`].
     Empty {
         /// The picture that carries an image.
@@ -278,6 +291,8 @@ pub enum WorkDone {
         /// Its digest, so that nobody who has no time for it computes it.
         digest: Digest,
     },
+    /// An encoded [`Delta`](crate::proto::cargo::Delta), none if the picture cannot be told by one.
+    Reduced(Option<Bytes>),
     /// The body for the cloud, an encoded [`HideJob`].
     Sealed {
         /// The encoded job.

@@ -1,16 +1,19 @@
 //! The command line as clap sees it. Noun and verb; names are petnames (`@bob`), never addresses.
 
 mod grants;
+mod hiding;
 mod node;
+mod passphrase;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 pub use self::grants::{LeaseVerb, MailboxVerb, PeersVerb, RequestsVerb, RulesVerb};
+pub use self::hiding::{AtEnd, HidingMode};
 pub use self::node::{KeygenArguments, NodeArguments, NodeVerb, Role};
+pub use self::passphrase::{PassphraseArguments, VARIABLE};
 use super::bench::BenchVerb;
-use super::hiding_mode::HidingMode;
 use super::person::Way;
 use crate::chaos::command::ChaosVerb;
 use crate::tui::pictures::Protocol;
@@ -138,12 +141,13 @@ pub enum Verb {
     /// Run one node without a face, like the program pentimento-node
     #[command(hide = true)]
     Node(NodeArguments),
-    /// Hide files in pictures, for yourself
+    /// Hide files in pictures, for yourself; or under a passphrase, without client and servers
     #[command(after_help = "\
 Examples:
   pentimento hide photo.jpg                 makes photo.hidden.png
   pentimento hide *.jpg                     one picture for each
-  pentimento hide --from-list files.txt     one path a line, # begins a remark")]
+  pentimento hide --from-list files.txt     one path a line, # begins a remark
+  pentimento hide photo.jpg --passphrase    asks for it; needs no key, client or server")]
     Hide {
         /// The files: pictures, or any others
         #[arg(value_name = "FILE", required_unless_present = "from_list")]
@@ -160,14 +164,20 @@ Examples:
         /// Where the picture goes, for one file [default: FILE with the ending hidden.png]
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
+        /// The secret that takes the place of your key
+        #[command(flatten)]
+        passphrase: PassphraseArguments,
     },
-    /// Get a file out of a picture that you hid for yourself
+    /// Get a file out of a picture that you hid for yourself, or that a passphrase opens
     Reveal {
         /// The picture
         picture: PathBuf,
         /// Where the file goes [default: its own name, beside the picture]
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
+        /// The secret that takes the place of your key
+        #[command(flatten)]
+        passphrase: PassphraseArguments,
     },
     /// Tell what can be told of a picture
     Inspect {
@@ -480,13 +490,4 @@ pub struct ShareArguments {
     /// Put a faint mark into the image by which `trace` knows this person's copy
     #[arg(long, conflicts_with = "keep_metadata")]
     pub mark: bool,
-}
-
-/// What becomes of the borrower's file when no look is left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum AtEnd {
-    /// The outer picture stays
-    Carrier,
-    /// The file is deleted
-    Delete,
 }

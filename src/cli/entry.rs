@@ -10,7 +10,7 @@ use clap::parser::ValueSource;
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
 use serde_json::json;
 
-use super::args::{Arguments, Global, Verb};
+use super::args::{Arguments, Global, VARIABLE, Verb};
 use super::node::Given;
 use super::render::Said;
 use super::{failure, output, paint};
@@ -172,7 +172,7 @@ pub fn variables() -> BTreeSet<String> {
             of(below, found);
         }
     }
-    let mut found = BTreeSet::from(["PENTIMENTO_LOG".to_owned()]);
+    let mut found = BTreeSet::from(["PENTIMENTO_LOG".to_owned(), VARIABLE.to_owned()]);
     of(&Arguments::command(), &mut found);
     found.extend(
         ClientConfig::KEYS

@@ -9,7 +9,6 @@ pub mod doctor;
 pub mod entry;
 pub mod failure;
 pub mod health;
-pub mod hiding_mode;
 pub mod interrupt;
 pub mod keygen;
 pub mod logs;

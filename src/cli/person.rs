@@ -1,10 +1,12 @@
 //! The commands of a person: each opens a conversation with the client node and prints its end.
 
+mod alone;
 mod batch;
 mod judging;
 mod leases;
 mod ledger;
 mod marks;
+mod passphrase;
 pub mod people;
 mod pictures;
 mod screen;
@@ -13,12 +15,13 @@ mod viewing;
 pub use viewing::Way;
 pub mod watch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::args::{Global, MailboxVerb, RequestsVerb, RulesVerb, Verb};
+use self::alone::Alone;
+use super::args::{Global, HidingMode, MailboxVerb, RequestsVerb, RulesVerb, Verb};
 use super::entry;
 use super::failure::{self, Ended, PENDING};
 use super::output::Output;
@@ -67,6 +70,10 @@ impl Person {
         if let Verb::Trace { copy } = &verb {
             return self.trace(copy);
         }
+        let verb = match self.alone(verb)? {
+            Alone::Done(code) => return Ok(code),
+            Alone::Not(verb) => verb,
+        };
         let timeout = Duration::from_secs(self.global.timeout.max(1));
         let mut session = Session::open(&self.home, timeout)?;
         let ended = self.carry_out(verb, &mut session);
@@ -82,8 +89,11 @@ impl Person {
                 cover,
                 mode,
                 output,
-            } => self.hide_all(session, &files, from_list.as_deref(), (mode, cover), output),
-            Verb::Reveal { picture, output } => self.reveal(session, &picture, output),
+                ..
+            } => self.hide_for_oneself(session, &files, from_list, (mode, cover), output),
+            Verb::Reveal {
+                picture, output, ..
+            } => self.reveal(session, &picture, output),
             Verb::Share(wanted) => self.share(session, wanted),
             Verb::Request {
                 image,
@@ -96,16 +106,7 @@ impl Person {
                 file,
                 name,
                 keep_metadata,
-            } => {
-                let name = name.map_or_else(|| file_name(&file), Ok)?;
-                let original = read(&file)?;
-                let offer = Command::Offer {
-                    name,
-                    original,
-                    keep_metadata,
-                };
-                self.simple(session, offer)
-            }
+            } => self.offer(session, &file, name, keep_metadata),
             Verb::Inspect { picture } => self.inspect(session, read(&picture)?),
             Verb::Peers { verb } => self.peers(session, verb),
             Verb::Mailbox(MailboxVerb::Ls) => self.mailbox(session),
@@ -141,6 +142,37 @@ impl Person {
             | Verb::Version
             | Verb::Node(_) => Err(failure::usage("not a command of a person", "")),
         }
+    }
+
+    fn hide_for_oneself(
+        &self,
+        session: &mut Session,
+        files: &[PathBuf],
+        list: Option<PathBuf>,
+        (mode, cover): (HidingMode, Option<PathBuf>),
+        output: Option<PathBuf>,
+    ) -> Ended {
+        let carrier = mode.carrier(cover.as_deref())?;
+        self.hide_all(files, list.as_deref(), output, |file, output| {
+            self.hide(session, file, carrier.clone(), output)
+        })
+    }
+
+    fn offer(
+        &self,
+        session: &mut Session,
+        file: &Path,
+        name: Option<String>,
+        keep_metadata: bool,
+    ) -> Ended {
+        let name = name.map_or_else(|| file_name(file), Ok)?;
+        let original = read(file)?;
+        let offer = Command::Offer {
+            name,
+            original,
+            keep_metadata,
+        };
+        self.simple(session, offer)
     }
 
     /// A command whose outcome is all there is to say.

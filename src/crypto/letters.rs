@@ -165,7 +165,10 @@ mod tests {
     fn letter() -> (SecretIdentity, SecretIdentity, Letter) {
         let alice = SecretIdentity::from_secret([1; 32]);
         let bob = SecretIdentity::from_secret([2; 32]);
-        let note = Note::PictureAsk(GrantId([5; 16]));
+        let note = Note::PictureAsk {
+            grant: GrantId([5; 16]),
+            form: crate::proto::cargo::Form::Delta,
+        };
         let letter = seal(
             &alice,
             bob.public(),
@@ -181,7 +184,13 @@ mod tests {
     #[test]
     fn the_reader_opens_what_the_writer_sealed() {
         let (_, bob, letter) = letter();
-        assert_eq!(open(&bob, &letter), Ok(Note::PictureAsk(GrantId([5; 16]))));
+        assert_eq!(
+            open(&bob, &letter),
+            Ok(Note::PictureAsk {
+                grant: GrantId([5; 16]),
+                form: crate::proto::cargo::Form::Delta
+            })
+        );
     }
 
     #[test]

@@ -189,7 +189,7 @@ impl Arrows<courier::Output> for Mailboxes {
                     note,
                 }),
                 Note::Grant(_)
-                | Note::PictureAsk(_)
+                | Note::PictureAsk { .. }
                 | Note::Adjust { .. }
                 | Note::Report { .. } => To::LeaseManager(lease_manager::Input::NoteArrived {
                     letter,
@@ -341,9 +341,12 @@ impl Arrows<lease_manager::Output> for Mailboxes {
             lease_manager::Output::Locate { ticket, user } => {
                 To::Presence(presence::Input::Locate { ticket, user })
             }
-            lease_manager::Output::SendPicture { to, grant, picture } => {
-                message(Party::User(to), Cargo::Picture(grant), (picture, None))
-            }
+            lease_manager::Output::SendPicture {
+                to,
+                grant,
+                form,
+                body,
+            } => message(Party::User(to), Cargo::Picture(grant, form), (body, None)),
             lease_manager::Output::Kept(letter) => To::Courier(courier::Input::Kept(letter)),
             lease_manager::Output::GrantOpened { ticket, opened } => {
                 To::Sharing(sharing::Input::GrantOpened { ticket, opened })

@@ -9,6 +9,7 @@ pub mod client;
 pub mod server;
 
 pub mod admin;
+pub mod alone;
 pub mod board;
 pub mod clock;
 pub mod config;

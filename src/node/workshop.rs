@@ -1,6 +1,7 @@
 //! The work of the CPU pool: pure functions of a job and the covers.
 
 mod carrier;
+mod delta;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,14 +10,13 @@ use bytes::Bytes;
 use super::cover_shelf::CoverShelf;
 use super::crew::{Crashed, Crew, Pieces};
 use crate::actors::edges::{SealJob, Work, WorkDone, WorkFault};
-use crate::crypto::container::{self, ContainerError};
+use crate::crypto::container::{self, ContainerError, Content, Salt, Secret, size_class};
 use crate::proto::cargo::{self, CoverChoice, HideJob};
 use crate::proto::codec;
 use crate::proto::control::{Inside, Inspection, Room};
 use crate::proto::ids::Digest;
 use crate::stego::{
-    self, CoverId, DecodeLimits, Mode, Picture, PngFile, PreparedCover, Rendition, Scratch,
-    StegoError,
+    self, CoverId, DecodeLimits, Mode, PngFile, PreparedCover, Rendition, Scratch, StegoError,
 };
 use carrier::Found;
 
@@ -40,6 +40,14 @@ pub fn perform(work: Work, bench: Bench<'_>) -> WorkDone {
         Work::Inspect { picture, keys } => inspect(&picture, &keys),
         Work::Clean(original) => Ok(clean(&original)),
         Work::Preview(original) => Ok(preview(&original)),
+        Work::Reduce {
+            picture,
+            key,
+            cover,
+        } => Ok(WorkDone::Reduced(delta::reduce(
+            &picture, &key, cover, bench,
+        ))),
+        Work::Render(delta) => delta::render(&delta, bench),
         Work::Empty {
             picture,
             cover,
@@ -75,18 +83,23 @@ impl From<Crashed> for WorkFault {
 }
 
 fn embed(job: &HideJob, bench: Bench<'_>) -> Result<WorkDone, WorkFault> {
+    let (picture, digest) = embedded(job, bench)?;
+    Ok(WorkDone::Embedded { picture, digest })
+}
+
+/// The picture of a job, and its digest.
+fn embedded(job: &HideJob, bench: Bench<'_>) -> Result<(Bytes, Digest), WorkFault> {
     let cover = match &job.cover {
         CoverChoice::Ours(number) => bench.covers.cover(ours(*number)?)?,
         CoverChoice::Given(file) => own_cover(file)?,
     };
     let ours = matches!(job.cover, CoverChoice::Ours(_));
     let (mode, payload) = (Mode::from(job.mode), job.payload.clone());
-    let (picture, digest) = carrier::hide(mode, cover, ours, payload, job.fill_seed, bench)?;
-    Ok(WorkDone::Embedded { picture, digest })
+    carrier::hide(mode, cover, ours, payload, job.fill_seed, bench)
 }
 
 /// A cover that came with a job and serves only once.
-fn own_cover(file: &[u8]) -> Result<Arc<PreparedCover>, StegoError> {
+pub(super) fn own_cover(file: &[u8]) -> Result<Arc<PreparedCover>, StegoError> {
     let picture = stego::decode(file, &DecodeLimits::default())?;
     Ok(Arc::new(PreparedCover::quickly(picture)))
 }
@@ -130,28 +143,41 @@ pub fn render(
 }
 
 fn seal(job: SealJob) -> Result<WorkDone, WorkFault> {
-    let payload = container::seal(&job.rights, &job.original, &job.key, &job.seed);
+    let content = Content::pack(&job.rights, &job.original);
+    let least_bytes = content.least_bytes();
     let mode = Mode::from(job.carrier.mode);
-    let (choice, cover) = match job.carrier.cover {
-        // Refused here already, before anything is sent.
+    // Refused here already, before anything is sent.
+    let (choice, cover, limit_bytes) = match job.carrier.cover {
         None if mode == Mode::Covert => return Err(StegoError::PublicCover.into()),
         None => {
-            let seed = blake3::derive_key("pentimento 1 cover", &job.seed);
-            let number = CoverId::choose(mode, payload.len(), &seed)?.number();
-            (CoverChoice::Ours(number), Some(number))
+            let cover = chosen(mode, least_bytes, &job.seed)?;
+            let number = cover.number();
+            let limit_bytes = cover.capacity_bytes(mode);
+            (CoverChoice::Ours(number), Some(number), limit_bytes)
         }
         Some(file) => {
             let picture = stego::decode(&file, &DecodeLimits::default())?;
-            fits(mode, &picture, payload.len())?;
+            let limit_bytes = mode.capacity_bytes(picture.width(), picture.height());
+            if least_bytes > limit_bytes {
+                return Err(WorkFault::TooLarge { limit_bytes });
+            }
             if mode == Mode::Covert && stego::judge(&picture).known.is_some() {
                 return Err(StegoError::PublicCover.into());
             }
-            (CoverChoice::Given(file), None)
+            (CoverChoice::Given(file), None, limit_bytes)
         }
     };
+    let size = match mode {
+        // Each byte more makes it easier to find.
+        Mode::Covert => Some(least_bytes),
+        _ => size_class(least_bytes, limit_bytes),
+    };
+    let size = size.ok_or(WorkFault::TooLarge { limit_bytes })?;
+    let (secret, salt) = (Secret::key(&job.key), Salt::from_seed(&job.seed));
+    let payload = content.seal(size, &secret, &salt);
     let fill_seed = match mode {
         Mode::Covert => carrier::covert_seed(&job.key),
-        _ => blake3::derive_key("pentimento 1 fill seed", &job.seed),
+        _ => secret.fill_seed(&salt),
     };
     let job = HideJob {
         mode: job.carrier.mode,
@@ -171,17 +197,16 @@ fn ours(number: u8) -> Result<CoverId, WorkFault> {
     CoverId::from_number(number).ok_or_else(unknown)
 }
 
-fn fits(mode: Mode, cover: &Picture, payload_bytes: usize) -> Result<(), WorkFault> {
-    let limit_bytes = mode.capacity_bytes(cover.width(), cover.height());
-    if payload_bytes as u64 > limit_bytes {
-        return Err(WorkFault::TooLarge { limit_bytes });
-    }
-    Ok(())
+/// The default cover for a container, chosen before padding, which never asks for a larger one.
+pub(super) fn chosen(mode: Mode, least_bytes: u64, seed: &[u8; 32]) -> Result<CoverId, WorkFault> {
+    let least_bytes = usize::try_from(least_bytes).unwrap_or(usize::MAX);
+    let seed = blake3::derive_key("pentimento 1 cover", seed);
+    Ok(CoverId::choose(mode, least_bytes, &seed)?)
 }
 
 fn open(picture: &[u8], keys: &[[u8; 32]]) -> Result<WorkDone, WorkFault> {
-    let Found { head, sealed } = carrier::find(picture, keys)?;
-    let (rights, original) = container::open(&sealed, head, &keys[head.key_index])?;
+    let Found { head, sealed, .. } = carrier::find(picture, keys)?;
+    let (rights, original) = container::open(&sealed, &head)?;
     Ok(WorkDone::Opened {
         key_index: head.key_index,
         rights,

@@ -26,8 +26,8 @@ pub enum Cargo {
     },
     /// Client to client: an encoded letter.
     Letter(LetterId),
-    /// Client to client: the picture of a grant, a PNG.
-    Picture(GrantId),
+    /// Client to client: the picture of a grant, in this form.
+    Picture(GrantId, Form),
     /// Client to server: an encoded letter to keep.
     Deposit(LetterId),
     /// Server to client: an encoded list of letters. The number only makes the transfer unique.
@@ -118,6 +118,29 @@ pub struct HideJob {
     pub payload: Bytes,
     /// Fills the rest of the picture; drawn by the client, secret to everybody else.
     pub fill_seed: [u8; 32],
+}
+
+/// How a finished picture travels.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub enum Form {
+    /// The file itself: a PNG.
+    #[default]
+    Png,
+    /// A [`Delta`]: what it is made from, for whoever owns the cover.
+    Delta,
+}
+
+/// A picture told by what it is made from. The reader owns the cover and makes the same file, byte
+/// for byte; the digest of the picture, which travels apart, proves it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delta {
+    /// Number of the rules by which the file is made: another number makes other bytes, and the
+    /// reader has to ask for the file.
+    pub renderer: u16,
+    /// The picture is a pure function of it.
+    pub job: HideJob,
 }
 
 /// The picture to hide in.

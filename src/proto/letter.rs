@@ -6,6 +6,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::cargo::Form;
 use super::identity::{PublicIdentity, Signature};
 use super::ids::{AskId, Digest, GrantId, LetterId, UserId};
 use super::lease::{Adjust, Conditions, LogEntry};
@@ -61,7 +62,12 @@ pub enum Note {
     /// Here are rights to a picture; the picture follows by itself.
     Grant(Grant),
     /// The picture of this grant has not arrived; send it.
-    PictureAsk(GrantId),
+    PictureAsk {
+        /// The grant.
+        grant: GrantId,
+        /// [`Form::Png`] from a borrower who cannot make the picture of a delta.
+        form: Form,
+    },
     /// The owner changes a grant.
     Adjust {
         /// The change.
@@ -92,7 +98,7 @@ impl Note {
     pub const fn is_lasting(&self) -> bool {
         !matches!(
             self,
-            Self::GalleryAsk { .. } | Self::Gallery { .. } | Self::PictureAsk(_)
+            Self::GalleryAsk { .. } | Self::Gallery { .. } | Self::PictureAsk { .. }
         )
     }
 }

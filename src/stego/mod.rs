@@ -29,10 +29,14 @@ mod prepared;
 mod preview;
 mod ternary;
 
+/// Number of the rules by which a cover, a payload and a seed become a file. Whatever changes a
+/// byte of that file changes the number.
+pub const RENDERER: u16 = 1;
+
 pub use capacity::Mode;
 pub use codec::{
-    Carrier, DecodeLimits, ImageKind, decode, decode_carrier, encode_jpeg, encode_png,
-    encode_png_smallest, sniff,
+    Carrier, DecodeLimits, ImageKind, carrier_start, decode, decode_carrier, encode_jpeg,
+    encode_png, encode_png_smallest, sniff,
 };
 pub use compact::{deep_window, embed_deep, extract_deep};
 pub use cover_id::{CoverId, CoverScene, CoverSize};

@@ -170,7 +170,10 @@ fn lasting(sequence: u32) -> Note {
 }
 
 fn passing() -> Note {
-    Note::PictureAsk(GrantId([5; 16]))
+    Note::PictureAsk {
+        grant: GrantId([5; 16]),
+        form: crate::proto::cargo::Form::Delta,
+    }
 }
 
 fn transfers(outputs: &[Output]) -> Vec<(Party, Cargo)> {

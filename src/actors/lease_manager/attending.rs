@@ -100,6 +100,8 @@ impl LeaseManager {
     ) {
         match self.jobs.take(ticket) {
             Some(Job::OpenView(grant, view)) => self.view_worked(now, (grant, view), worked, out),
+            Some(Job::Reduce(grant, picture)) => self.reduced(now, grant, picture, worked, out),
+            Some(Job::Render(grant)) => self.rendered(now, grant, worked, out),
             Some(Job::EmptySpent(grant)) => self.spent_worked(now, grant, worked, out),
             _ => {}
         }

@@ -1,15 +1,12 @@
 //! What the borrower's half does: takes grants, pictures and changes, reports.
 
-use bytes::Bytes;
-
-use super::super::edges::DiskOrder;
 use super::jobs::{Job, RowKey, Then, is_emptying};
 use super::naming::Named;
 use super::received::{FileState, Received, is_sound};
 use super::{LeaseManager, Output};
 use crate::actors::machine::Outbox;
 use crate::proto::identity::PublicIdentity;
-use crate::proto::ids::{GrantId, LetterId, UserId};
+use crate::proto::ids::{GrantId, LetterId};
 use crate::proto::lease::{Adjust, LogEntry, LogEvent};
 use crate::proto::letter::{Grant, Note};
 use crate::proto::notice::LeaseNews;
@@ -111,28 +108,6 @@ impl LeaseManager {
         self.settle(now, id, out);
     }
 
-    /// Taken from the owner only: nobody else can make us read and write pictures.
-    pub(super) fn picture_arrived(
-        &mut self,
-        now: Moment,
-        from: UserId,
-        id: GrantId,
-        picture: Bytes,
-        out: &mut Outbox<Output>,
-    ) {
-        let is_wanted = |lease: &&Received| lease.is_wanting() && lease.owner.user_id() == from;
-        let Some(lease) = self.received.get(&id).filter(is_wanted) else {
-            return;
-        };
-        let is_here = |job: &Job| matches!(job, Job::KeepReceived(of) if *of == id);
-        if self.jobs.any(is_here) || !lease.is_picture(&picture) {
-            return;
-        }
-        let order = DiskOrder::Keep(lease.picture_file(), picture);
-        let ticket = self.jobs.add(self.step_end(now), Job::KeepReceived(id));
-        out.push(Output::Disk { ticket, order });
-    }
-
     pub(super) fn picture_kept(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
         let at = self.config.calendar.at(now);
         let Some(lease) = self.received.get_mut(&id) else {
@@ -212,8 +187,7 @@ impl LeaseManager {
         self.post_report(now, id, out);
         self.settle(now, id, out);
         self.empty_if_stored(now, id, out);
-        let is_here = |job: &Job| matches!(job, Job::KeepReceived(of) if *of == id);
-        if is_wanting && !self.jobs.any(is_here) {
+        if is_wanting && !self.is_arriving(id) {
             let ticket = self.jobs.add(self.step_end(now), Job::LocateOwner(id));
             out.push(Output::Locate { ticket, user });
         }
@@ -224,8 +198,8 @@ impl LeaseManager {
             return;
         };
         if online {
-            let (to, note) = (lease.owner, Note::PictureAsk(id));
-            let ticket = self.jobs.draw();
+            let note = lease.picture_ask();
+            let (ticket, to) = (self.jobs.draw(), lease.owner);
             out.push(Output::Post { ticket, to, note });
         }
     }

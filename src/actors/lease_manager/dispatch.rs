@@ -58,8 +58,9 @@ impl LeaseManager {
             Input::PictureArrived {
                 from,
                 grant,
-                picture,
-            } => self.picture_arrived(now, from, grant, picture, out),
+                form,
+                body,
+            } => self.picture_arrived(now, from, grant, (form, body), out),
             Input::PictureMoves {
                 grant,
                 done_bytes,
@@ -89,8 +90,8 @@ impl LeaseManager {
             Note::Report { grant, entries } => {
                 self.report_heard(now, letter, from, (grant, &entries), out);
             }
-            Note::PictureAsk(grant) => {
-                self.picture_asked(now, grant, (from, direct), out);
+            Note::PictureAsk { grant, form } => {
+                self.picture_asked(now, grant, form, (from, direct), out);
                 out.push(Output::Kept(letter));
             }
             Note::GalleryAsk { .. }

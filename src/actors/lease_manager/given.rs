@@ -33,6 +33,8 @@ pub(super) struct GivenRun {
     pub(super) sending: Option<Moment>,
     /// Attempts to deliver since the borrower came online.
     pub(super) tries: u32,
+    /// The borrower cannot make the picture of a delta.
+    pub(super) only_whole: bool,
     /// Who waits for the delivery, until when.
     pub(super) waiting: Option<(Ticket, Moment)>,
     /// Next time to see what is due.

@@ -111,6 +111,10 @@ pub(super) enum Job {
     LocateOwner(GrantId),
     /// The picture is read, to be sent.
     ReadHidden(GrantId),
+    /// A picture is reduced to its delta; the picture itself, in case there is none.
+    Reduce(GrantId, Bytes),
+    /// The picture of a delta is being made.
+    Render(GrantId),
     /// A received picture is on its way to the disk.
     KeepReceived(GrantId),
     /// The picture of a look is read.

@@ -15,6 +15,7 @@
 mod attending;
 mod borrower;
 mod changing;
+mod delivering;
 mod dispatch;
 mod ending;
 mod failures;
@@ -43,6 +44,7 @@ use self::received::Received;
 use self::viewing::Claim;
 use super::edges::{Contact, DiskAnswer, DiskOrder, Row, Ticket, Work, WorkDone};
 use super::machine::{Machine, Outbox, earliest};
+use crate::proto::cargo::Form;
 use crate::proto::codec;
 use crate::proto::control::{Failure, News, Outcome, Posted, Report};
 use crate::proto::identity::PublicIdentity;
@@ -73,6 +75,8 @@ pub struct Config {
     /// A step (disk, CPU pool, courier, presence) that is not answered for so long counts as lost,
     /// in milliseconds. Longer than the courier takes to tell how a letter went.
     pub step_ms: u64,
+    /// How pictures are sent to borrowers. A picture in an own cover always travels whole.
+    pub delivery: Form,
     /// To stamp log entries.
     pub calendar: Calendar,
 }
@@ -95,6 +99,8 @@ impl Config {
             delivery_ms: 10_000,
             due_every_ms: 2_000,
             step_ms: 12_000,
+            // A quarter of the bytes for a moment of work at each end.
+            delivery: Form::Delta,
         }
     }
 }
@@ -180,8 +186,10 @@ pub enum Input {
         from: UserId,
         /// Of which grant, as the sender says.
         grant: GrantId,
-        /// A PNG, perhaps.
-        picture: Bytes,
+        /// In which form, as the sender says.
+        form: Form,
+        /// A PNG or a delta, perhaps.
+        body: Bytes,
     },
     /// A picture of ours is on its way.
     PictureMoves {
@@ -253,8 +261,10 @@ pub enum Output {
         to: UserId,
         /// The grant.
         grant: GrantId,
-        /// A PNG.
-        picture: Bytes,
+        /// In which form.
+        form: Form,
+        /// A PNG or an encoded [`Delta`](crate::proto::cargo::Delta).
+        body: Bytes,
     },
     /// The effect of this letter is durable (or it has none that lasts).
     Kept(LetterId),

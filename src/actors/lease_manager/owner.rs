@@ -1,7 +1,5 @@
 //! What the owner's half does: opens grants, delivers pictures, makes changes, hears reports.
 
-use bytes::Bytes;
-
 use super::super::edges::{Contact, DiskOrder, PictureFile, Ticket};
 use super::given::{Given, hidden_file};
 use super::jobs::{Asker, Job, MadeChange, Opening, RowKey, Then};
@@ -229,114 +227,6 @@ impl LeaseManager {
         given.announced = true;
         self.store(now, vec![RowKey::Given(id)], Vec::new(), out);
         self.locate_borrower(now, id, false, out);
-    }
-
-    fn locate_borrower(&mut self, now: Moment, id: GrantId, asked: bool, out: &mut Outbox<Output>) {
-        let is_wanted = |given: &&Given| asked || given.is_to_deliver();
-        let Some(given) = self.given.get(&id).filter(is_wanted) else {
-            return;
-        };
-        let user = given.to.identity.user_id();
-        let job = Job::LocateBorrower { grant: id, asked };
-        let ticket = self.jobs.add(self.step_end(now), job);
-        out.push(Output::Locate { ticket, user });
-    }
-
-    pub(super) fn borrower_located(
-        &mut self,
-        now: Moment,
-        id: GrantId,
-        asked: bool,
-        online: bool,
-        out: &mut Outbox<Output>,
-    ) {
-        let attempts = self.config.attempts;
-        let Some(given) = self.given.get_mut(&id) else {
-            return;
-        };
-        if !online {
-            given.run.tries = 0;
-            return;
-        }
-        if asked || (given.is_to_deliver() && given.run.tries < attempts) {
-            self.read_hidden(now, id, out);
-        }
-    }
-
-    /// Sends the picture, unless it is on its way.
-    fn read_hidden(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
-        let end = self.step_end(now);
-        let Some(given) = self.given.get_mut(&id) else {
-            return;
-        };
-        if given.run.sending.is_some_and(|until| now < until) {
-            return;
-        }
-        given.run.sending = Some(end);
-        given.run.tries = given.run.tries.saturating_add(1);
-        let order = DiskOrder::Read(hidden_file(&given.grant));
-        let ticket = self.jobs.add(end, Job::ReadHidden(id));
-        out.push(Output::Disk { ticket, order });
-    }
-
-    pub(super) fn send_picture(
-        &mut self,
-        now: Moment,
-        id: GrantId,
-        picture: Bytes,
-        out: &mut Outbox<Output>,
-    ) {
-        let end = self.after(now, super::SENDING_MS);
-        let Some(given) = self.given.get_mut(&id) else {
-            return;
-        };
-        given.run.sending = Some(end);
-        let (to, grant) = (given.to.identity.user_id(), id);
-        out.push(Output::SendPicture { to, grant, picture });
-    }
-
-    /// Whoever waits for the delivery sees it move.
-    pub(super) fn picture_moves(
-        &self,
-        id: GrantId,
-        (done_bytes, total_bytes): (u32, u32),
-        out: &mut Outbox<Output>,
-    ) {
-        let waiting = self.given.get(&id).and_then(|given| given.run.waiting);
-        if let Some((ticket, _)) = waiting {
-            out.push(Output::Delivering {
-                ticket,
-                done_bytes,
-                total_bytes,
-            });
-        }
-    }
-
-    /// A sending came to its end, one way or the other.
-    pub(super) fn sending_ended(&mut self, now: Moment, id: GrantId) {
-        let due = self.due_end(now);
-        if let Some(given) = self.given.get_mut(&id) {
-            given.run.sending = None;
-            given.run.due_at = due;
-        }
-    }
-
-    pub(super) fn picture_asked(
-        &mut self,
-        now: Moment,
-        id: GrantId,
-        (from, direct): (PublicIdentity, bool),
-        out: &mut Outbox<Output>,
-    ) {
-        let is_theirs = |given: &&Given| given.to.identity == from && !given.terms().revoked;
-        if self.given.get(&id).filter(is_theirs).is_none() {
-            return;
-        }
-        if direct {
-            self.read_hidden(now, id, out);
-        } else {
-            self.locate_borrower(now, id, true, out);
-        }
     }
 
     pub(super) fn report_heard(

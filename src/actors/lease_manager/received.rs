@@ -4,12 +4,13 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
 use super::super::edges::{Folder, PictureFile};
+use crate::proto::cargo::Form;
 use crate::proto::identity::PublicIdentity;
 use crate::proto::ids::{Digest, GrantId, UserId, ViewId};
 use crate::proto::lease::{
     Adjust, Applied, AtZero, Change, EndReason, Ended, LogEntry, LogEvent, Terms,
 };
-use crate::proto::letter::Grant;
+use crate::proto::letter::{Grant, Note};
 use crate::proto::limits::{MESSAGE_MAX_BYTES, NAME_MAX_BYTES, SHOW_MS, VIEWS_MAX};
 use crate::time::{Moment, WallTime};
 
@@ -46,6 +47,8 @@ pub(super) struct ReceivedRun {
     /// Entries ever reported since the start, and those ever durable.
     pub(super) reported: u64,
     pub(super) durable: u64,
+    /// A delta did not give the picture: the file is asked for.
+    pub(super) only_whole: bool,
     /// Attempts to empty the picture.
     pub(super) tries: u32,
     /// Next time to see what is due.
@@ -278,9 +281,19 @@ impl Received {
     }
 
     /// Whether these bytes are the picture of this grant.
-    pub(super) fn is_picture(&self, picture: &[u8]) -> bool {
-        u32::try_from(picture.len()) == Ok(self.grant.picture_bytes)
-            && Digest::of(picture) == self.grant.picture
+    pub(super) fn is_picture(&self, size_bytes: usize, digest: Digest) -> bool {
+        u32::try_from(size_bytes) == Ok(self.grant.picture_bytes) && digest == self.grant.picture
+    }
+
+    /// The question for the picture.
+    pub(super) const fn picture_ask(&self) -> Note {
+        let form = if self.run.only_whole {
+            Form::Png
+        } else {
+            Form::Delta
+        };
+        let grant = self.grant.grant;
+        Note::PictureAsk { grant, form }
     }
 
     /// How many entries were ever noted.

@@ -112,7 +112,7 @@ impl LeaseManager {
             (Job::KeepHidden(opening), DiskAnswer::Written) => self.install(now, *opening, out),
             (Job::KeepHidden(opening), answer) => not_opened(opening.ticket, &why(&answer), out),
             (Job::ReadHidden(id), DiskAnswer::Read(picture)) => {
-                self.send_picture(now, id, picture, out);
+                self.hidden_read(now, id, picture, out);
             }
             (Job::ReadHidden(id), _) => self.sending_ended(now, id),
             (Job::KeepReceived(id), DiskAnswer::Written) => self.picture_kept(now, id, out),

@@ -46,13 +46,27 @@ fn letter_of(id: LetterId, posted_at: WallTime, note: &Note) -> Letter {
 
 fn letter(number: u8) -> Letter {
     let posted_at = WallTime(TODAY.0 + u64::from(number));
-    letter_of(id(number), posted_at, &Note::PictureAsk(GrantId([5; 16])))
+    letter_of(
+        id(number),
+        posted_at,
+        &Note::PictureAsk {
+            grant: GrantId([5; 16]),
+            form: crate::proto::cargo::Form::Delta,
+        },
+    )
 }
 
 fn numbered(number: usize) -> Letter {
     let mut id = [0; 16];
     id[..8].copy_from_slice(&number.to_le_bytes());
-    letter_of(LetterId(id), TODAY, &Note::PictureAsk(GrantId([0; 16])))
+    letter_of(
+        LetterId(id),
+        TODAY,
+        &Note::PictureAsk {
+            grant: GrantId([0; 16]),
+            form: crate::proto::cargo::Form::Delta,
+        },
+    )
 }
 
 fn big_letter(number: u8, bytes: usize) -> Letter {

@@ -137,7 +137,10 @@ impl Sharing {
                 self.withdrawal_arrived(now, letter, from, posted_at, ask, out);
             }
             // The lease manager's.
-            Note::Grant(_) | Note::PictureAsk(_) | Note::Adjust { .. } | Note::Report { .. } => {}
+            Note::Grant(_)
+            | Note::PictureAsk { .. }
+            | Note::Adjust { .. }
+            | Note::Report { .. } => {}
         }
     }
 }

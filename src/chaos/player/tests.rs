@@ -204,14 +204,13 @@ const CRASH_ELECTED: &str = include_str!("../../../config/chaos/crash-elected.to
 fn an_election_without_takeover_breaks_the_run() {
     assert!(planted(CRASH_ELECTED, PlantedFault::None).passed);
     let verdict = planted(CRASH_ELECTED, PlantedFault::NeverTakesOver);
-    let bound = |metric: &str| {
-        verdict
-            .thresholds
-            .iter()
-            .find(|bound| bound.metric == metric)
-    };
-    let takeovers = bound("takeovers.count").expect("is bounded");
-    assert!(!verdict.passed && !takeovers.holds, "{verdict:?}");
+    // Whoever waits is served in the end, when the client asks anew; but not in time.
+    let late = |metric: &str| metric == "request.max_ms" || metric == "takeovers.count";
+    let mut broken = verdict.thresholds.iter().filter(|bound| !bound.holds);
+    assert!(
+        !verdict.passed && broken.any(|bound| late(&bound.metric)),
+        "{verdict:?}"
+    );
 }
 
 #[test]

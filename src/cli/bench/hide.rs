@@ -276,7 +276,7 @@ fn reveal(path: &Path, original: &[u8]) -> Worked {
     let start = stego::extract(&picture, 0, PROBE_BYTES).map_err(refused)?;
     let head = container::probe(&start, &[KEY]).map_err(|error| broken(&error))?;
     let sealed = stego::extract(&picture, 0, head.total_bytes).map_err(refused)?;
-    let (_, found) = container::open(&sealed, head, &KEY).map_err(|error| broken(&error))?;
+    let (_, found) = container::open(&sealed, &head).map_err(|error| broken(&error))?;
     if found != original {
         return Err(broken(&"what came out is not what went in"));
     }

@@ -5,28 +5,24 @@ use std::path::{Path, PathBuf};
 
 use super::Person;
 use crate::cli::failure::{self, Ended};
-use crate::cli::hiding_mode::HidingMode;
 use crate::proto::control::Failure;
-use crate::talk::session::Session;
 
 /// Paths in one list.
 const LIST_MAX: usize = 100_000;
 
 impl Person {
-    /// Hides every file, for oneself. The exit code is that of the worst end.
+    /// Hides every file, one after the other. The exit code is that of the worst end.
     pub(super) fn hide_all(
         &self,
-        session: &mut Session,
         files: &[PathBuf],
         list: Option<&Path>,
-        (mode, cover): (HidingMode, Option<PathBuf>),
         output: Option<PathBuf>,
+        mut hide: impl FnMut(&Path, Option<PathBuf>) -> Ended,
     ) -> Ended {
         let listed = list.map(paths).transpose()?;
         let files = listed.as_deref().unwrap_or(files);
-        let carrier = mode.carrier(cover.as_deref())?;
         if let [file] = files {
-            return self.hide(session, file, carrier, output);
+            return hide(file, output);
         }
         if output.is_some() {
             return Err(failure::usage(
@@ -36,7 +32,7 @@ impl Person {
         }
         let mut worst = 0;
         for file in files {
-            let code = match self.hide(session, file, carrier.clone(), None) {
+            let code = match hide(file, None) {
                 Ok(code) => code,
                 Err(failed) => {
                     let named = named(file, failed);

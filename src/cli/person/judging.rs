@@ -15,7 +15,12 @@ impl Person {
     pub(super) fn judge(&self, cover: Option<&Bytes>) -> Value {
         let judged = cover.and_then(|cover| judged(cover));
         let warnings = judged.map(|judged| judged.warnings()).unwrap_or_default();
-        for warning in &warnings {
+        self.warn(&warnings)
+    }
+
+    /// Says what makes a cover a bad one; the same in JSON.
+    pub(super) fn warn(&self, warnings: &[CoverWarning]) -> Value {
+        for warning in warnings {
             self.output.remark(&format!("note: {warning}"));
         }
         warnings.iter().map(told).collect()

@@ -25,12 +25,11 @@ impl Person {
         carrier: Carrier,
         output: Option<PathBuf>,
     ) -> Ended {
+        let target = output.unwrap_or_else(|| beside(file, "hidden.png"));
+        self.spare(&target)?;
         let original = read(file)?;
         let before = original.len() as u64;
-        if stego::sniff(&original).is_none() {
-            self.output
-                .remark("note: this is no PNG, JPEG or WebP; it is hidden as it is");
-        }
+        self.remark_on(&original);
         let cover_warnings = self.judge(carrier.cover.as_ref());
         let command = Command::Hide {
             name: file_name(file)?,
@@ -48,7 +47,6 @@ impl Person {
         else {
             return Err(odd(&outcome));
         };
-        let target = output.unwrap_or_else(|| beside(file, "hidden.png"));
         write(&target, &picture)?;
         let spent = render::timings(&timings);
         self.output.line(
@@ -81,21 +79,54 @@ impl Person {
         let Outcome::Revealed { name, original } = outcome else {
             return Err(odd(&outcome));
         };
+        self.put(picture, output, &name, &original)
+    }
+
+    /// Writes what was inside a picture.
+    pub(super) fn put(
+        &self,
+        picture: &Path,
+        output: Option<PathBuf>,
+        name: &str,
+        original: &[u8],
+    ) -> Ended {
         // The name inside was written by whoever hid the file; only its last part counts.
-        let safe = file_name(Path::new(&name)).unwrap_or_else(|_| "revealed".into());
+        let safe = file_name(Path::new(name)).unwrap_or_else(|_| "revealed".into());
         let target = output.unwrap_or_else(|| picture.with_file_name(safe));
+        self.spare(&target)?;
+        write(&target, original)?;
+        self.output.line(
+            format!("{} ({})", target.display(), size(original.len() as u64)),
+            json!({ "file": shown(&target), "name": name, "original_bytes": original.len() }),
+        );
+        Ok(0)
+    }
+
+    /// Refuses to replace a file, unless that is wanted.
+    pub(super) fn spare(&self, target: &Path) -> Result<(), Failure> {
         if target.exists() && !self.global.yes {
             return Err(failure::usage(
                 format!("{} is there already", target.display()),
                 "choose another place with -o, or -y to replace it",
             ));
         }
-        write(&target, &original)?;
-        self.output.line(
-            format!("{} ({})", target.display(), size(original.len() as u64)),
-            json!({ "file": shown(&target), "name": name, "original_bytes": original.len() }),
+        Ok(())
+    }
+
+    /// Says that a file is no picture, in case somebody thought it was.
+    pub(super) fn remark_on(&self, original: &[u8]) {
+        if stego::sniff(original).is_none() {
+            self.output
+                .remark("note: this is no PNG, JPEG or WebP; it is hidden as it is");
+        }
+    }
+
+    fn say_what_is_not_stopped(&self, session: &mut Session, to: &str) {
+        self.output.remark(
+            "note: looks are counted by the other person's program; a camera or a changed \
+             program is not stopped",
         );
-        Ok(0)
+        self.remind_to_verify(session, to);
     }
 
     pub(super) fn share(&self, session: &mut Session, wanted: ShareArguments) -> Ended {
@@ -137,11 +168,7 @@ impl Person {
         else {
             return Err(odd(&outcome));
         };
-        self.output.remark(
-            "note: looks are counted by the other person's program; a camera or a changed \
-             program is not stopped",
-        );
-        self.remind_to_verify(session, &wanted.to);
+        self.say_what_is_not_stopped(session, &wanted.to);
         let until = conditions.until;
         let until = until.map_or_else(String::new, |until| format!(" until {until} UTC"));
         let state = if delivered { "delivered" } else { "on its way" };

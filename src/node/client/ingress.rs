@@ -256,7 +256,7 @@ fn moved_with_user(party: Party, moved: Moved) -> Option<To> {
             To::Presence(presence::Input::Reached { user, reached })
         }
         Moved::Sending {
-            cargo: Cargo::Picture(grant),
+            cargo: Cargo::Picture(grant, _),
             done_bytes,
             total_bytes,
         } => To::LeaseManager(lease_manager::Input::PictureMoves {
@@ -265,10 +265,10 @@ fn moved_with_user(party: Party, moved: Moved) -> Option<To> {
             total_bytes,
         }),
         Moved::Delivered {
-            cargo: Cargo::Picture(grant),
+            cargo: Cargo::Picture(grant, _),
         } => To::LeaseManager(lease_manager::Input::PictureSent(grant)),
         Moved::Failed {
-            cargo: Cargo::Picture(grant),
+            cargo: Cargo::Picture(grant, _),
             ..
         } => To::LeaseManager(lease_manager::Input::PictureNotSent(grant)),
         Moved::Failed {
@@ -336,11 +336,12 @@ fn received(from: Party, cargo: Cargo, body: Bytes) -> Option<To> {
         (Party::User(from), Cargo::Letter(_)) => {
             To::Courier(courier::Input::LetterArrived { from, body })
         }
-        (Party::User(from), Cargo::Picture(grant)) => {
+        (Party::User(from), Cargo::Picture(grant, form)) => {
             To::LeaseManager(lease_manager::Input::PictureArrived {
                 from,
                 grant,
-                picture: body,
+                form,
+                body,
             })
         }
         _ => return None,

@@ -61,6 +61,7 @@ pub(super) fn hide(
 
 /// What a key fits to, taken out of a picture.
 pub(super) struct Found {
+    pub(super) mode: cargo::Mode,
     pub(super) head: Head,
     pub(super) sealed: Vec<u8>,
 }
@@ -68,13 +69,17 @@ pub(super) struct Found {
 /// Finds the mode and the key that fit.
 pub(super) fn find(file: &[u8], keys: &[[u8; 32]]) -> Result<Found, WorkFault> {
     match &stego::decode_carrier(file, &DecodeLimits::default())? {
-        Carrier::Deep(low) => find_by(keys, |from, size| stego::extract_deep(low, from, size)),
+        Carrier::Deep(low) => find_by(cargo::Mode::Compact, keys, |from, size| {
+            stego::extract_deep(low, from, size)
+        }),
         Carrier::Shallow(picture) => {
             let nothing = |found: &Result<_, _>| matches!(found, Err(WorkFault::NothingForUs));
-            let mut found = find_by(keys, |from, size| stego::extract(picture, from, size));
+            let mut found = find_by(cargo::Mode::Fast, keys, |from, size| {
+                stego::extract(picture, from, size)
+            });
             if nothing(&found) {
                 let extract = |from, size| stego::extract_ternary(picture, from, size);
-                found = find_by(keys, extract);
+                found = find_by(cargo::Mode::Ternary, keys, extract);
             }
             if nothing(&found) {
                 found = find_covert(picture, keys);
@@ -85,13 +90,14 @@ pub(super) fn find(file: &[u8], keys: &[[u8; 32]]) -> Result<Found, WorkFault> {
 }
 
 fn find_by(
+    mode: cargo::Mode,
     keys: &[[u8; 32]],
     extract: impl Fn(usize, usize) -> Result<Vec<u8>, StegoError>,
 ) -> Result<Found, WorkFault> {
     let start = extract(0, PROBE_BYTES).map_err(|_| ContainerError::NoKeyFits)?;
     let head = container::probe(&start, keys)?;
     let sealed = extract(0, head.total_bytes).map_err(|_| WorkFault::Damaged)?;
-    Ok(Found { head, sealed })
+    Ok(Found { mode, head, sealed })
 }
 
 /// Where it is hidden follows from the key here, so each has a beginning of its own.
@@ -106,7 +112,8 @@ fn find_covert(picture: &Picture, keys: &[[u8; 32]]) -> Result<Found, WorkFault>
                 let sealed = stego::extract_covert(picture, &place, head.total_bytes)
                     .map_err(|_| WorkFault::Damaged)?;
                 head.key_index = key_index;
-                return Ok(Found { head, sealed });
+                let mode = cargo::Mode::Covert;
+                return Ok(Found { mode, head, sealed });
             }
             Err(ContainerError::NoKeyFits) => {}
             Err(error) => return Err(error.into()),

@@ -38,6 +38,40 @@ pub(super) fn read(bytes: &[u8], limits: &DecodeLimits) -> Result<Picture, Stego
     Picture::new(frame.width, frame.height, to_rgb(decoded, frame.color_type))
 }
 
+/// The uppermost rows of a carrier of 8 bits, so many that they have this number of samples, or
+/// all there are. What comes after them is not looked at.
+pub(super) fn read_carrier_rows(
+    bytes: &[u8],
+    limits: &DecodeLimits,
+    samples: usize,
+) -> Result<Picture, StegoError> {
+    let explain = |error| explain(error, limits);
+    let alloc_bytes = usize::try_from(limits.max_alloc_bytes).unwrap_or(usize::MAX);
+    let chunk_limits = Limits { bytes: alloc_bytes };
+    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), chunk_limits);
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
+    let header = decoder.read_header_info().map_err(explain)?;
+    limits.check(header.width, header.height, BYTES_PER_PIXEL)?;
+    let mut reader = decoder.read_info().map_err(explain)?;
+    let info = reader.info();
+    let is_ours = (info.color_type, info.bit_depth) == (ColorType::Rgb, BitDepth::Eight);
+    // Ours are never interlaced.
+    if !is_ours || info.trns.is_some() || info.interlaced {
+        return Err(StegoError::Converted);
+    }
+    let (width, mut height) = (info.width, 0);
+    let mut rows = Vec::new();
+    while rows.len() < samples.max(1) {
+        let Some(row) = reader.next_row().map_err(explain)? else {
+            break;
+        };
+        rows.extend_from_slice(row.data());
+        height += 1;
+    }
+    Picture::new(width, height, rows)
+}
+
 /// Decodes a PNG only if nothing has to be converted.
 pub(super) fn read_carrier(bytes: &[u8], limits: &DecodeLimits) -> Result<Carrier, StegoError> {
     let only_ours = |header: &png::Info<'_>| {

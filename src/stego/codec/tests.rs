@@ -325,3 +325,27 @@ fn a_jpeg_lies_the_way_its_camera_recorded() {
     let turned = decode(&file, &limits()).unwrap();
     assert_eq!((turned.width(), turned.height()), (24, 40));
 }
+
+#[test]
+fn the_start_of_a_carrier_is_what_all_of_it_starts_with() {
+    for (width, height) in [(1, 90), (7, 13), (64, 3), (500, 40)] {
+        let picture = sample(width, height);
+        let file = encode_png(&picture).unwrap();
+        let most = (width * height * 3 / 8) as usize;
+        for length in [0, 1, most / 2, most] {
+            let start = carrier_start(&file, &limits(), length).unwrap();
+            assert_eq!(start, super::super::extract(&picture, 0, length).unwrap());
+        }
+        let past = carrier_start(&file, &limits(), most + 1);
+        assert!(matches!(past, Err(StegoError::PastCapacity { .. })));
+    }
+}
+
+#[test]
+fn the_start_of_a_carrier_needs_no_more_than_its_rows() {
+    let file = encode_png(&sample(1_000, 300)).unwrap();
+    let cut = &file[..file.len() / 2];
+    assert!(carrier_start(cut, &limits(), 100).is_ok());
+    assert!(decode_carrier(cut, &limits()).is_err());
+    assert!(carrier_start(&file[..60], &limits(), 100).is_err());
+}

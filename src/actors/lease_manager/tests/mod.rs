@@ -1,4 +1,5 @@
 mod dates;
+mod delivering;
 mod faults;
 mod news;
 mod rules;

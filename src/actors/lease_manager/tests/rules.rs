@@ -377,7 +377,13 @@ fn nobody_but_owner_and_borrower_is_heard() {
                 key: [1; 32],
             },
         ),
-        (ALICE, Note::PictureAsk(id)),
+        (
+            ALICE,
+            Note::PictureAsk {
+                grant: id,
+                form: Form::Delta,
+            },
+        ),
         (
             ALICE,
             Note::Report {
@@ -410,7 +416,8 @@ fn a_picture_counts_only_for_a_known_grant_from_its_owner_and_with_its_digest() 
         let input = Input::PictureArrived {
             from,
             grant,
-            picture,
+            form: Form::Png,
+            body: picture,
         };
         world.give(BOB, input);
         world.disk(BOB)

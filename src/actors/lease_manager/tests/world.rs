@@ -68,8 +68,21 @@ pub(super) fn grant(key: u8, views: u32, at_zero: AtZero) -> Grant {
 
 pub(super) const EMPTIED: &[u8] = b"cover";
 
-fn work(work: Work) -> WorkDone {
+/// Heads the delta of a picture.
+const DELTA: &[u8] = b"delta of ";
+
+/// What the CPU pool says; `renders` whether the picture of a delta is the right one.
+fn work(work: Work, renders: bool) -> WorkDone {
     match work {
+        Work::Reduce { picture, .. } => {
+            WorkDone::Reduced(Some([DELTA, &picture[..]].concat().into()))
+        }
+        Work::Render(delta) => {
+            let whole = delta.strip_prefix(DELTA).expect("a delta");
+            let picture = Bytes::copy_from_slice(if renders { whole } else { b"another" });
+            let digest = Digest::of(&picture);
+            WorkDone::Embedded { picture, digest }
+        }
         Work::Open { picture, keys } if picture.starts_with(&keys[0]) => WorkDone::Opened {
             key_index: 0,
             rights: Rights {
@@ -112,7 +125,11 @@ pub(super) struct World {
     pub(super) now: Moment,
     rng: ChaCha20Rng,
     letters: Vec<Letter>,
-    pictures: Vec<(usize, usize, GrantId, Bytes)>,
+    pictures: Vec<(usize, usize, GrantId, Form, Bytes)>,
+    /// The forms in which pictures were sent.
+    pub(super) forms: Vec<Form>,
+    /// Whether the picture of a delta is the one that was granted.
+    pub(super) renders: bool,
     pub(super) online: bool,
     pub(super) is_courier_full: bool,
     /// Out of a hundred answers inside a node, so many are lost.
@@ -151,6 +168,8 @@ impl World {
             rng: ChaCha20Rng::seed_from_u64(seed),
             letters: Vec::new(),
             pictures: Vec::new(),
+            forms: Vec::new(),
+            renders: true,
             online: true,
             is_courier_full: false,
             loss: 0,
@@ -214,27 +233,7 @@ impl World {
         match output {
             Output::Post { ticket, to, note } => {
                 assert_eq!(to, identity(other));
-                if self.is_courier_full || self.is_lost() {
-                    let how = Posted::Lost;
-                    self.answer(who, Input::Posted { ticket, how });
-                    return;
-                }
-                let mut id = LetterId([0; 16]);
-                self.rng.fill_bytes(&mut id.0);
-                let (from, to, is_open) = (who, other, true);
-                self.letters.push(Letter {
-                    id,
-                    from,
-                    to,
-                    note,
-                    is_open,
-                });
-                let how = if self.online {
-                    Posted::Direct
-                } else {
-                    Posted::Mailbox
-                };
-                self.answer(who, Input::Posted { ticket, how });
+                self.post(who, ticket, note);
             }
             Output::Locate { ticket, user: of } => {
                 assert_eq!(of, user(other));
@@ -249,9 +248,15 @@ impl World {
                     },
                 );
             }
-            Output::SendPicture { to, grant, picture } => {
+            Output::SendPicture {
+                to,
+                grant,
+                form,
+                body,
+            } => {
                 assert_eq!(to, user(other));
-                self.pictures.push((who, other, grant, picture));
+                self.pictures.push((who, other, grant, form, body));
+                self.forms.push(form);
             }
             Output::Kept(letter) => {
                 for kept in self.letters.iter_mut().filter(|kept| kept.id == letter) {
@@ -270,12 +275,36 @@ impl World {
                 ticket,
                 work: wanted,
             } => {
-                let done = work(wanted);
+                let done = work(wanted, self.renders);
                 self.answer(who, Input::Worked { ticket, done });
             }
             Output::Report(report) => self.hear(report),
             Output::Disk { ticket, order } => self.nodes[who].orders.push_back((ticket, order)),
         }
+    }
+
+    fn post(&mut self, who: usize, ticket: Ticket, note: Note) {
+        if self.is_courier_full || self.is_lost() {
+            let how = Posted::Lost;
+            self.answer(who, Input::Posted { ticket, how });
+            return;
+        }
+        let mut id = LetterId([0; 16]);
+        self.rng.fill_bytes(&mut id.0);
+        let (from, to, is_open) = (who, 1 - who, true);
+        self.letters.push(Letter {
+            id,
+            from,
+            to,
+            note,
+            is_open,
+        });
+        let how = if self.online {
+            Posted::Direct
+        } else {
+            Posted::Mailbox
+        };
+        self.answer(who, Input::Posted { ticket, how });
     }
 
     fn notice(&mut self, who: usize, notice: &Notice) {
@@ -393,7 +422,7 @@ impl World {
         if self.pictures.is_empty() {
             return false;
         }
-        let (from, to, grant, picture) = self.pictures.remove(0);
+        let (from, to, grant, form, body) = self.pictures.remove(0);
         if arrives {
             let from = user(from);
             self.give(
@@ -401,7 +430,8 @@ impl World {
                 Input::PictureArrived {
                     from,
                     grant,
-                    picture,
+                    form,
+                    body,
                 },
             );
         }

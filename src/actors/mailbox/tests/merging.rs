@@ -131,7 +131,14 @@ fn a_merge_takes_no_forged_and_no_expired_letter() {
     let mut forged = letter(1);
     forged.posted_at.0 += 1;
     let old = WallTime(TODAY.0 - rig.mailbox.config.keep_ms - 1);
-    let expired = letter_of(id(2), old, &Note::PictureAsk(GrantId([5; 16])));
+    let expired = letter_of(
+        id(2),
+        old,
+        &Note::PictureAsk {
+            grant: GrantId([5; 16]),
+            form: crate::proto::cargo::Form::Delta,
+        },
+    );
     rig.give(Input::StateArrived {
         from: NodeId(2),
         state: told(vec![forged, expired], vec![]),

@@ -1,4 +1,4 @@
-//! The mode of hiding as an argument, and what is ordered by it.
+//! What becomes of pictures, as the command line says it.
 
 use std::path::Path;
 
@@ -21,7 +21,10 @@ pub enum HidingMode {
 
 impl HidingMode {
     /// How a picture is to be made, in the cover of this file or a default one.
-    pub(super) fn carrier(self, cover: Option<&Path>) -> Result<Carrier, Failure> {
+    ///
+    /// # Errors
+    /// If there is no such file.
+    pub fn carrier(self, cover: Option<&Path>) -> Result<Carrier, Failure> {
         let mode = match self {
             Self::Fast => Mode::Fast,
             Self::Ternary => Mode::Ternary,
@@ -31,4 +34,13 @@ impl HidingMode {
         let cover = cover.map(read).transpose()?;
         Ok(Carrier { mode, cover })
     }
+}
+
+/// What becomes of the borrower's file when no look is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum AtEnd {
+    /// The outer picture stays
+    Carrier,
+    /// The file is deleted
+    Delete,
 }
