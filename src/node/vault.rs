@@ -6,6 +6,8 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use actix::{Actor, Context, Handler, Message, Recipient};
 use bytes::Bytes;
@@ -21,6 +23,8 @@ use crate::actors::edges::{
 use crate::proto::limits::MESSAGE_MAX_BYTES;
 
 const DATABASE: &str = "state.redb";
+/// So long a database may still be held by a process that was killed.
+const LET_GO: Duration = Duration::from_secs(2);
 /// Tells who has the database open. The lock of the database decides; this only names its holder.
 const HOLDER: &str = "pid";
 
@@ -83,7 +87,7 @@ impl Vault {
             folder(&home.join(name))?;
         }
         let path = home.join(DATABASE);
-        let database = Database::create(&path).map_err(|error| match error {
+        let database = opened(&path).map_err(|error| match error {
             redb::DatabaseError::DatabaseAlreadyOpen => VaultError::InUse {
                 path: path.clone(),
                 pid: holder(home),
@@ -208,6 +212,20 @@ impl Vault {
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(fault(error)),
             _ => sync_folder(&path).map_err(fault),
+        }
+    }
+}
+
+/// The database, also if the node that had it was killed a moment ago: the system gives a lock
+/// back only when it has cleared the process away, which takes a while for a large one.
+fn opened(path: &Path) -> Result<Database, redb::DatabaseError> {
+    let asked = Instant::now();
+    loop {
+        match Database::create(path) {
+            Err(redb::DatabaseError::DatabaseAlreadyOpen) if asked.elapsed() < LET_GO => {
+                thread::sleep(LET_GO / 40);
+            }
+            database => return database,
         }
     }
 }
