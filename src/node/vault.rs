@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::{Actor, Context, Handler, Message, Recipient};
 use bytes::Bytes;
@@ -25,6 +25,8 @@ use crate::proto::limits::MESSAGE_MAX_BYTES;
 const DATABASE: &str = "state.redb";
 /// So long a database may still be held by a process that was killed.
 const LET_GO: Duration = Duration::from_secs(2);
+/// Looks at it in that time.
+const LET_GO_LOOKS: u32 = 40;
 /// Tells who has the database open. The lock of the database decides; this only names its holder.
 const HOLDER: &str = "pid";
 
@@ -218,16 +220,18 @@ impl Vault {
 
 /// The database, also if the node that had it was killed a moment ago: the system gives a lock
 /// back only when it has cleared the process away, which takes a while for a large one.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the node is being started: no actor runs yet"
+)]
 fn opened(path: &Path) -> Result<Database, redb::DatabaseError> {
-    let asked = Instant::now();
-    loop {
+    for _ in 0..LET_GO_LOOKS {
         match Database::create(path) {
-            Err(redb::DatabaseError::DatabaseAlreadyOpen) if asked.elapsed() < LET_GO => {
-                thread::sleep(LET_GO / 40);
-            }
+            Err(redb::DatabaseError::DatabaseAlreadyOpen) => thread::sleep(LET_GO / LET_GO_LOOKS),
             database => return database,
         }
     }
+    Database::create(path)
 }
 
 /// Who wrote that they have the home open.
