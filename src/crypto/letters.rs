@@ -160,6 +160,7 @@ fn signed_part(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::cargo::Form;
     use crate::proto::ids::GrantId;
 
     fn letter() -> (SecretIdentity, SecretIdentity, Letter) {
@@ -167,7 +168,7 @@ mod tests {
         let bob = SecretIdentity::from_secret([2; 32]);
         let note = Note::PictureAsk {
             grant: GrantId([5; 16]),
-            form: crate::proto::cargo::Form::Delta,
+            form: Form::Delta,
         };
         let letter = seal(
             &alice,
@@ -188,7 +189,7 @@ mod tests {
             open(&bob, &letter),
             Ok(Note::PictureAsk {
                 grant: GrantId([5; 16]),
-                form: crate::proto::cargo::Form::Delta
+                form: Form::Delta
             })
         );
     }

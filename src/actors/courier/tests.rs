@@ -6,6 +6,7 @@ mod refused;
 use super::*;
 use crate::actors::edges::{DiskFault, Table};
 use crate::crypto::letters;
+use crate::proto::cargo::Form;
 use crate::proto::codec;
 use crate::proto::control::Reason;
 use crate::proto::ids::{AskId, GrantId};
@@ -172,7 +173,7 @@ fn lasting(sequence: u32) -> Note {
 fn passing() -> Note {
     Note::PictureAsk {
         grant: GrantId([5; 16]),
-        form: crate::proto::cargo::Form::Delta,
+        form: Form::Delta,
     }
 }
 

@@ -9,6 +9,7 @@ use super::*;
 use crate::actors::edges::{DiskFault, Record, Table};
 use crate::crypto::identity::SecretIdentity;
 use crate::crypto::letters::seal;
+use crate::proto::cargo::Form;
 use crate::proto::codec;
 use crate::proto::ids::GrantId;
 use crate::proto::letter::Note;
@@ -51,7 +52,7 @@ fn letter(number: u8) -> Letter {
         posted_at,
         &Note::PictureAsk {
             grant: GrantId([5; 16]),
-            form: crate::proto::cargo::Form::Delta,
+            form: Form::Delta,
         },
     )
 }
@@ -64,7 +65,7 @@ fn numbered(number: usize) -> Letter {
         TODAY,
         &Note::PictureAsk {
             grant: GrantId([0; 16]),
-            form: crate::proto::cargo::Form::Delta,
+            form: Form::Delta,
         },
     )
 }

@@ -3,6 +3,8 @@
 //! Noise has no repetitions to find, so looking for them would cost most of the time. Codes are
 //! at most [`LONGEST`] bits long, so that four always fit the bits that are waiting.
 
+use super::super::prefix_code::{canonical, limited_lengths};
+
 /// Longest code of a literal, in bits.
 const LONGEST: usize = 12;
 /// The symbol that ends a block.
@@ -22,8 +24,12 @@ impl LiteralCode {
         for (weight, frequency) in weights.iter_mut().zip(frequencies) {
             *weight = u64::from(*frequency);
         }
-        let lengths = lengths(&weights);
-        let codes = canonical(&lengths);
+        let mut lengths = [0; END + 1];
+        lengths.copy_from_slice(&limited_lengths(&weights, LONGEST));
+        let mut codes = [0; END + 1];
+        for (code, bits) in codes.iter_mut().zip(canonical(&lengths)) {
+            *code = bits.value | bits.count << 16;
+        }
         Self { lengths, codes }
     }
 
@@ -146,64 +152,6 @@ impl BitWriter {
         self.waiting_bits = self.waiting_bits.next_multiple_of(8);
         self.flush();
     }
-}
-
-/// Lengths of at most [`LONGEST`] bits with the least total, by package-merge (Larmore and
-/// Hirschberg 1990): a list for each length, of symbols and of pairs from the list below.
-fn lengths(weights: &[u64; END + 1]) -> [u8; END + 1] {
-    let mut order: Vec<usize> = (0..=END).collect();
-    order.sort_by_key(|&symbol| weights[symbol]);
-    let leaves: Vec<u64> = order.iter().map(|&symbol| weights[symbol]).collect();
-    let mut levels: Vec<Vec<bool>> = Vec::with_capacity(LONGEST);
-    let mut below: Vec<u64> = Vec::new();
-    for _ in 0..LONGEST {
-        let pairs: Vec<u64> = below
-            .as_chunks::<2>()
-            .0
-            .iter()
-            .map(|[a, b]| a + b)
-            .collect();
-        let (mut merged, mut is_leaf) = (Vec::new(), Vec::new());
-        let (mut leaf, mut pair) = (leaves.iter().peekable(), pairs.iter().peekable());
-        while leaf.peek().is_some() || pair.peek().is_some() {
-            let take_leaf = match (leaf.peek(), pair.peek()) {
-                (Some(leaf), Some(pair)) => leaf <= pair,
-                (one, _) => one.is_some(),
-            };
-            is_leaf.push(take_leaf);
-            merged.extend(if take_leaf { leaf.next() } else { pair.next() });
-        }
-        levels.push(is_leaf);
-        below = merged;
-    }
-    let mut lengths = [0; END + 1];
-    let mut taken = 2 * leaves.len() - 2;
-    for is_leaf in levels.iter().rev() {
-        let symbols = is_leaf[..taken].iter().filter(|leaf| **leaf).count();
-        for &symbol in &order[..symbols] {
-            lengths[symbol] += 1;
-        }
-        taken = 2 * (taken - symbols);
-    }
-    lengths
-}
-
-/// The codes that follow from lengths (RFC 1951, 3.2.2).
-fn canonical(lengths: &[u8; END + 1]) -> [u32; END + 1] {
-    let mut codes = [0; END + 1];
-    let mut next = 0;
-    for length in 1..=LONGEST as u32 {
-        for (symbol, _) in lengths
-            .iter()
-            .enumerate()
-            .filter(|(_, own)| u32::from(**own) == length)
-        {
-            codes[symbol] = reversed(next, length) | length << 16;
-            next += 1;
-        }
-        next <<= 1;
-    }
-    codes
 }
 
 /// The lowest `bits` bits in the opposite order.

@@ -96,7 +96,7 @@ fn a_letter_that_is_not_what_it_says_is_refused() {
     assert_eq!(rig.deposit_as(id(1), long), invalid(id(1)));
     let note = Note::PictureAsk {
         grant: GrantId([5; 16]),
-        form: crate::proto::cargo::Form::Delta,
+        form: Form::Delta,
     };
     for posted_at in [
         WallTime(TODAY.0 + AHEAD_MAX_MS + 1),
@@ -127,7 +127,7 @@ fn a_reader_s_box_is_full_by_bytes_and_the_next_reader_s_is_not() {
     assert_eq!(rig.deposit(&last), refused(id(16), DepositRefusal::Full));
     let note = Note::PictureAsk {
         grant: GrantId([5; 16]),
-        form: crate::proto::cargo::Form::Delta,
+        form: Form::Delta,
     };
     let own = seal(&alice(), alice().public(), id(17), TODAY, &note, [4; 32]).unwrap();
     assert_eq!(rig.deposit(&own), kept(id(17)));
@@ -138,7 +138,7 @@ fn a_letter_is_kept_for_its_writer_only() {
     let mut rig = Rig::alone();
     let note = Note::PictureAsk {
         grant: GrantId([5; 16]),
-        form: crate::proto::cargo::Form::Delta,
+        form: Form::Delta,
     };
     let of_bob = seal(&bob(), alice().public(), id(1), TODAY, &note, [4; 32]).unwrap();
     let answer = refused(id(1), DepositRefusal::Invalid);

@@ -136,7 +136,7 @@ fn a_merge_takes_no_forged_and_no_expired_letter() {
         old,
         &Note::PictureAsk {
             grant: GrantId([5; 16]),
-            form: crate::proto::cargo::Form::Delta,
+            form: Form::Delta,
         },
     );
     rig.give(Input::StateArrived {
