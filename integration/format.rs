@@ -88,7 +88,12 @@ fn done(work: Work, covers: &CoverShelf) -> WorkDone {
     workshop::perform(work, bench)
 }
 
-fn hidden_under_key(original: &[u8], cover: Option<Bytes>, shelf: &CoverShelf) -> Bytes {
+fn hidden_under_key(
+    original: &[u8],
+    mode: Mode,
+    cover: Option<Bytes>,
+    shelf: &CoverShelf,
+) -> Bytes {
     let rights = Rights {
         name: "Möwe.jpg".into(),
         owner: UserId([1; 32]),
@@ -101,10 +106,7 @@ fn hidden_under_key(original: &[u8], cover: Option<Bytes>, shelf: &CoverShelf) -
         original: Bytes::copy_from_slice(original),
         key: KEY,
         seed: [4; 32],
-        carrier: Carrier {
-            mode: Mode::Fast,
-            cover,
-        },
+        carrier: Carrier { mode, cover },
     };
     let WorkDone::Sealed { body, .. } = done(Work::Seal(job), shelf) else {
         panic!("not sealed")
@@ -125,13 +127,20 @@ fn a_foreign_reader_opens_pictures_under_a_key() {
     let shelf = CoverShelf::new(table.at("covers"));
     let key = "5a".repeat(32);
     let text = "compressible ".repeat(20_000);
-    for (original, cover) in [
-        (Vec::new(), None),
-        (noise(1, 3_000).to_vec(), Some(own_cover(151, 67))),
-        (noise(2, 200_000).to_vec(), None),
-        (text.into_bytes(), None),
+    let own = |width, height| Some(own_cover(width, height));
+    for (original, mode, cover) in [
+        (Vec::new(), Mode::Fast, None),
+        (noise(1, 3_000).to_vec(), Mode::Fast, own(151, 67)),
+        (noise(2, 200_000).to_vec(), Mode::Fast, None),
+        (text.into_bytes(), Mode::Fast, None),
+        (noise(4, 3_000).to_vec(), Mode::Ternary, own(151, 67)),
+        (noise(5, 20_000).to_vec(), Mode::Compact, None),
+        (noise(6, 3_000).to_vec(), Mode::Compact, own(151, 67)),
+        (noise(7, 60).to_vec(), Mode::Covert, own(151, 97)),
+        (noise(8, 2_300).to_vec(), Mode::Covert, own(320, 260)),
     ] {
-        let picture = table.put("p.png", &hidden_under_key(&original, cover, &shelf));
+        let hidden = hidden_under_key(&original, mode, cover, &shelf);
+        let picture = table.put("p.png", &hidden);
         let (name, read) = table.reads(&picture, &["--key", &key]);
         assert_eq!(name, "Möwe.jpg");
         assert!(read == Some(original), "not what went in");

@@ -19,9 +19,11 @@ use chacha20::cipher::{KeyIvInit, StreamCipher};
 use simd_adler32::Adler32;
 
 use super::capacity::{Mode, check_range, check_size};
-use super::codec::PNG_SIGNATURE;
 use super::error::StegoError;
 use super::picture::{CHANNELS, Picture};
+use super::png_writer::chunk::{
+    CHUNK_CHECK_BYTES, CHUNK_HEAD_BYTES, FILE_END, ZLIB_HEAD, file_head, seal_chunk,
+};
 use literals::{BitWriter, LiteralCode};
 
 /// Nonce of the keystream that fills the samples after the payload.
@@ -41,6 +43,8 @@ const WINDOW_MIN_WIDTH: u32 = 192;
 const WINDOW_STEP: u32 = 32;
 /// Signature, header, and the begin of the chunk of rows.
 const BEGINNING_BYTES: usize = 8 + 25 + 8;
+/// Bits of a sample.
+const SAMPLE_BITS: u8 = 16;
 /// PNG filter type 1: the difference to the pixel on the left (PNG specification, 9.2).
 const SUB: u8 = 1;
 
@@ -56,7 +60,7 @@ pub fn embed_deep(cover: &Picture, payload: &[u8], seed: &[u8; 32]) -> Result<Ve
     let code = LiteralCode::fit(&frequencies(cover));
     let mut bits = BitWriter::with_capacity(cover.samples().len() * 2 + 1024);
     bits.bytes(&beginning(cover.width(), cover.height()));
-    bits.bytes(&[0x78, 0x01]);
+    bits.bytes(&ZLIB_HEAD);
     code.begin_block(&mut bits);
     let mut checksum = Adler32::new();
     let mut source = Source::new(payload, seed);
@@ -220,26 +224,19 @@ fn frequencies(cover: &Picture) -> [u32; 256] {
     counts
 }
 
-/// The file up to the compressed rows; how many bytes they take is told at the end.
+/// The file up to the compressed rows, which are one chunk; its head is written at the end.
 fn beginning(width: u32, height: u32) -> Vec<u8> {
-    let mut file = PNG_SIGNATURE.to_vec();
-    let mut header = *b"IHDR\0\0\0\0\0\0\0\0\x10\x02\0\0\0";
-    header[4..8].copy_from_slice(&width.to_be_bytes());
-    header[8..12].copy_from_slice(&height.to_be_bytes());
-    file.extend_from_slice(&(header.len() as u32 - 4).to_be_bytes());
-    file.extend_from_slice(&header);
-    file.extend_from_slice(&crc32fast::hash(&header).to_be_bytes());
-    file.extend_from_slice(b"\0\0\0\0IDAT");
+    let mut file = file_head(width, height, SAMPLE_BITS);
+    file.extend_from_slice(&[0; CHUNK_HEAD_BYTES]);
     file
 }
 
 /// The whole file, from what [`beginning`] began and the compressed rows behind it.
 fn ended(mut file: Vec<u8>) -> Vec<u8> {
-    let rows = file.len() - BEGINNING_BYTES;
-    file[BEGINNING_BYTES - 8..][..4].copy_from_slice(&(rows as u32).to_be_bytes());
-    let checksum = crc32fast::hash(&file[BEGINNING_BYTES - 4..]);
-    file.extend_from_slice(&checksum.to_be_bytes());
-    file.extend_from_slice(b"\0\0\0\0IEND\xae\x42\x60\x82");
+    let rows_bytes = file.len() - BEGINNING_BYTES;
+    file.extend_from_slice(&[0; CHUNK_CHECK_BYTES]);
+    seal_chunk(&mut file[BEGINNING_BYTES - CHUNK_HEAD_BYTES..], rows_bytes);
+    file.extend_from_slice(&FILE_END);
     file
 }
 

@@ -74,6 +74,16 @@ impl Picture {
     }
 }
 
+#[cfg(test)]
+impl Picture {
+    /// Every value, in steps that no mode is in step with.
+    pub(crate) fn ramp(width: u32, height: u32) -> Self {
+        let count = width as usize * height as usize * CHANNELS;
+        let rgb = (0..count).map(|i| (i * 37 % 256) as u8).collect();
+        Self { width, height, rgb }
+    }
+}
+
 /// Sizes only: the samples would flood a log, and may be somebody's photograph.
 impl std::fmt::Debug for Picture {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -5,6 +5,7 @@
 //! any thread, and the file is the same. The first row of a strip is told from its left only, so
 //! a strip needs no other. Nothing of a file depends on anything but pixels, filters and code.
 
+pub(super) mod chunk;
 mod deflate;
 mod filters;
 mod fit;
@@ -14,21 +15,13 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::picture::{CHANNELS, Picture};
+use chunk::{CHUNK_CHECK_BYTES, CHUNK_HEAD_BYTES, FILE_END, ZLIB_HEAD, file_head, seal_chunk};
 use deflate::BitWriter;
 use filters::Filter;
 use fit::Fit;
 
-/// What every PNG file begins with: signature, then length and name of the first chunk.
-const FILE_HEAD: [u8; 16] = *b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
-/// 8 bits a sample, RGB, deflate, adaptive filters, not interlaced.
-const FORMAT: [u8; 5] = [8, 2, 0, 0, 0];
-/// The last chunk, whole.
-const FILE_END: [u8; 12] = *b"\0\0\0\0IEND\xae\x42\x60\x82";
-/// A zlib stream with a window of 32 KiB, made the fast way.
-const ZLIB_HEAD: [u8; 2] = [0x78, 0x01];
-/// Length and name of a chunk; its check.
-const CHUNK_HEAD_BYTES: usize = 8;
-const CHUNK_CHECK_BYTES: usize = 4;
+/// Bits of a sample.
+const SAMPLE_BITS: u8 = 8;
 /// Rows of a multiple of this begin at a sample whose number is a multiple of eight.
 const ROWS_UNIT: usize = 8;
 /// Least size of a group of rows that share a filter, where the picture is that large.
@@ -198,17 +191,6 @@ impl PngPlan {
     }
 }
 
-/// Writes length, name and check round the `body_bytes` that already are in their place; gives the
-/// size of the whole chunk.
-fn seal_chunk(chunk: &mut [u8], body_bytes: usize) -> usize {
-    let end = CHUNK_HEAD_BYTES + body_bytes;
-    chunk[..4].copy_from_slice(&(body_bytes as u32).to_be_bytes());
-    chunk[4..8].copy_from_slice(b"IDAT");
-    let check = crc32fast::hash(&chunk[4..end]);
-    chunk[end..end + CHUNK_CHECK_BYTES].copy_from_slice(&check.to_be_bytes());
-    end + CHUNK_CHECK_BYTES
-}
-
 /// A file that is joined from strips. They may come in any order.
 pub struct PngFile {
     bytes: Vec<u8>,
@@ -223,12 +205,8 @@ pub struct PngFile {
 impl PngFile {
     pub(super) fn new(plan: &PngPlan) -> Self {
         let mut bytes = Vec::with_capacity(plan.file_bytes());
-        bytes.extend_from_slice(&FILE_HEAD);
-        bytes.extend_from_slice(&plan.layout.width.to_be_bytes());
-        bytes.extend_from_slice(&plan.layout.height.to_be_bytes());
-        bytes.extend_from_slice(&FORMAT);
-        let check = crc32fast::hash(&bytes[12..]);
-        bytes.extend_from_slice(&check.to_be_bytes());
+        let Layout { width, height, .. } = plan.layout;
+        bytes.extend(file_head(width, height, SAMPLE_BITS));
         Self {
             bytes,
             adler: 1,

@@ -169,13 +169,6 @@ mod tests {
 
     const SEED: [u8; 32] = [7; 32];
 
-    /// A cover with every sample value, the ends included.
-    fn ramp(width: u32, height: u32) -> Picture {
-        let count = width as usize * height as usize * 3;
-        let rgb = (0..count).map(|i| (i * 37 % 256) as u8).collect();
-        Picture::new(width, height, rgb).unwrap()
-    }
-
     fn noise(bytes: usize, seed: &[u8; 32]) -> Vec<u8> {
         let mut noise = vec![0; bytes];
         ChaCha20::new(seed.into(), b"test payload".into()).apply_keystream(&mut noise);
@@ -198,7 +191,7 @@ mod tests {
             cut in 0.0_f64..=1.0,
             seed: [u8; 32],
         ) {
-            let cover = ramp(width, height);
+            let cover = Picture::ramp(width, height);
             let payload = noise((capacity(&cover) as f64 * part) as usize, &seed);
             let carrier = embed_ternary(&cover, &payload, &seed).unwrap();
             prop_assert_eq!(extract_ternary(&carrier, 0, payload.len()).unwrap(), &payload[..]);
@@ -215,7 +208,7 @@ mod tests {
     #[test]
     fn capacity_fits_and_one_byte_more_is_refused() {
         for (width, height) in [(1, 1), (4, 1), (5, 7), (64, 3)] {
-            let cover = ramp(width, height);
+            let cover = Picture::ramp(width, height);
             let full = noise(capacity(&cover), &SEED);
             let carrier = embed_ternary(&cover, &full, &SEED).unwrap();
             assert_eq!(extract_ternary(&carrier, 0, full.len()).unwrap(), full);
@@ -251,7 +244,7 @@ mod tests {
     /// passed once in 440,000 regions).
     #[test]
     fn every_rendition_of_a_cover_is_equally_full_everywhere() {
-        let mut cover = ramp(400, 320);
+        let mut cover = Picture::ramp(400, 320);
         for sample in cover.samples_mut() {
             *sample = (*sample).clamp(1, 254);
         }
@@ -275,7 +268,7 @@ mod tests {
 
     #[test]
     fn a_full_carrier_keeps_a_peak_signal_to_noise_ratio_of_49_8_db() {
-        let cover = ramp(256, 256);
+        let cover = Picture::ramp(256, 256);
         let carrier = embed_ternary(&cover, &[], &SEED).unwrap();
         let pairs = cover.samples().iter().zip(carrier.samples());
         let squares: f64 = pairs

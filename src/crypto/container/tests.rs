@@ -239,9 +239,8 @@ fn a_newer_head_is_told_from_a_damaged_one() {
     }
 }
 
-/// The attack that the commitment is for: whoever chooses both keys makes one ciphertext that
-/// ChaCha20-Poly1305 opens under either. Here the attacker need not even do that: every segment
-/// key is handed to them. Whatever they write, the start commits to one key.
+/// A ciphertext of ChaCha20-Poly1305 can be made to open under two keys; a container cannot, since
+/// both would have to derive the commitment in it. Here what can be pasted together of two.
 #[test]
 fn no_container_opens_to_two_keys() {
     let other = [8; 32];
@@ -251,8 +250,7 @@ fn no_container_opens_to_two_keys() {
         Secret::key(&other).keys(&salt),
     );
     let one = tight(b"harmless");
-    // The best that can be pasted together: their commitment before our head and segments, and
-    // each half of the one beside each half of the other.
+    // A beginning of our commitment and the rest of theirs, before our head and segments.
     for split in 0..=COMMITMENT_BYTES {
         let mut commitment = ours.commitment;
         commitment[split..].copy_from_slice(&theirs.commitment[split..]);

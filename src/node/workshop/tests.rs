@@ -188,19 +188,24 @@ fn covert_hiding_in_a_default_cover_is_refused_by_both_ends() {
     }
 }
 
+fn emptied(picture: Bytes, cover: Option<u8>) -> Bytes {
+    let work = Work::Empty {
+        picture,
+        cover,
+        fill_seed: [8; 32],
+    };
+    match done(work, &shelf()) {
+        WorkDone::Emptied(picture) => picture,
+        other => panic!("not emptied: {other:?}"),
+    }
+}
+
 #[test]
 fn a_used_up_picture_of_a_default_cover_keeps_its_mode() {
     let modes = cargo::Mode::ALL.into_iter();
     for mode in modes.filter(|mode| *mode != cargo::Mode::Covert) {
         let (picture, cover) = hidden_by(mode, b"an original", None);
-        let work = Work::Empty {
-            picture,
-            cover,
-            fill_seed: [8; 32],
-        };
-        let WorkDone::Emptied(emptied) = done(work, &shelf()) else {
-            panic!("not emptied")
-        };
+        let emptied = emptied(picture, cover);
         let job = HideJob {
             mode,
             cover: CoverChoice::Ours(cover.expect("ours")),
@@ -218,14 +223,7 @@ fn a_used_up_picture_of_a_default_cover_keeps_its_mode() {
 fn a_used_up_picture_opens_no_more() {
     for (mode, own) in all_ways() {
         let (picture, cover) = hidden_by(mode, b"an original", own);
-        let work = Work::Empty {
-            picture,
-            cover,
-            fill_seed: [8; 32],
-        };
-        let WorkDone::Emptied(picture) = done(work, &shelf()) else {
-            panic!("not emptied")
-        };
+        let picture = emptied(picture, cover);
         let opened = done(
             Work::Open {
                 picture,

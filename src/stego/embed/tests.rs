@@ -10,13 +10,6 @@ fn capacity_bytes(width: u32, height: u32) -> u64 {
 
 const SEED: [u8; 32] = [7; 32];
 
-/// A cover with every sample value, the ends included.
-fn ramp(width: u32, height: u32) -> Picture {
-    let count = width as usize * height as usize * 3;
-    let rgb = (0..count).map(|i| (i * 37 % 256) as u8).collect();
-    Picture::new(width, height, rgb).unwrap()
-}
-
 /// Differences of a rendition from its cover in one part: samples, risen, fallen.
 fn changes(cover: &[u8], rendition: &[u8]) -> (f64, f64, f64) {
     let pairs = || cover.iter().zip(rendition);
@@ -35,7 +28,7 @@ proptest! {
         part in 0.0_f64..=1.0,
         seed: [u8; 32],
     ) {
-        let cover = ramp(width, height);
+        let cover = Picture::ramp(width, height);
         let capacity = usize::try_from(capacity_bytes(width, height)).unwrap();
         let payload: Vec<u8> = (0..(capacity as f64 * part) as usize)
             .map(|i| (i * 101) as u8 ^ seed[i % 32])
@@ -83,7 +76,7 @@ proptest! {
 #[test]
 fn capacity_fits_and_one_byte_more_is_refused() {
     for (width, height) in [(1, 1), (1, 3), (3, 1), (5, 7), (64, 3)] {
-        let cover = ramp(width, height);
+        let cover = Picture::ramp(width, height);
         let capacity = usize::try_from(capacity_bytes(width, height)).unwrap();
         let full = vec![0xa5; capacity];
         let carrier = embed(&cover, &full, &SEED).unwrap();
@@ -143,7 +136,7 @@ fn a_byte_is_spread_over_eight_lanes_lowest_bit_first() {
 
 #[test]
 fn the_same_inputs_give_the_same_picture_and_another_seed_another() {
-    let cover = ramp(61, 47);
+    let cover = Picture::ramp(61, 47);
     let carrier = embed(&cover, b"payload", &SEED).unwrap();
     assert_eq!(embed(&cover, b"payload", &SEED).unwrap(), carrier);
     assert_ne!(embed(&cover, b"payload", &[8; 32]).unwrap(), carrier);
@@ -158,7 +151,7 @@ fn the_same_inputs_give_the_same_picture_and_another_seed_another() {
 /// once in 440,000 regions), so nothing tells how much is hidden.
 #[test]
 fn every_rendition_of_a_cover_is_equally_full_everywhere() {
-    let mut cover = ramp(400, 320);
+    let mut cover = Picture::ramp(400, 320);
     for sample in cover.samples_mut() {
         *sample = (*sample).clamp(1, 254);
     }
@@ -189,7 +182,7 @@ fn every_rendition_of_a_cover_is_equally_full_everywhere() {
 
 #[test]
 fn a_full_carrier_keeps_a_peak_signal_to_noise_ratio_of_51_db() {
-    let cover = ramp(256, 256);
+    let cover = Picture::ramp(256, 256);
     let carrier = fill(&cover, &SEED);
     let (count, risen, fallen) = changes(cover.samples(), carrier.samples());
     let psnr_db = 10.0 * (255.0 * 255.0 * count / (risen + fallen)).log10();
@@ -199,7 +192,7 @@ fn a_full_carrier_keeps_a_peak_signal_to_noise_ratio_of_51_db() {
 #[test]
 fn a_carrier_survives_its_file() {
     let payload: Vec<u8> = (0..1_000_u32).map(|i| (i * 7) as u8).collect();
-    let carrier = embed(&ramp(80, 60), &payload, &SEED).unwrap();
+    let carrier = embed(&Picture::ramp(80, 60), &payload, &SEED).unwrap();
     let file = encode_png(&carrier).unwrap();
     let back = decode_carrier(&file, &DecodeLimits::default()).unwrap();
     let Carrier::Shallow(back) = back else {
