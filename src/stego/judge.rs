@@ -5,6 +5,7 @@
 //! a default cover everybody who owns the program has the original.
 
 use std::fmt;
+use std::slice::ChunksExact;
 
 use super::cover_id::CoverScene;
 use super::picture::{CHANNELS, Picture};
@@ -13,6 +14,9 @@ mod signatures;
 
 /// Side of the squares that are judged one by one.
 const SQUARE: usize = 8;
+/// Rows of squares that are looked at, evenly spread: more tell no more, and take longer than
+/// hiding does.
+const BANDS_MAX: usize = 64;
 /// A square is flat if its samples lie, in the mean, closer than this to the middle of their
 /// neighbours. Noise of a standard deviation of half a level gives 0.49.
 const FLAT_BELOW: f32 = 0.5;
@@ -28,7 +32,7 @@ const ALIKE_BELOW: u32 = 4;
 /// What was measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Judgement {
-    /// Part of 8 x 8 squares without texture or noise, 0 to 1.
+    /// Part of the 8 x 8 squares looked at without texture or noise, 0 to 1.
     pub flat: f32,
     /// Part of samples that are 0 or 255, 0 to 1.
     pub saturated: f32,
@@ -126,29 +130,33 @@ fn roughness(row: &[u8], x: usize) -> u32 {
     (2 * at(x) - at(x - 1) - at(x + 1)).unsigned_abs()
 }
 
-fn rows(cover: &Picture) -> std::slice::ChunksExact<'_, u8> {
-    cover
-        .samples()
-        .chunks_exact(cover.width() as usize * CHANNELS)
+/// Rows of squares, as rows of samples: all, or as many as are enough.
+fn bands(cover: &Picture) -> impl Iterator<Item = ChunksExact<'_, u8>> {
+    let row_bytes = cover.width() as usize * CHANNELS;
+    let bands = cover.samples().chunks(SQUARE * row_bytes);
+    let step = bands.len().div_ceil(BANDS_MAX);
+    bands
+        .step_by(step)
+        .map(move |band| band.chunks_exact(row_bytes))
 }
 
 fn flat_part(cover: &Picture) -> f32 {
     let inner = (cover.width() as usize).saturating_sub(2) / SQUARE;
     let mut squares = vec![0_u32; inner];
     let (mut flat, mut all) = (0, 0);
-    for (y, row) in rows(cover).enumerate() {
-        for (number, sum) in squares.iter_mut().enumerate() {
-            let first = 1 + number * SQUARE;
-            *sum += (first..first + SQUARE)
-                .map(|x| roughness(row, x))
-                .sum::<u32>();
+    for band in bands(cover).filter(|band| band.len() == SQUARE) {
+        squares.fill(0);
+        for row in band {
+            for (number, sum) in squares.iter_mut().enumerate() {
+                let first = 1 + number * SQUARE;
+                *sum += (first..first + SQUARE)
+                    .map(|x| roughness(row, x))
+                    .sum::<u32>();
+            }
         }
-        if y % SQUARE == SQUARE - 1 {
-            let limit = FLAT_BELOW * 2.0 * (SQUARE * SQUARE) as f32;
-            flat += squares.iter().filter(|&&sum| (sum as f32) < limit).count();
-            all += squares.len();
-            squares.fill(0);
-        }
+        let limit = FLAT_BELOW * 2.0 * (SQUARE * SQUARE) as f32;
+        flat += squares.iter().filter(|&&sum| (sum as f32) < limit).count();
+        all += squares.len();
     }
     flat as f32 / all.max(1) as f32
 }
@@ -159,7 +167,7 @@ fn grid_ratio(cover: &Picture) -> f32 {
     let width = cover.width() as usize;
     let mut sums = [0_u64; SQUARE];
     let mut counts = [0_u64; SQUARE];
-    for row in rows(cover) {
+    for row in bands(cover).flatten() {
         for x in 2..width.saturating_sub(2) {
             // A step between two columns, against the slopes at both its sides.
             let at = |x: usize| i32::from(row[x * CHANNELS + 1]);
@@ -186,6 +194,9 @@ const SIGNATURE: (u32, u32) = (6, 4);
 /// Samples of a signature.
 const SIGNATURE_BYTES: usize = 72;
 
+/// Rows that are looked at for each line of it.
+const LINE_ROWS_MAX: usize = 128;
+
 /// The mean colours of a grid over the picture.
 fn signature(picture: &Picture) -> [u8; SIGNATURE_BYTES] {
     let (columns, lines) = SIGNATURE;
@@ -199,6 +210,7 @@ fn signature(picture: &Picture) -> [u8; SIGNATURE_BYTES] {
             let ys = edge(line, lines, picture.height())..edge(line + 1, lines, picture.height());
             let xs =
                 edge(column, columns, picture.width())..edge(column + 1, columns, picture.width());
+            let ys = ys.clone().step_by(ys.len().div_ceil(LINE_ROWS_MAX).max(1));
             let count = (ys.len() * xs.len()).max(1) as u64;
             let mut sums = [0_u64; CHANNELS];
             for y in ys {

@@ -20,9 +20,10 @@ use crate::node::cover_shelf::CoverShelf;
 use crate::node::crew::{Alone, Crew, Floor};
 use crate::node::workshop;
 use crate::proto::control::Failure;
-use crate::proto::ids::UserId;
+use crate::proto::ids::{Digest, UserId};
 use crate::stego::{
-    self, Carrier, CoverId, DecodeLimits, Picture, PreparedCover, Rendition, Scratch, StegoError,
+    self, Carrier, CoverId, DecodeLimits, Mode, Picture, PreparedCover, Rendition, Scratch,
+    StegoError,
 };
 
 /// A thumbnail.
@@ -117,10 +118,32 @@ fn run(stage: &Stage, two: &dyn Crew, wishes: &HideBench) -> Result<Vec<Measured
         );
         let note = "1.9 MB into 12 megapixels";
         hide("whole", note, whole, &stage.large, &Alone);
+        compact(&mut suite, stage)?;
     }
     encoders(&mut suite, encoded, &carrier);
     reveals(&mut suite, stage, large.as_ref().unwrap_or(&small))?;
     suite.run(wishes.rounds)
+}
+
+/// The same photograph below a picture of 16 bits a sample.
+fn compact<'a>(suite: &mut Suite<'a>, stage: &'a Stage) -> Result<(), Failure> {
+    let (path, original) = (stage.folder.join("compact.png"), &stage.large);
+    let id = CoverId::choose(Mode::Compact, sealed(original).len(), &SEED);
+    let id = id.map_err(|error| broken(&error))?;
+    let cover = stage.covers.cover(id).map_err(|error| broken(&error))?;
+    let written = path.clone();
+    let work = move || {
+        let payload = sealed(original);
+        let window = stego::deep_window(cover.picture(), payload.len());
+        let file = stego::embed_deep(&window, &payload, &SEED);
+        let file = file.map_err(|error| broken(&error))?;
+        black_box(Digest::of(&file));
+        write(&path, &file)?;
+        Ok(file.len())
+    };
+    let note = "1.9 MB in the mode compact, on one thread";
+    suite.case_with_rest("compact", note, work, move || _ = fs::remove_file(&written));
+    Ok(())
 }
 
 /// Writing the pixels of a carrier, with all that another encoder could know.
@@ -181,6 +204,7 @@ pub(super) fn bars(measured: &[Measured]) -> Vec<Bar> {
     bars.time_ms("small, ms", "small", Limit::AtMost(4.0));
     bars.time_ms("large on one thread, ms", "large", Limit::AtMost(40.0));
     bars.time_ms("large on two threads, ms", "large-two", Limit::AtMost(22.0));
+    bars.time_ms("compact, ms", "compact", Limit::AtMost(8.0));
     bars.time_of(
         "whole of image-fast",
         "whole",
@@ -233,6 +257,10 @@ fn rights() -> Rights {
     }
 }
 
+fn sealed(original: &[u8]) -> Vec<u8> {
+    container::seal(&rights(), original, &KEY, &SEED)
+}
+
 /// Seals, hides, encodes and digests.
 fn rendered(
     cover: &Arc<PreparedCover>,
@@ -240,8 +268,7 @@ fn rendered(
     crew: &dyn Crew,
     scratch: &mut Scratch,
 ) -> Result<Bytes, Failure> {
-    let payload = container::seal(&rights(), original, &KEY, &SEED);
-    let rendition = Rendition::new(cover.clone(), payload.into(), SEED);
+    let rendition = Rendition::new(cover.clone(), sealed(original).into(), SEED);
     let rendition = rendition.map_err(|error| broken(&error))?;
     let rendered = workshop::render(rendition, crew, scratch);
     let (picture, _) = rendered.map_err(|_| broken(&"a strip crashed"))?;
