@@ -7,12 +7,10 @@
 //! byte wherever the low byte is at most 128 away from it (PNG specification, 13.12). Seven
 //! payload bytes fill eight samples, lowest bits first.
 //!
-//! The file is written here: Sub rows and one deflate block of literals, whose code is fitted to
-//! the cover, not to the payload. Always full, like `embed.rs`, and for the same reason.
+//! Rows are filtered by Sub and written as literals, whose code is fitted to the cover, not to the
+//! payload. Always full, like `embed.rs`, and for the same reason.
 //! Never claimed: that nobody notices; a landscape with noise in its low bytes is told by a look
 //! at them.
-
-mod literals;
 
 use chacha20::ChaCha20;
 use chacha20::cipher::{KeyIvInit, StreamCipher};
@@ -21,17 +19,20 @@ use simd_adler32::Adler32;
 use super::capacity::{Mode, check_range, check_size};
 use super::error::StegoError;
 use super::picture::{CHANNELS, Picture};
-use super::png_writer::chunk::{
-    CHUNK_CHECK_BYTES, CHUNK_HEAD_BYTES, FILE_END, ZLIB_HEAD, file_head, seal_chunk,
-};
-use literals::{BitWriter, LiteralCode};
+use super::png_writer::chunk::{Place, file_end, file_head, rows_chunk};
+use super::png_writer::huffman::LiteralCode;
 
 /// Nonce of the keystream that fills the samples after the payload.
 const FILL_NONCE: &[u8; 12] = b"stego deep 1";
 /// Payload bytes in eight samples.
 const GROUP_BYTES: usize = 7;
-/// Rows worked on at a time: a multiple of 8, so that strips begin with a whole group.
-const STRIP_ROWS: usize = 8;
+/// Strips of a multiple of so many rows begin with a whole group.
+const ROWS_UNIT: usize = 8;
+/// What a strip aims at, in bytes of rows: it and what becomes of it stay in the second-level
+/// cache, and its head is lost in it.
+const STRIP_BYTES: usize = 192 << 10;
+/// More than what comes before and after the rows of a small file.
+const ENDS_BYTES: usize = 1_024;
 /// Rows whose differences the code is fitted to.
 const FITTED_ROWS: usize = 64;
 /// The bits of a low byte that carry payload.
@@ -41,8 +42,6 @@ const WINDOW_MIN_WIDTH: u32 = 192;
 /// Widths of windows are multiples of this, so that a file's size tells the payload's only
 /// roughly.
 const WINDOW_STEP: u32 = 32;
-/// Signature, header, and the begin of the chunk of rows.
-const BEGINNING_BYTES: usize = 8 + 25 + 8;
 /// Bits of a sample.
 const SAMPLE_BITS: u8 = 16;
 /// PNG filter type 1: the difference to the pixel on the left (PNG specification, 9.2).
@@ -57,27 +56,34 @@ const SUB: u8 = 1;
 pub fn embed_deep(cover: &Picture, payload: &[u8], seed: &[u8; 32]) -> Result<Vec<u8>, StegoError> {
     check_size(Mode::Compact, cover, payload)?;
     let row_samples = cover.width() as usize * CHANNELS;
-    let code = LiteralCode::fit(&frequencies(cover));
-    let mut bits = BitWriter::with_capacity(cover.samples().len() * 2 + 1024);
-    bits.bytes(&beginning(cover.width(), cover.height()));
-    bits.bytes(&ZLIB_HEAD);
-    code.begin_block(&mut bits);
-    let mut checksum = Adler32::new();
+    let row_bytes = 1 + 2 * row_samples;
+    let strip_rows = (STRIP_BYTES / row_bytes).max(1).next_multiple_of(ROWS_UNIT);
+    let code = LiteralCode::fitted_to(&frequencies(cover));
     let mut source = Source::new(payload, seed);
-    let mut low = vec![0; STRIP_ROWS * row_samples];
-    let mut row = vec![0; 1 + 2 * row_samples];
-    for strip in cover.samples().chunks(STRIP_ROWS * row_samples) {
-        let low = &mut low[..strip.len()];
-        source.fill(strip, low);
-        for (high, low) in strip.chunks(row_samples).zip(low.chunks(row_samples)) {
-            filter_row(high, low, &mut row);
-            checksum.write(&row);
-            code.write(&row, &mut bits);
+    let mut checksum = Adler32::new();
+    let mut file = Vec::with_capacity(cover.samples().len() * 2 + ENDS_BYTES);
+    file.extend(file_head(cover.width(), cover.height(), SAMPLE_BITS));
+    let (mut low, mut rows, mut chunk) = (Vec::new(), Vec::new(), Vec::new());
+    let strips = cover.samples().chunks(strip_rows * row_samples);
+    let last = strips.len() - 1;
+    for (number, high) in strips.enumerate() {
+        low.resize(high.len(), 0);
+        source.fill(high, &mut low);
+        rows.resize(high.len() / row_samples * row_bytes, 0);
+        let samples = high.chunks(row_samples).zip(low.chunks(row_samples));
+        for ((high, low), row) in samples.zip(rows.chunks_mut(row_bytes)) {
+            filter_row(high, low, row);
         }
+        checksum.write(&rows);
+        let place = Place {
+            first: number == 0,
+            last: number == last,
+        };
+        let size = rows_chunk(&rows, place, &code, &mut chunk);
+        file.extend_from_slice(&chunk[..size]);
     }
-    code.end_block(&mut bits);
-    bits.bytes(&checksum.finish().to_be_bytes());
-    Ok(ended(bits.finish()))
+    file.extend(file_end(checksum.finish()));
+    Ok(file)
 }
 
 /// `length_bytes` carried bytes from carried byte `offset_bytes` on, out of the low bytes that
@@ -201,12 +207,12 @@ fn filter_row(high: &[u8], low: &[u8], row: &mut [u8]) {
 
 /// How often each byte is expected: differences of high bytes as some rows of the cover have
 /// them, differences of low bytes as those of evenly distributed ones are. Never zero.
-fn frequencies(cover: &Picture) -> [u32; 256] {
+fn frequencies(cover: &Picture) -> [u64; 256] {
     let row_samples = cover.width() as usize * CHANNELS;
     let rows = cover.height() as usize;
     let step = rows.div_ceil(FITTED_ROWS);
-    let mut high = [0_u32; 256];
-    let mut halves = [0_u32; 2];
+    let mut high = [0_u64; 256];
+    let mut halves = [0_u64; 2];
     for row in cover.samples().chunks(row_samples).step_by(step) {
         for (sample, left) in row[CHANNELS..].iter().zip(row) {
             high[usize::from(sample.wrapping_sub(*left))] += 1;
@@ -217,27 +223,11 @@ fn frequencies(cover: &Picture) -> [u32; 256] {
     for (difference, count) in counts.iter_mut().enumerate() {
         // Of 2^14 pairs of evenly distributed seven bits, so many differ by so much.
         let away = difference.min(256 - difference) as u64;
-        let same = u64::from(halves[0]) * (128 - away);
-        let other = u64::from(halves[1]) * away;
-        *count += high[difference] + ((same + other) >> 14) as u32;
+        let same = halves[0] * (128 - away);
+        let other = halves[1] * away;
+        *count += high[difference] + ((same + other) >> 14);
     }
     counts
-}
-
-/// The file up to the compressed rows, which are one chunk; its head is written at the end.
-fn beginning(width: u32, height: u32) -> Vec<u8> {
-    let mut file = file_head(width, height, SAMPLE_BITS);
-    file.extend_from_slice(&[0; CHUNK_HEAD_BYTES]);
-    file
-}
-
-/// The whole file, from what [`beginning`] began and the compressed rows behind it.
-fn ended(mut file: Vec<u8>) -> Vec<u8> {
-    let rows_bytes = file.len() - BEGINNING_BYTES;
-    file.extend_from_slice(&[0; CHUNK_CHECK_BYTES]);
-    seal_chunk(&mut file[BEGINNING_BYTES - CHUNK_HEAD_BYTES..], rows_bytes);
-    file.extend_from_slice(&FILE_END);
-    file
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ mod signatures;
 const SQUARE: usize = 8;
 /// Rows of squares that are looked at, evenly spread: more tell no more, and take longer than
 /// hiding does.
-const BANDS_MAX: usize = 64;
+const BANDS_MAX: usize = 32;
 /// A square is flat if its samples lie, in the mean, closer than this to the middle of their
 /// neighbours. Noise of a standard deviation of half a level gives 0.49.
 const FLAT_BELOW: f32 = 0.5;
@@ -34,7 +34,7 @@ const ALIKE_BELOW: u32 = 4;
 pub struct Judgement {
     /// Part of the 8 x 8 squares looked at without texture or noise, 0 to 1.
     pub flat: f32,
-    /// Part of samples that are 0 or 255, 0 to 1.
+    /// Part of the samples looked at that are 0 or 255, 0 to 1.
     pub saturated: f32,
     /// How much rougher the picture is at the borders of the squares of a JPEG than between them;
     /// about 1 for a picture that never was one.
@@ -114,14 +114,21 @@ impl Judgement {
 /// Judges a picture as a cover.
 #[must_use]
 pub fn judge(cover: &Picture) -> Judgement {
-    let samples = cover.samples();
-    let ends = samples.iter().filter(|&&s| s == 0 || s == 255).count();
     Judgement {
         flat: flat_part(cover),
-        saturated: ends as f32 / samples.len() as f32,
+        saturated: saturated_part(cover),
         grid: grid_ratio(cover),
         known: known(cover),
     }
+}
+
+fn saturated_part(cover: &Picture) -> f32 {
+    let (mut ends, mut all) = (0, 0);
+    for row in bands(cover).flatten() {
+        ends += row.iter().filter(|&&s| s == 0 || s == 255).count();
+        all += row.len();
+    }
+    ends as f32 / all.max(1) as f32
 }
 
 /// How far a green sample lies from the middle of its neighbours in the row, twice.
@@ -164,18 +171,22 @@ fn flat_part(cover: &Picture) -> f32 {
 /// Roughness at the border of every eighth column, over that of the columns in the middle between.
 /// The grid of a picture that was cropped begins anywhere: the roughest phase counts.
 fn grid_ratio(cover: &Picture) -> f32 {
-    let width = cover.width() as usize;
     let mut sums = [0_u64; SQUARE];
     let mut counts = [0_u64; SQUARE];
     for row in bands(cover).flatten() {
-        for x in 2..width.saturating_sub(2) {
+        let green: Vec<i32> = row
+            .iter()
+            .skip(1)
+            .step_by(CHANNELS)
+            .map(|&s| s.into())
+            .collect();
+        for (four, phase) in green.windows(4).zip((0..SQUARE).cycle()) {
             // A step between two columns, against the slopes at both its sides.
-            let at = |x: usize| i32::from(row[x * CHANNELS + 1]);
-            let (left, right) = (at(x - 1) - at(x - 2), at(x + 1) - at(x));
-            let step = (2 * (at(x) - at(x - 1)) - left - right).unsigned_abs();
+            let (left, right) = (four[1] - four[0], four[3] - four[2]);
+            let step = (2 * (four[2] - four[1]) - left - right).unsigned_abs();
             // Edges of things say nothing.
-            sums[x % SQUARE] += u64::from(step.min(24));
-            counts[x % SQUARE] += 1;
+            sums[phase] += u64::from(step.min(24));
+            counts[phase] += 1;
         }
     }
     let mean = |phase: usize| sums[phase] as f32 / counts[phase].max(1) as f32;

@@ -25,7 +25,6 @@ mod mark;
 mod metadata;
 mod picture;
 mod png_writer;
-mod prefix_code;
 mod prepared;
 mod preview;
 mod ternary;

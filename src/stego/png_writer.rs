@@ -9,14 +9,14 @@ pub(super) mod chunk;
 mod deflate;
 mod filters;
 mod fit;
-mod huffman;
+pub(super) mod huffman;
+mod prefix_code;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::picture::{CHANNELS, Picture};
-use chunk::{CHUNK_CHECK_BYTES, CHUNK_HEAD_BYTES, FILE_END, ZLIB_HEAD, file_head, seal_chunk};
-use deflate::BitWriter;
+use chunk::{Place, file_end, file_head, rows_chunk};
 use filters::Filter;
 use fit::Fit;
 
@@ -151,14 +151,11 @@ impl PngPlan {
         samples.resize(self.samples(index).len(), 0);
         fill(samples);
         self.filter(index, samples, rows);
-        let head_bytes = CHUNK_HEAD_BYTES + if index == 0 { ZLIB_HEAD.len() } else { 0 };
-        let longest = head_bytes + deflate::block_bytes_max(rows.len()) + CHUNK_CHECK_BYTES;
-        chunk.resize(chunk.len().max(longest), 0);
-        chunk[CHUNK_HEAD_BYTES..head_bytes]
-            .copy_from_slice(&ZLIB_HEAD[..head_bytes - CHUNK_HEAD_BYTES]);
-        let last = index + 1 == self.strips();
-        let body = BitWriter::new(&mut chunk[head_bytes..]).block(self.fit.code(), rows, last);
-        let size = seal_chunk(chunk, head_bytes + body - CHUNK_HEAD_BYTES);
+        let place = Place {
+            first: index == 0,
+            last: index + 1 == self.strips(),
+        };
+        let size = rows_chunk(rows, place, self.fit.code(), chunk);
         Strip {
             chunk: &chunk[..size],
             adler: simd_adler32::adler32(&rows.as_slice()),
@@ -244,11 +241,7 @@ impl PngFile {
         self.adler = joined_adler(self.adler, adler, raw_bytes);
         self.next += 1;
         if self.next == self.strips {
-            let mut last = [0; CHUNK_HEAD_BYTES + 4 + CHUNK_CHECK_BYTES];
-            last[CHUNK_HEAD_BYTES..][..4].copy_from_slice(&self.adler.to_be_bytes());
-            seal_chunk(&mut last, 4);
-            self.bytes.extend_from_slice(&last);
-            self.bytes.extend_from_slice(&FILE_END);
+            self.bytes.extend(file_end(self.adler));
             self.next += 1;
         }
     }

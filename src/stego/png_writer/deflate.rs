@@ -1,8 +1,8 @@
 //! Bytes as literals of one deflate block: the only kind of compression that is left to do with
 //! rows whose lowest bits are noise, and the fastest.
 
-use super::super::prefix_code::Bits;
 use super::huffman::LiteralCode;
+use super::prefix_code::Bits;
 
 /// Most bits that a byte takes, head and end of a block aside.
 const BYTE_BITS_MAX: usize = super::huffman::LONGEST_CODE;

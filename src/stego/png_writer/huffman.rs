@@ -1,7 +1,7 @@
 //! Prefix codes for literals: fitted to how often each byte occurs, no length above the limit,
 //! and the head of a deflate block that tells them (RFC 1951, 3.2.2 and 3.2.7).
 
-use super::super::prefix_code::{Bits, canonical, limited_lengths};
+use super::prefix_code::{Bits, canonical, limited_lengths};
 
 /// Longest code in bits. Two codes and their length then fit a word of 32 bits; deflate would
 /// allow 15, which saves next to nothing because a byte that rare is hardly ever written.
@@ -20,7 +20,7 @@ const META_ORDER: [usize; 19] = [
 const PAIR_LENGTH_BITS: u32 = 6;
 
 /// A code for every byte, ready to be written two bytes at a time.
-pub(super) struct LiteralCode {
+pub(in super::super) struct LiteralCode {
     codes: Vec<Bits>,
     /// For two bytes (first in the low half of the index) their codes and, in the lowest six
     /// bits, the length of both.
@@ -31,7 +31,7 @@ pub(super) struct LiteralCode {
 impl LiteralCode {
     /// The best code for bytes that occur as often as `counts` says. Every byte gets one, also
     /// those that were never seen.
-    pub(super) fn fitted_to(counts: &[u64; 256]) -> Self {
+    pub(in super::super) fn fitted_to(counts: &[u64; 256]) -> Self {
         let mut weights = [1; SYMBOLS];
         for (weight, &count) in weights.iter_mut().zip(counts) {
             *weight = count.max(1);
