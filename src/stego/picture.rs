@@ -59,12 +59,11 @@ impl Picture {
         let (left, top) = ((self.width - width) / 2, (self.height - height) / 2);
         let all = self.width as usize * CHANNELS;
         let some = left as usize * CHANNELS..(left + width) as usize * CHANNELS;
-        let rows = self
-            .rgb
-            .chunks(all)
-            .skip(top as usize)
-            .take(height as usize);
-        let rgb = rows.flat_map(|row| &row[some.clone()]).copied().collect();
+        let mut rgb = Vec::with_capacity(some.len() * height as usize);
+        let rows = self.rgb.chunks(all).skip(top as usize);
+        for row in rows.take(height as usize) {
+            rgb.extend_from_slice(&row[some.clone()]);
+        }
         Self { width, height, rgb }
     }
 
