@@ -3,7 +3,10 @@
 
 use std::thread;
 
-use pentimento::proto::control::{Outcome, Reason};
+use bytes::Bytes;
+use pentimento::proto::cargo::Mode;
+use pentimento::proto::control::{Carrier, Command, Outcome, Reason};
+use pentimento::stego::{self, Picture};
 
 use super::stage::{Stage, noise};
 
@@ -12,6 +15,10 @@ const CLIENTS: usize = 13;
 const REQUESTS_EACH: usize = 8;
 const FILE_BYTES: usize = 1_900_000;
 const BOUND_KIB: u64 = 512 << 10;
+/// A picture of one's own and a file for it, together nearly as large as a message may be.
+const OWN_SIDES: (u32, u32) = (4_000, 3_000);
+const OWN_FILE_BYTES: usize = 31_000_000;
+const OWN_BOUND_KIB: u64 = 256 << 10;
 
 #[test]
 fn a_hundred_requests_at_once_are_done_or_told_to_wait_within_bounded_memory() {
@@ -46,4 +53,38 @@ fn a_hundred_requests_at_once_are_done_or_told_to_wait_within_bounded_memory() {
     assert!(hidden >= asked / 2, "{hidden} of {asked}");
     assert!(peak_kib < BOUND_KIB, "{peak_kib} KiB");
     assert_eq!(stage.fallen(), Vec::<String>::new());
+}
+
+/// A picture with five bits of noise in every sample.
+fn noisy((width, height): (u32, u32)) -> Bytes {
+    let noise = noise(7, width as usize * height as usize * 3);
+    let samples = noise.iter().map(|byte| 96 + byte % 32).collect();
+    let picture = Picture::new(width, height, samples).expect("its size");
+    stego::encode_png(&picture).expect("encodes").into()
+}
+
+#[test]
+fn the_largest_request_is_done_within_bounded_memory() {
+    let mut stage = Stage::with(&["alice"]);
+    stage.strike_server(2);
+    stage.strike_server(3);
+    let (cover, original) = (noisy(OWN_SIDES), noise(8, OWN_FILE_BYTES));
+    let asked_bytes = cover.len() + original.len();
+    assert!(asked_bytes > 55_000_000, "{asked_bytes}");
+    let command = Command::Hide {
+        name: "film".into(),
+        original: original.clone(),
+        carrier: Carrier {
+            mode: Mode::Compact,
+            cover: Some(cover),
+        },
+    };
+    let picture = match stage.ask("alice", command) {
+        Ok(Outcome::Hidden { picture, .. }) => picture,
+        other => panic!("not hidden: {other:.300?}"),
+    };
+    let peak_kib = stage.memory_kib(1, "VmHWM:");
+    println!("{asked_bytes} bytes asked, at most {peak_kib} KiB");
+    assert!(peak_kib < OWN_BOUND_KIB, "{peak_kib} KiB");
+    stage.assert_reveals("alice", picture, &original);
 }
