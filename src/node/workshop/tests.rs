@@ -219,6 +219,30 @@ fn a_used_up_picture_of_a_default_cover_keeps_its_mode() {
     }
 }
 
+/// Whether a picture is nowhere its pristine cover: of any thousand samples many have moved.
+fn is_full(picture: &[u8], pristine: &stego::Picture) -> bool {
+    let picture = stego::decode(picture, &DecodeLimits::default()).expect("a picture");
+    let (ours, theirs) = (picture.samples(), pristine.samples());
+    let moved = |(a, b): (&[u8], &[u8])| a.iter().zip(b).filter(|(a, b)| a != b).count();
+    let parts = ours.chunks_exact(1_000).zip(theirs.chunks_exact(1_000));
+    ours.len() == theirs.len() && parts.map(moved).all(|moved| moved > 380)
+}
+
+#[test]
+fn what_leaves_is_nowhere_the_pristine_cover() {
+    let filling = [cargo::Mode::Fast, cargo::Mode::Ternary];
+    let ways = all_ways().filter(|(mode, _)| filling.contains(mode));
+    for (mode, own) in ways {
+        let (picture, cover) = hidden_by(mode, b"an original", own.clone());
+        let pristine = match (own, cover.and_then(CoverId::from_number)) {
+            (Some(own), _) => stego::decode(&own, &DecodeLimits::default()).expect("a picture"),
+            (None, id) => stego::covers::render_cover(id.expect("a default cover")),
+        };
+        assert!(is_full(&picture, &pristine), "{mode:?}");
+        assert!(is_full(&emptied(picture, cover), &pristine), "{mode:?}");
+    }
+}
+
 #[test]
 fn a_used_up_picture_opens_no_more() {
     for (mode, own) in all_ways() {
