@@ -293,11 +293,16 @@ impl Stage {
 
     /// A conversation with a person's client, which must run.
     pub(crate) fn talk(&self, name: &str) -> Session {
+        self.talk_for(name, SILENCE_MAX)
+    }
+
+    /// The same, where an answer may take its time.
+    pub(crate) fn talk_for(&self, name: &str, silence_max: Duration) -> Session {
         assert!(
             self.running.contains_key(name),
             "the client of {name} does not run"
         );
-        Session::open(&self.home(name), SILENCE_MAX).expect("the client answers")
+        Session::open(&self.home(name), silence_max).expect("the client answers")
     }
 
     /// Hides a file for its owner.
