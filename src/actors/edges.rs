@@ -19,6 +19,8 @@ pub enum Desk {
     Mailbox,
     /// Server: jobs.
     StegoWorker,
+    /// Server: the agreed log.
+    Consensus,
     /// Client: who is where.
     Presence,
     /// Client: letters.
@@ -101,11 +103,17 @@ pub enum Table {
     Log,
     /// Client, studio: keys of pictures hidden for oneself.
     Keyring,
+    /// Server, consensus: entries of the agreed log.
+    RaftLog,
+    /// Server, consensus: term, vote, and where the log begins and ends.
+    RaftState,
+    /// Server, consensus: the state at the last checkpoint, in parts.
+    LedgerSnapshot,
 }
 
 impl Table {
     /// Every table, in the order of the enum.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Letters,
         Self::LetGo,
         Self::Names,
@@ -118,6 +126,9 @@ impl Table {
         Self::Leases,
         Self::Log,
         Self::Keyring,
+        Self::RaftLog,
+        Self::RaftState,
+        Self::LedgerSnapshot,
     ];
 }
 

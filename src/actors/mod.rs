@@ -7,6 +7,7 @@ pub mod machine;
 mod replica;
 
 // On a server.
+pub mod consensus;
 pub mod directory;
 pub mod drain;
 pub mod election;

@@ -274,6 +274,9 @@ const fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'s
         Table::Leases => "leases",
         Table::Log => "log",
         Table::Keyring => "keyring",
+        Table::RaftLog => "raft_log",
+        Table::RaftState => "raft_state",
+        Table::LedgerSnapshot => "ledger_snapshot",
     })
 }
 

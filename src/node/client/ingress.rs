@@ -33,7 +33,7 @@ impl Accept for Mailboxes {
                     ticket,
                     answer,
                 })),
-                Desk::Directory | Desk::Mailbox | Desk::StegoWorker => None,
+                Desk::Directory | Desk::Mailbox | Desk::StegoWorker | Desk::Consensus => None,
             }),
             Ingress::Edge(EdgeAnswer::Work(ticket, done)) => to.extend(worked(ticket, done)),
             Ingress::Wish(Wish {

@@ -1,0 +1,6 @@
+mod conversion;
+mod damage;
+mod seeds;
+mod toy;
+mod working;
+mod world;

@@ -1,0 +1,162 @@
+//! What a server makes of a disk that is not as it left it.
+
+use super::toy::Toy;
+use super::world::{SECOND, World};
+use crate::actors::consensus::rows::{self, Found};
+use crate::actors::consensus::*;
+use crate::actors::edges::Table;
+
+/// A group that has worked for a while, with snapshots and a log behind them.
+fn worked() -> World {
+    let mut world = World::new(5, 3, 3, |config| {
+        config.checkpoint_every = 100;
+        config.log_tail = 20;
+    });
+    world.run(6 * SECOND);
+    world
+}
+
+fn standing(world: &World, server: usize) -> (Standing, Option<Why>) {
+    let config = world.config(server);
+    let machine = Consensus::new(config, Toy::default(), &world.rows(server), [1; 32]);
+    (machine.standing(), machine.quarantine)
+}
+
+#[test]
+fn a_disk_as_it_was_left_is_read_to_the_same_state() {
+    let mut world = worked();
+    world.calm();
+    for server in 0..3 {
+        let before = world.machine(server).expect("runs");
+        let (applied, end) = (before.applied, before.node.store().end());
+        world.crash(server);
+        let config = world.config(server);
+        let mut machine = Consensus::new(config, Toy::default(), &world.rows(server), [1; 32]);
+        assert_eq!(machine.node.store().end(), end);
+        let mut out = Outbox::new();
+        machine.on_deadline(Moment::START, &mut out);
+        // What was decided is learned again; nothing is answered before.
+        assert!(machine.applied <= applied && machine.applied >= 100);
+        assert_eq!(machine.standing(), Standing::CatchingUp);
+    }
+}
+
+/// Every row, every third byte: a flipped bit is seen, and the server does not vote.
+#[test]
+fn a_flipped_bit_anywhere_takes_the_server_out() {
+    let mut world = worked();
+    world.crash(0);
+    assert_eq!(standing(&world, 0), (Standing::CatchingUp, None));
+    let keys: Vec<_> = world.disk_mut(0).keys().cloned().collect();
+    assert!(keys.len() > 20, "{}", keys.len());
+    for key in keys {
+        let whole = world.disk_mut(0)[&key].clone();
+        for at in (0..whole.len()).step_by(3) {
+            let mut bent = whole.to_vec();
+            bent[at] ^= 0x10;
+            world.disk_mut(0).insert(key.clone(), bent.into());
+            let found = standing(&world, 0);
+            assert!(
+                matches!(found, (Standing::Quarantined, Some(Why::Damaged(_)))),
+                "byte {at} of {key:?}: {found:?}",
+            );
+        }
+        world.disk_mut(0).insert(key, whole);
+    }
+}
+
+#[test]
+fn a_missing_row_takes_the_server_out() {
+    let mut world = worked();
+    world.crash(0);
+    let keys: Vec<_> = world.disk_mut(0).keys().cloned().collect();
+    for key in keys {
+        let whole = world.disk_mut(0).remove(&key).expect("was there");
+        let found = standing(&world, 0);
+        assert_eq!(found.0, Standing::Quarantined, "{key:?}");
+        world.disk_mut(0).insert(key, whole);
+    }
+}
+
+#[test]
+fn a_server_that_is_out_says_so_once_and_is_silent_also_after_a_restart() {
+    let mut world = worked();
+    world.crash(0);
+    let first = (Table::RaftLog, Vec::new());
+    let key = world
+        .disk_mut(0)
+        .range(first..)
+        .next()
+        .expect("a log")
+        .0
+        .clone();
+    world.disk_mut(0).remove(&key);
+    let rows = world.rows(0);
+    let mut machine = Consensus::new(world.config(0), Toy::default(), &rows, [1; 32]);
+    let mut out = Outbox::new();
+    let at = machine.deadline().expect("has to say so");
+    machine.on_deadline(at, &mut out);
+    let words = out.take();
+    assert_eq!(words.len(), 2, "{words:?}");
+    assert!(matches!(words[0], Output::State(_)));
+    assert!(matches!(words[1], Output::Quarantined(Why::Damaged(_))));
+    assert_eq!(machine.deadline(), None);
+    let command = Bytes::from_static(b"12345678");
+    for input in [
+        Input::Submit {
+            client: UserId([1; 32]),
+            nonce: 1,
+            command,
+        },
+        Input::Halted,
+        Input::Resumed,
+    ] {
+        machine.handle(at, input, &mut out);
+    }
+    assert!(out.is_empty());
+}
+
+#[test]
+fn the_disk_of_another_server_is_not_taken() {
+    let mut world = worked();
+    world.crash(0);
+    let rows = world.rows(0);
+    let machine = Consensus::new(world.config(1), Toy::default(), &rows, [1; 32]);
+    let why = machine.quarantine.expect("is out");
+    assert_eq!(why, Why::Damaged(Damage::Stranger { me: 1, voters: 3 }));
+}
+
+/// A disk that was put back to what it held a while ago has forgotten what it confirmed.
+#[test]
+fn a_rolled_back_disk_is_found_out_by_the_leader_of_the_same_term() {
+    let mut world = worked();
+    let leader = world.leader().expect("leads");
+    let server = (leader + 1) % 3;
+    let old = world.disk_mut(server).clone();
+    world.run(3 * SECOND);
+    world.crash(server);
+    *world.disk_mut(server) = old;
+    world.start(server);
+    world.run(SECOND);
+    let machine = world.machine(server).expect("runs");
+    assert_eq!(machine.quarantine, Some(Why::Forgot));
+    let found = rows::read(
+        machine.config.me,
+        &machine.config.group(),
+        &world.rows(server),
+    );
+    assert!(matches!(found, Ok(Found::Quarantined(Why::Forgot))));
+}
+
+#[test]
+fn a_server_whose_state_differs_from_the_majoritys_takes_itself_out() {
+    let mut world = worked();
+    world.bend(1);
+    world.run(4 * SECOND);
+    let machine = world.machine(1).expect("runs");
+    assert!(matches!(machine.quarantine, Some(Why::Differs(_))));
+    for server in [0, 2] {
+        let machine = world.machine(server).expect("runs");
+        assert_eq!(machine.standing(), Standing::Serving);
+    }
+}

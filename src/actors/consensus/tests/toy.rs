@@ -1,0 +1,94 @@
+//! A state machine that remembers everything: which commands came, in which order, and how often.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use crate::actors::consensus::StateMachine;
+use crate::proto::codec;
+use crate::proto::ids::Digest;
+use crate::time::WallTime;
+
+/// Commands are numbers; this one is refused before it gets into the log.
+pub(super) const UNWANTED: u64 = u64::MAX;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Toy {
+    /// Place of the first coming of each command.
+    pub(super) first: BTreeMap<u64, u64>,
+    /// Commands applied, repeats too.
+    pub(super) count: u64,
+    chain: [u8; 32],
+    /// A bug: what this server makes of a command, others do not.
+    pub(super) bent: bool,
+    twist: u64,
+}
+
+pub(super) fn command(number: u64) -> Bytes {
+    Bytes::copy_from_slice(&number.to_le_bytes())
+}
+
+fn number(command: &[u8]) -> u64 {
+    command
+        .first_chunk::<8>()
+        .map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}
+
+/// What the toy says of a command: its number, where it came first, and how many there were.
+pub(super) type Reply = (u64, u64, u64);
+
+/// What every server tells the observer: the command, the digest after it.
+pub(super) type Effect = (u64, Digest);
+
+impl StateMachine for Toy {
+    type Reply = Reply;
+    type Effect = Effect;
+    type Damaged = &'static str;
+
+    fn admit(&self, command: &[u8]) -> Result<(), Reply> {
+        if number(command) == UNWANTED {
+            Err((UNWANTED, 0, 0))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn apply(&mut self, seq: u64, stamp: WallTime, command: &[u8]) -> (Reply, Vec<Effect>) {
+        let number = number(command);
+        self.count += 1;
+        self.twist += u64::from(self.bent);
+        let first = *self.first.entry(number).or_insert(seq);
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.chain);
+        hasher.update(&seq.to_le_bytes());
+        hasher.update(&stamp.0.to_le_bytes());
+        hasher.update(command);
+        self.chain = *hasher.finalize().as_bytes();
+        let effect = (number, Digest(self.chain));
+        ((number, first, self.count), vec![effect])
+    }
+
+    fn query(&self, _: &[u8]) -> Reply {
+        (0, 0, self.count)
+    }
+
+    fn snapshot(&self) -> Bytes {
+        codec::encode(&(&self.first, self.count, self.chain, self.twist)).into()
+    }
+
+    fn restore(snapshot: &[u8]) -> Result<Self, &'static str> {
+        let (first, count, chain, twist) =
+            codec::decode(snapshot, 1 << 24).map_err(|_| "these bytes are no toy")?;
+        Ok(Self {
+            first,
+            count,
+            chain,
+            bent: false,
+            twist,
+        })
+    }
+
+    fn digest(&self) -> Digest {
+        Digest::of(&self.snapshot())
+    }
+}

@@ -1,0 +1,320 @@
+//! What is answered, when, and to whom.
+
+use super::toy::{self, Reply, Toy};
+use super::world::{MS, SECOND, Weather, Words, World};
+use crate::actors::consensus::*;
+use crate::actors::edges::DiskFault;
+use crate::time::Calendar;
+
+const CLIENT: UserId = UserId([200; 32]);
+
+/// One server and its disk, which answers when it is told to.
+struct Bench {
+    machine: Consensus<Toy>,
+    now: Moment,
+    out: Outbox<Words>,
+    /// Orders without an answer.
+    disk: Vec<Ticket>,
+    said: Vec<Words>,
+}
+
+impl Bench {
+    fn alone() -> Self {
+        let config = Config::lan(NodeId(1), Vec::new(), Calendar::default());
+        Self {
+            machine: Consensus::new(config, Toy::default(), &Rows::default(), [3; 32]),
+            now: Moment::START,
+            out: Outbox::new(),
+            disk: Vec::new(),
+            said: Vec::new(),
+        }
+    }
+
+    fn collect(&mut self) {
+        for words in self.out.take() {
+            match words {
+                Output::Disk { ticket, .. } => self.disk.push(ticket),
+                other => self.said.push(other),
+            }
+        }
+    }
+
+    fn give(&mut self, input: Input) {
+        self.machine.handle(self.now, input, &mut self.out);
+        self.collect();
+    }
+
+    fn submit(&mut self, nonce: u64) {
+        self.give(Input::Submit {
+            client: CLIENT,
+            nonce,
+            command: toy::command(nonce),
+        });
+    }
+
+    fn answer(&mut self, answer: &DiskAnswer) -> usize {
+        let tickets = std::mem::take(&mut self.disk);
+        for &ticket in &tickets {
+            let answer = answer.clone();
+            self.give(Input::Disk { ticket, answer });
+        }
+        tickets.len()
+    }
+
+    fn pass(&mut self, millis: u64, disk_works: bool) {
+        let end = self.now.after(Duration::from_millis(millis));
+        while let Some(at) = self.machine.deadline().filter(|&at| at <= end) {
+            self.now = self.now.max(at);
+            self.machine.on_deadline(self.now, &mut self.out);
+            self.collect();
+            while disk_works && self.answer(&DiskAnswer::Written) > 0 {}
+        }
+        self.now = end;
+    }
+
+    fn serving() -> Self {
+        let mut bench = Self::alone();
+        bench.pass(1_000, true);
+        assert_eq!(bench.machine.standing(), Standing::Serving);
+        bench.said.clear();
+        bench
+    }
+
+    fn answers(&self) -> Vec<(u64, Reply)> {
+        let answer = |words: &Words| match words {
+            Output::Answer { nonce, reply, .. } => Some((*nonce, *reply)),
+            _ => None,
+        };
+        self.said.iter().filter_map(answer).collect()
+    }
+}
+
+#[test]
+fn a_group_of_one_leads_itself_and_answers_when_its_disk_has_answered() {
+    let mut bench = Bench::serving();
+    bench.submit(1);
+    assert_eq!(bench.answers(), vec![]);
+    assert_eq!(bench.disk.len(), 1);
+    bench.answer(&DiskAnswer::Written);
+    assert_eq!(bench.answers(), vec![(1, (1, bench.machine.applied(), 1))]);
+}
+
+#[test]
+fn what_comes_while_the_disk_writes_is_written_together() {
+    let mut bench = Bench::serving();
+    for nonce in 1..=20 {
+        bench.submit(nonce);
+    }
+    assert_eq!(bench.disk.len(), 1);
+    let writes = bench.machine.writer.writes();
+    bench.answer(&DiskAnswer::Written);
+    assert_eq!(bench.answers().len(), 1);
+    assert_eq!(bench.disk.len(), 1);
+    bench.answer(&DiskAnswer::Written);
+    assert_eq!(bench.answers().len(), 20);
+    assert_eq!(bench.machine.writer.writes(), writes + 1);
+}
+
+#[test]
+fn a_repeated_command_is_put_into_the_log_once_while_it_is_on_its_way() {
+    let mut bench = Bench::serving();
+    let before = bench.machine.node.raft.raft_log.last_index();
+    for _ in 0..5 {
+        bench.submit(7);
+    }
+    assert_eq!(bench.machine.node.raft.raft_log.last_index(), before + 1);
+    bench.answer(&DiskAnswer::Written);
+    assert_eq!(bench.answers().len(), 1);
+    // Later it is decided again, and the state machine knows it.
+    bench.submit(7);
+    bench.answer(&DiskAnswer::Written);
+    let answers = bench.answers();
+    assert_eq!(answers.len(), 2);
+    assert_eq!(answers[0].1.1, answers[1].1.1);
+}
+
+#[test]
+fn while_the_disk_fails_nothing_is_said_and_it_goes_on_when_it_works() {
+    let mut bench = Bench::serving();
+    bench.submit(1);
+    bench.answer(&DiskAnswer::Failed(DiskFault::Io("full".into())));
+    assert_eq!(bench.machine.standing(), Standing::DiskFails);
+    bench.submit(2);
+    bench.pass(3_500, false);
+    let states = bench.said.iter();
+    let states = states.filter(|words| matches!(words, Output::State(_)));
+    assert_eq!(states.count(), bench.said.len());
+    // The same write again, each second.
+    assert_eq!(bench.disk.len(), 3);
+    assert!(bench.disk.iter().all(|ticket| *ticket == bench.disk[0]));
+    bench.answer(&DiskAnswer::Written);
+    bench.pass(1_000, true);
+    assert_eq!(bench.machine.standing(), Standing::Serving);
+    assert_eq!(bench.machine.state().count, 1);
+    bench.submit(1);
+    bench.pass(100, true);
+    assert_eq!(bench.answers().len(), 1);
+}
+
+#[test]
+fn a_lost_answer_of_the_disk_makes_it_write_the_same_again() {
+    let mut bench = Bench::serving();
+    bench.submit(1);
+    let ticket = bench.disk[0];
+    bench.pass(4_000, false);
+    assert_eq!(bench.disk, vec![ticket]);
+    bench.pass(1_500, false);
+    assert_eq!(bench.disk, vec![ticket; 2]);
+    bench.answer(&DiskAnswer::Written);
+    assert_eq!(bench.answers().len(), 1);
+}
+
+#[test]
+fn unwanted_and_too_large_commands_do_not_get_into_the_log() {
+    let mut bench = Bench::serving();
+    let before = bench.machine.node.raft.raft_log.last_index();
+    bench.submit(toy::UNWANTED);
+    assert!(matches!(bench.said[..], [Output::Refused { .. }]));
+    for (size, turned_away) in [(64 << 10, 0), ((64 << 10) + 1, 1)] {
+        bench.give(Input::Submit {
+            client: CLIENT,
+            nonce: size as u64,
+            command: vec![1; size].into(),
+        });
+        let log = &bench.machine.node.raft.raft_log;
+        assert_eq!(log.last_index(), before + 1);
+        assert_eq!(bench.machine.counts.turned_away, turned_away);
+    }
+}
+
+#[test]
+fn a_client_waits_for_so_many_commands_and_no_more() {
+    let mut world = World::new(1, 3, 0, |_| {});
+    // Nobody leads, so nothing gets into the log.
+    world.cut_all();
+    let most = world.config(0).waiting_by_client_max as u64;
+    for nonce in 0..=most {
+        world.give(
+            0,
+            Input::Submit {
+                client: CLIENT,
+                nonce,
+                command: toy::command(nonce),
+            },
+        );
+        let turned_away = world.machine(0).expect("runs").counts.turned_away;
+        assert_eq!(turned_away, u64::from(nonce == most));
+    }
+}
+
+#[test]
+fn a_command_that_reaches_one_follower_only_is_passed_on() {
+    let mut world = World::new(2, 3, 0, |_| {});
+    world.run(SECOND);
+    let leader = world.leader().expect("leads");
+    let follower = (leader + 1) % 3;
+    world.give(
+        follower,
+        Input::Submit {
+            client: CLIENT,
+            nonce: 5,
+            command: toy::command(5),
+        },
+    );
+    world.run(100 * MS);
+    assert_eq!(world.machine(follower).expect("runs").state().count, 0);
+    world.run(100 * MS);
+    assert_eq!(world.machine(follower).expect("runs").state().count, 1);
+    assert!(world.machine(follower).expect("runs").waiting.is_empty());
+}
+
+#[test]
+fn a_halted_leader_is_replaced_and_catches_up_before_it_answers() {
+    let mut world = World::new(3, 3, 2, |_| {});
+    world.run(2 * SECOND);
+    let leader = world.leader().expect("leads");
+    world.give(leader, Input::Halted);
+    let before = world.tally.answered;
+    let letters = world.letters_of(leader);
+    world.run(2 * SECOND);
+    assert_eq!(world.letters_of(leader), letters);
+    assert!(world.tally.answered > before + 20);
+    assert_ne!(world.leader(), Some(leader));
+    world.give(leader, Input::Resumed);
+    let standing = |world: &World| world.machine(leader).expect("runs").standing();
+    assert_eq!(standing(&world), Standing::CatchingUp);
+    world.run(SECOND);
+    assert_eq!(standing(&world), Standing::Serving);
+    world.converge(SECOND);
+}
+
+#[test]
+fn a_leader_that_retires_hands_over_at_once() {
+    let mut world = World::new(4, 3, 2, |_| {});
+    world.run(2 * SECOND);
+    let leader = world.leader().expect("leads");
+    world.give(leader, Input::Retired);
+    world.run(100 * MS);
+    let next = world.leader().expect("leads");
+    assert_ne!(next, leader);
+    world.converge(SECOND);
+}
+
+/// A leader that was killed is missed for less than a second and a half, in every one of a
+/// hundred kills.
+#[test]
+fn the_gap_after_a_killed_leader_is_short() {
+    let mut world = World::new(6, 3, 4, |_| {});
+    world.run(SECOND);
+    let mut longest = 0;
+    for _ in 0..100 {
+        let Some(leader) = world.leader() else {
+            panic!("somebody leads");
+        };
+        world.crash(leader);
+        let (since, before) = (world.now, world.tally.answered);
+        while world.tally.answered < before + 5 {
+            world.run(10 * MS);
+        }
+        longest = longest.max(world.now - since);
+        world.start(leader);
+        world.run(2 * SECOND);
+    }
+    println!("longest gap {} ms", longest / MS);
+    assert!(longest < 1_500 * MS, "{} ms", longest / MS);
+}
+
+#[test]
+fn a_server_that_missed_much_gets_the_state_as_a_whole() {
+    let mut world = World::new(7, 3, 4, |config| {
+        config.checkpoint_every = 100;
+        config.log_tail = 20;
+    });
+    world.run(SECOND);
+    let leader = world.leader().expect("leads");
+    let absent = (leader + 1) % 3;
+    world.crash(absent);
+    world.run(8 * SECOND);
+    world.start(absent);
+    world.run(2 * SECOND);
+    assert!(world.tally.restored >= 1);
+    world.converge(2 * SECOND);
+}
+
+/// All disks stall for up to two seconds again and again: slower, but nobody loses the lead, since
+/// heartbeats are answered meanwhile.
+#[test]
+fn slow_disks_do_not_cost_the_leader_its_lead() {
+    let mut world = World::new(8, 3, 4, |_| {});
+    world.run(2 * SECOND);
+    let before = (world.leader(), world.tally.leaders);
+    world.weather = Weather {
+        disk: 300 * MS..SECOND,
+        disk_slow: 0.3,
+        ..Weather::CALM
+    };
+    world.run(60 * SECOND);
+    assert_eq!((world.leader(), world.tally.leaders), before);
+    assert!(world.tally.answered > 20);
+    world.converge(8 * SECOND);
+}
