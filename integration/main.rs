@@ -12,6 +12,7 @@ mod decoders;
 mod documents;
 mod format;
 mod garbage;
+mod histories;
 mod kill_elected;
 mod memory;
 mod operate;

@@ -20,16 +20,20 @@ const MAY_IMPORT: &Table = &[
     ("tui",      &["talk", "node", "terminal", "stego", "proto", "time"]),
     ("web",      &["talk", "node", "terminal", "stego", "proto", "time"]),
     ("chaos",    &[
-        "sim", "talk", "node", "net", "transport", "terminal", "stego", "crypto", "proto", "time",
+        "sim", "talk", "node", "net", "ledger", "transport", "terminal", "stego", "crypto", "proto",
+        "time",
     ]),
     ("window",   &["node", "stego", "time"]),
     ("talk",     &["node", "crypto", "terminal", "proto", "time"]),
-    ("sim",      &["net", "node", "actors", "transport", "crypto", "proto", "time"]),
+    ("sim",      &[
+        "net", "node", "actors", "ledger", "transport", "crypto", "proto", "time",
+    ]),
     ("terminal", &["proto", "time"]),
-    ("node",     &["net", "actors", "transport", "stego", "crypto", "proto", "time"]),
+    ("node",     &["net", "actors", "ledger", "transport", "stego", "crypto", "proto", "time"]),
     ("net",      &["transport", "proto", "time"]),
     ("transport", &["proto", "crypto", "time"]),
-    ("actors",   &["proto", "crypto", "time"]),
+    ("actors",   &["ledger", "proto", "crypto", "time"]),
+    ("ledger",   &["proto", "crypto", "time"]),
     ("crypto",   &["proto", "time"]),
     ("proto",    &["time"]),
     ("stego",    NOTHING),
@@ -38,8 +42,8 @@ const MAY_IMPORT: &Table = &[
 
 /// Everything a program wires; not the concerns themselves.
 const PROGRAMS: &[&str] = &[
-    "tui", "web", "window", "chaos", "talk", "sim", "node", "net", "terminal", "stego", "crypto",
-    "proto", "time",
+    "tui", "web", "window", "chaos", "talk", "sim", "node", "net", "ledger", "terminal", "stego",
+    "crypto", "proto", "time",
 ];
 
 const ANYTHING: &[&str] = &["*"];
@@ -51,7 +55,7 @@ const SHARED_CONCERNS: [&str; 4] = ["machine", "edges", "replica", "membership::
 
 /// Folders that decide and compute: time, seeds and bytes are arguments there.
 const PURE: Purity = Purity {
-    folders: &["actors", "transport", "proto", "stego", "crypto"],
+    folders: &["actors", "ledger", "transport", "proto", "stego", "crypto"],
     crates: &["actix", "actix_rt", "tokio", "socket2", "redb", "sysinfo"],
     words: &[
         "Instant",

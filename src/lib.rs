@@ -9,6 +9,8 @@ pub mod proto;
 
 pub mod crypto;
 
+pub mod ledger;
+
 pub mod transport;
 
 pub mod stego;

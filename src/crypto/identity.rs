@@ -13,10 +13,12 @@ use zeroize::Zeroizing;
 use crate::proto::codec;
 use crate::proto::identity::{PublicIdentity, Signature};
 use crate::proto::ids::UserId;
+use crate::proto::ledger::{Command, Signed};
 use crate::proto::packet::{Errand, ErrandKind};
 use crate::time::WallTime;
 
 const ERRAND_DOMAIN: &str = "pentimento 1 errand";
+const COMMAND_DOMAIN: &str = "pentimento 1 ledger command";
 
 /// A user's secret. Wiped from memory when dropped; never printed.
 #[derive(Clone)]
@@ -95,6 +97,25 @@ impl SecretIdentity {
             signature,
         }
     }
+
+    /// Signs an order to the ledger.
+    #[must_use]
+    pub fn command(&self, at: WallTime, command: Command) -> Signed {
+        let bytes = codec::encode(&(&self.public, at, &command));
+        Signed {
+            principal: self.public,
+            at,
+            command,
+            signature: self.sign(COMMAND_DOMAIN, &bytes),
+        }
+    }
+}
+
+/// Whether an order to the ledger is signed by the user it names.
+#[must_use]
+pub fn verify_command(signed: &Signed) -> bool {
+    let bytes = codec::encode(&(&signed.principal, signed.at, &signed.command));
+    verify(&signed.principal, COMMAND_DOMAIN, &bytes, &signed.signature)
 }
 
 /// Whether `signature` is `signer`'s for `message` in `domain`.
@@ -135,6 +156,7 @@ fn framed(domain: &str, message: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::ids::{AccountId, DeviceId, ViewId};
 
     #[test]
     fn a_secret_always_gives_the_same_identity_and_another_secret_another() {
@@ -161,6 +183,34 @@ mod tests {
         let mut bent = signature;
         bent.0[1][3] ^= 1;
         assert!(!verify(alice.public(), "domain", b"message", &bent));
+    }
+
+    #[test]
+    fn an_order_to_the_ledger_cannot_be_changed() {
+        let alice = SecretIdentity::from_secret([1; 32]);
+        let spend = |view| Command::Spend {
+            account: AccountId([1; 16]),
+            view: ViewId([view; 16]),
+            reply_key: [2; 32],
+            device: DeviceId([3; 16]),
+        };
+        let signed = alice.command(WallTime(5), spend(1));
+        assert!(verify_command(&signed));
+        let changed = [
+            Signed {
+                at: WallTime(6),
+                ..signed.clone()
+            },
+            Signed {
+                command: spend(2),
+                ..signed.clone()
+            },
+            Signed {
+                principal: *SecretIdentity::from_secret([2; 32]).public(),
+                ..signed
+            },
+        ];
+        assert!(!changed.iter().any(verify_command));
     }
 
     #[test]

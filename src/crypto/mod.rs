@@ -1,9 +1,10 @@
 //! Thin wrappers around kept crates: identities and signatures, letters, the container inside a
-//! picture. No I/O, no clock; seeds are arguments.
+//! picture, shares of a secret. No I/O, no clock; seeds are arguments.
 
 pub mod container;
 pub mod identity;
 pub mod letters;
 pub mod noise;
 pub mod packet_keys;
+pub mod shares;
 pub mod static_key;

@@ -4,6 +4,8 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::time::WallTime;
+
 /// A server, numbered from 1 in the configuration of the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NodeId(pub u8);
@@ -75,6 +77,19 @@ byte_id!(
     ViewId, 16
 );
 byte_id!(
+    /// The ledger's account of one grant: derived from who gives and who gets, so that nobody can
+    /// take the place of another's.
+    AccountId, 16
+);
+byte_id!(
+    /// One device of a user; random, drawn when its store is made.
+    DeviceId, 16
+);
+byte_id!(
+    /// Looks that were moved to a device for use without the servers; random.
+    CheckoutId, 16
+);
+byte_id!(
     /// BLAKE3 of a message.
     Digest, 32
 );
@@ -95,6 +110,23 @@ impl GrantId {
         hasher.update(&owner.0);
         hasher.update(&borrower.0);
         hasher.update(name.as_bytes());
+        let mut id = [0; 16];
+        id.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+        Self(id)
+    }
+}
+
+impl AccountId {
+    /// The account of the grant `grant` that `owner` gave `borrower` at `granted_at`. A later grant
+    /// under the same id has another account, so nothing that was signed for one counts for the
+    /// other.
+    #[must_use]
+    pub fn of(owner: UserId, borrower: UserId, grant: GrantId, granted_at: WallTime) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key("pentimento 1 ledger account");
+        hasher.update(&owner.0);
+        hasher.update(&borrower.0);
+        hasher.update(&grant.0);
+        hasher.update(&granted_at.0.to_le_bytes());
         let mut id = [0; 16];
         id.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
         Self(id)

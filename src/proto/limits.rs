@@ -45,3 +45,33 @@ pub const ERRAND_ACKS: usize = 16;
 
 /// Servers in one cluster.
 pub const SERVERS_MAX: usize = 16;
+
+/// Largest entry of the ledger's log, encoded.
+pub const LEDGER_ENTRY_MAX_BYTES: usize = 16 << 10;
+
+/// A command to the ledger was signed at most so long before or after the ledger's time, in
+/// milliseconds. Less than half of how long the ledger remembers looks, so that no captured command
+/// counts again once the look is forgotten.
+pub const COMMAND_FRESH_MS: u64 = 3_600_000;
+
+/// A grant is opened within so many milliseconds of when it was granted: a day.
+pub const OPEN_WITHIN_MS: u64 = 86_400_000;
+
+/// A look that is asked for again under the same name and key within so many milliseconds of the
+/// ledger's time gets its shares again.
+pub const RELEASE_AGAIN_MS: u64 = 60_000;
+
+/// Looks that may be moved to a device at a time, in one checkout.
+pub const CHECKOUT_LOOKS_MAX: u32 = 1_000;
+
+/// Looks moved to a device are good for at most so long, in milliseconds: seven days.
+pub const CHECKOUT_MS: u64 = 7 * 86_400_000;
+
+/// A checkout that has not come back so many milliseconds after its date counts as used.
+pub const CHECKOUT_GRACE_MS: u64 = 86_400_000;
+
+/// Looks told of in one check-in.
+pub const CHECK_IN_VIEWS: usize = 256;
+
+/// Check-ins of one checkout that keep the rest of it.
+pub const CHECK_INS_MAX: usize = 16;

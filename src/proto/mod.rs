@@ -7,6 +7,7 @@ pub mod control;
 pub mod identity;
 pub mod ids;
 pub mod lease;
+pub mod ledger;
 pub mod letter;
 pub mod limits;
 pub mod notice;

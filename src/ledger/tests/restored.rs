@@ -1,0 +1,107 @@
+use super::*;
+
+/// A ledger in which everything has happened.
+fn eventful() -> World {
+    let mut world = World::with_grant(9, 5);
+    let other = Opening {
+        grant: GrantId([8; 16]),
+        until: Some(WallTime(T0 + DAY)),
+        not_before: Some(WallTime(T0)),
+        ..opening(3, 3)
+    };
+    world.order(3, Command::Open(other));
+    world.borrower(spend(1));
+    world.borrower(escrow(1, 2, T0 + DAY));
+    world.borrower(escrow(2, 2, T0 + DAY));
+    let mut device = Device::new(1);
+    device.look(1);
+    world.borrower(device.check_in(false));
+    world.change(1, Change::Add(1));
+    world.owner(rekey(1));
+    let mut copy = Device::new(2);
+    world.borrower(copy.check_in(true));
+    copy.look(3);
+    world.borrower(copy.check_in(true));
+    assert!(world.account().evidence().is_some());
+    world
+}
+
+#[test]
+fn a_ledger_comes_back_from_its_bytes() {
+    let world = eventful();
+    let bytes = world.ledger.snapshot();
+    let restored = Ledger::restore(&bytes).expect("is whole");
+    sound(&restored);
+    assert_eq!(restored.snapshot(), bytes);
+    assert_eq!(restored.digest(), world.ledger.digest());
+    assert_eq!(restored.digest().0, bytes[bytes.len() - 32..]);
+    assert_eq!(restored.due, world.ledger.due);
+    assert_eq!(restored.accounts, world.ledger.accounts);
+    let empty = Ledger::default();
+    let restored = Ledger::restore(&empty.snapshot()).expect("is whole");
+    assert_eq!(restored.digest(), empty.digest());
+}
+
+#[test]
+fn damaged_bytes_are_no_ledger() {
+    let bytes = eventful().ledger.snapshot();
+    for place in 0..bytes.len() {
+        let mut bent = bytes.to_vec();
+        bent[place] ^= 0x40;
+        let damaged = Ledger::restore(&bent).expect_err("is damaged");
+        assert!(matches!(damaged, Damaged::Magic | Damaged::Digest));
+        assert!(Ledger::restore(&bytes[..place]).is_err());
+    }
+    let mut long = bytes.to_vec();
+    long.push(0);
+    assert_eq!(Ledger::restore(&long).map(drop), Err(Damaged::Digest));
+}
+
+/// Bytes with a right hash over a wrong content.
+fn rehashed(content: &[u8]) -> Vec<u8> {
+    [content, &Digest::of(content).0].concat()
+}
+
+#[test]
+fn a_right_hash_does_not_make_a_ledger_of_anything() {
+    let mut world = eventful();
+    let bytes = world.ledger.snapshot();
+    let content = &bytes[..bytes.len() - 32];
+    assert!(Ledger::restore(&rehashed(content)).is_ok());
+    for cut in 0..content.len() {
+        assert!(
+            Ledger::restore(&rehashed(&content[..cut])).is_err(),
+            "{cut}"
+        );
+    }
+    assert_eq!(
+        Ledger::restore(&rehashed(&[content, &[0]].concat())).map(drop),
+        Err(Damaged::Unsound)
+    );
+    // An account further on than the ledger.
+    world.ledger.applied = 1;
+    assert_eq!(
+        Ledger::restore(&world.ledger.snapshot()).map(drop),
+        Err(Damaged::Unsound)
+    );
+}
+
+#[test]
+fn the_digest_tells_ledgers_apart() {
+    let mut world = World::with_grant(2, 0);
+    let mut digests = vec![Ledger::default().digest(), world.ledger.digest()];
+    let mut small = World::bounded(Bounds {
+        looks: 1,
+        ..Bounds::default()
+    });
+    small.owner(Command::Open(opening(2, 0)));
+    digests.push(small.ledger.digest());
+    world.pass(1);
+    digests.push(world.ledger.digest());
+    world.borrower(spend(1));
+    digests.push(world.ledger.digest());
+    let count = digests.len();
+    digests.sort();
+    digests.dedup();
+    assert_eq!(digests.len(), count);
+}
