@@ -23,6 +23,7 @@ mod checkpoints;
 mod commands;
 mod config;
 mod guard;
+mod ledger;
 mod letters;
 mod log;
 mod reads;

@@ -6,34 +6,37 @@ use crate::proto::ledger::{Refusal, Room};
 
 /// Bounds of a ledger. They are part of its state: servers that differ in them would come to
 /// different answers, so their digests differ from the first entry on.
+///
+/// The default keeps the largest snapshot below 48 MiB, which is sent as one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bounds {
-    /// Accounts in all; about 600 bytes each.
+    /// Accounts in all; in a snapshot about 300 bytes each, with 16 servers 730.
     pub accounts: u32,
     /// Accounts of one owner.
     pub accounts_per_owner: u32,
-    /// Looks in all whose names are remembered, each for a day; about 90 bytes each.
+    /// Looks in all whose names are remembered, each for a day; at most 76 bytes each.
     pub looks: u32,
     /// The same for one account. Bounds the time that one order takes, too.
     pub looks_per_account: u32,
-    /// Checkouts in all that are remembered, each for a month after its date; at most 1 kB each.
+    /// Checkouts in all that are remembered, each for a month after its date; at most 830 bytes
+    /// each.
     pub checkouts: u32,
     /// The same for one account.
     pub checkouts_per_account: u32,
-    /// Forked check-ins that are kept in full, as evidence; at most 16 kB each.
+    /// Forked check-ins that are kept in full, as evidence; at most 7 kB each.
     pub evidence: u32,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
         Self {
-            accounts: 500_000,
-            accounts_per_owner: 10_000,
-            looks: 2_000_000,
+            accounts: 25_000,
+            accounts_per_owner: 2_000,
+            looks: 300_000,
             looks_per_account: 4_096,
-            checkouts: 100_000,
+            checkouts: 8_000,
             checkouts_per_account: 64,
-            evidence: 1_000,
+            evidence: 100,
         }
     }
 }

@@ -19,7 +19,6 @@ const _: () = assert!(KEPT_MS > 2 * COMMAND_FRESH_MS && KEPT_MS > RELEASE_AGAIN_
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Look {
     pub(super) view: ViewId,
-    pub(super) reply_key: [u8; 32],
     pub(super) ordinal: u32,
     pub(super) remaining: u32,
     pub(super) at: WallTime,
@@ -28,53 +27,68 @@ pub(super) struct Look {
 
 /// Oldest first, so in the order of their numbers, and of time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Looks(VecDeque<Look>);
+pub(super) struct Looks {
+    looks: VecDeque<Look>,
+    /// Keys of the newest of them, in the same order: of those that get their shares again. They
+    /// are half of what there is to remember, and serve nothing later.
+    keys: VecDeque<[u8; 32]>,
+}
 
 impl Looks {
     pub(super) fn len(&self) -> u32 {
-        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.looks.len()).unwrap_or(u32::MAX)
     }
 
-    /// The look of this name. From the newest on: repeats come soon.
-    pub(super) fn find(&self, view: ViewId) -> Option<&Look> {
-        self.0.iter().rev().find(|look| look.view == view)
+    /// The look of this name, and its key while it is known. From the newest on: repeats come soon.
+    pub(super) fn find(&self, view: ViewId) -> Option<(&Look, Option<&[u8; 32]>)> {
+        let place = self.looks.iter().rposition(|look| look.view == view)?;
+        let from_end = self.looks.len() - place;
+        let key = self.keys.len().checked_sub(from_end);
+        Some((&self.looks[place], key.map(|place| &self.keys[place])))
     }
 
-    pub(super) fn push(&mut self, look: Look) {
-        self.0.push_back(look);
+    pub(super) fn push(&mut self, look: Look, reply_key: [u8; 32]) {
+        self.looks.push_back(look);
+        self.keys.push_back(reply_key);
     }
 
     pub(super) fn forget(&mut self, now: WallTime) {
-        while self.next_due().is_some_and(|due| due <= now) {
-            self.0.pop_front();
+        while self.key_due().is_some_and(|due| due <= now) {
+            self.keys.pop_front();
         }
-        if self.0.is_empty() {
-            self.0 = VecDeque::new();
+        while self.look_due().is_some_and(|due| due <= now) {
+            self.looks.pop_front();
         }
+        self.keys.shrink_to(2 * self.keys.len());
+        self.looks.shrink_to(2 * self.looks.len());
     }
 
     pub(super) fn next_due(&self) -> Option<WallTime> {
-        self.0.front().map(|look| later(look.at, KEPT_MS))
+        self.key_due().into_iter().chain(self.look_due()).min()
     }
 
     /// Whether numbers, times and positions go up, and stay below what is given.
     pub(super) fn are_sound(&self, spent: u32, now: WallTime, applied: u64) -> bool {
-        let pairs = self.0.iter().zip(self.0.iter().skip(1));
+        let pairs = self.looks.iter().zip(self.looks.iter().skip(1));
         let is_last_known = self
-            .0
+            .looks
             .back()
             .is_none_or(|look| look.ordinal <= spent && look.at <= now && look.seq <= applied);
         is_last_known
+            && self.keys.len() <= self.looks.len()
             && pairs.into_iter().all(|(one, next)| {
                 one.ordinal < next.ordinal && one.at <= next.at && one.seq < next.seq
             })
     }
-}
 
-impl Look {
-    /// Whether its shares are let out again.
-    pub(super) fn is_recent(&self, now: WallTime) -> bool {
-        now < later(self.at, RELEASE_AGAIN_MS)
+    fn look_due(&self) -> Option<WallTime> {
+        self.looks.front().map(|look| later(look.at, KEPT_MS))
+    }
+
+    fn key_due(&self) -> Option<WallTime> {
+        let first = self.looks.len().checked_sub(self.keys.len())?;
+        let look = self.looks.get(first)?;
+        Some(later(look.at, RELEASE_AGAIN_MS))
     }
 }
 

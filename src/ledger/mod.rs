@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::crypto::identity::verify_command;
 use crate::proto::ids::{AccountId, UserId};
-use crate::proto::ledger::{Command, Entry, Opening, Refusal, Reply, Room, Signed};
+use crate::proto::ledger::{Command, Entry, Opening, Question, Refusal, Reply, Room, Signed};
 use crate::proto::limits::{COMMAND_FRESH_MS, OPEN_WITHIN_MS};
 use crate::time::WallTime;
 
@@ -131,34 +131,36 @@ impl Ledger {
         self.kept.looks
     }
 
-    /// When the next account changes by time alone. A leader whose clock has passed it logs an
-    /// entry that tells the time, or shares stay longer than they should.
+    /// When the next account changes by time alone. A leader whose clock has passed it proposes,
+    /// once a minute at most, an entry that tells the time, or shares stay longer than they should.
     #[must_use]
     pub fn next_due(&self) -> Option<WallTime> {
         self.due.first().map(|(at, _)| *at)
     }
 
     /// Whether an order is worth a place in the log: a cheap look before it is proposed, on what
-    /// this server has applied so far. `clock` is this server's. What passes may still be refused
-    /// when it is applied; what does not pass would be refused at every later position too, or may
-    /// be sent again.
+    /// this server has applied so far. `clock` is this server's; without one, dates are left to the
+    /// log. What passes may still be refused when it is applied; what does not pass would be refused
+    /// at every later position too, or may be sent again.
     ///
     /// # Errors
     /// Why it is not.
-    pub fn admit(&self, clock: WallTime, signed: &Signed) -> Result<(), Refusal> {
+    pub fn admit(&self, clock: Option<WallTime>, signed: &Signed) -> Result<(), Refusal> {
         if !signed.command.is_within_bounds() {
             return Err(Refusal::Bounds);
         }
-        is_fresh(self.now.max(clock), signed.at)?;
+        let now = clock.map(|clock| clock.max(self.now));
+        now.map_or(Ok(()), |now| is_fresh(now, signed.at))?;
         let principal = signed.principal.user_id();
         let id = signed.command.account(principal);
         match (&signed.command, self.accounts.get(&id)) {
             (Command::Open(_), Some(_)) => {}
             (Command::Open(opening), None) => {
-                is_new_grant(self.now.max(clock), opening.granted_at)?;
+                now.map_or(Ok(()), |now| is_new_grant(now, opening.granted_at))?;
                 self.room_for_account(principal)?;
             }
-            (_, None) => return Err(Refusal::Unknown),
+            // Its opening may be agreed on and not applied here yet.
+            (_, None) => {}
             (Command::Spend { .. } | Command::Escrow { .. }, Some(account))
                 if account.standing().revoked =>
             {
@@ -174,6 +176,18 @@ impl Ledger {
         }
     }
 
+    /// Answers a question from what was applied so far.
+    #[must_use]
+    pub fn answer(&self, question: Question) -> Reply {
+        match question {
+            Question::Time => Reply::Time(self.now),
+            Question::Account(id) => match self.accounts.get(&id) {
+                Some(account) => Reply::Stands(account.standing()),
+                None => Reply::Refused(Refusal::Unknown),
+            },
+        }
+    }
+
     /// Applies the entry at position `seq`, which is later than all before. Total: whatever the
     /// entry is, the ledger ends in a good state.
     pub fn apply(&mut self, seq: u64, entry: &Entry) -> Applied {
@@ -181,10 +195,10 @@ impl Ledger {
         self.apply_judged(seq, entry, is_signed)
     }
 
-    /// As [`Ledger::apply`], from the bytes of the log. What is no entry is refused, and changes
-    /// nothing but the position.
-    pub fn apply_bytes(&mut self, seq: u64, entry: &[u8]) -> Applied {
-        if let Ok(entry) = Entry::decode(entry) {
+    /// As [`Ledger::apply`], from what was agreed on: the bytes of a [`Signed`], or none to tell the
+    /// time. Bytes that are neither are refused, and change nothing but the position.
+    pub fn apply_bytes(&mut self, seq: u64, stamp: WallTime, command: &[u8]) -> Applied {
+        if let Ok(entry) = Entry::from_parts(stamp, command) {
             return self.apply(seq, &entry);
         }
         let reply = self.advance(seq).err().unwrap_or(Refusal::Malformed);
@@ -205,7 +219,7 @@ impl Ledger {
             self.now = self.now.max(entry.stamp);
             self.settle_due(&mut effects);
             match &entry.signed {
-                None => Ok(Reply::Ticked),
+                None => Ok(Reply::Time(self.now)),
                 Some(_) if !is_signed => Err(Refusal::Signature),
                 Some(signed) => self.order(seq, signed, &mut effects),
             }

@@ -29,6 +29,22 @@ pub struct Signed {
     pub signature: Signature,
 }
 
+impl Signed {
+    /// The order as bytes, to be sent and agreed on.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        codec::encode(self)
+    }
+
+    /// The order from its bytes.
+    ///
+    /// # Errors
+    /// If they are no order, or more than [`LEDGER_ENTRY_MAX_BYTES`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        codec::decode(bytes, LEDGER_ENTRY_MAX_BYTES)
+    }
+}
+
 /// What can be ordered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
@@ -221,26 +237,33 @@ impl Command {
 /// An entry of the agreed log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// The clock of the server that led. The ledger's time is the largest stamp so far.
+    /// The clock of the server that led when it was proposed. The ledger's time is the largest stamp so far.
     pub stamp: WallTime,
     /// What a user ordered; none for an entry that only tells the time.
     pub signed: Option<Signed>,
 }
 
 impl Entry {
-    /// The entry as bytes for the log.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        codec::encode(self)
-    }
-
-    /// The entry from the bytes of the log.
+    /// An entry from a stamp and what was agreed on: the bytes of a [`Signed`], or none.
     ///
     /// # Errors
-    /// If they are no entry, or larger than [`LEDGER_ENTRY_MAX_BYTES`].
-    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        codec::decode(bytes, LEDGER_ENTRY_MAX_BYTES)
+    /// If they are no order.
+    pub fn from_parts(stamp: WallTime, command: &[u8]) -> Result<Self, DecodeError> {
+        let signed = match command {
+            [] => None,
+            bytes => Some(Signed::decode(bytes)?),
+        };
+        Ok(Self { stamp, signed })
     }
+}
+
+/// A question about the ledger, which changes nothing and has no place in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Question {
+    /// How an account stands.
+    Account(AccountId),
+    /// What time it is for the ledger, before signing an order.
+    Time,
 }
 
 /// What the ledger says to an entry, with the entry's position in the log.
@@ -299,8 +322,10 @@ pub enum Reply {
         /// Their round.
         round: u32,
     },
-    /// The entry told the time.
-    Ticked,
+    /// The entry told the time. To a question: the time.
+    Time(WallTime),
+    /// To a question: how the account stands.
+    Stands(Standing),
     /// Nothing changed, except by [`Refusal::Fork`].
     Refused(Refusal),
 }

@@ -17,12 +17,15 @@ impl Account {
         space: &Space,
         effects: &mut Vec<Effect>,
     ) -> Result<Reply, Refusal> {
-        if let Some(look) = self.looks.find(view).copied() {
-            return if look.reply_key == reply_key {
-                let released = look.is_recent(at.now) && self.gives_shares(at.now);
-                Ok(self.spent(id, &look, released, effects))
-            } else {
-                Err(Refusal::Conflict)
+        if let Some((look, key)) = self.looks.find(view) {
+            return match key {
+                Some(key) if *key != reply_key => Err(Refusal::Conflict),
+                // For a minute its shares are let out again.
+                Some(_) if self.gives_shares(at.now) => {
+                    effects.push(Effect::Release(self.release(id, look, reply_key)));
+                    Ok(spent(look, true))
+                }
+                _ => Ok(spent(look, false)),
             };
         }
         is_new?;
@@ -35,41 +38,36 @@ impl Account {
         self.terms.used += 1;
         let look = Look {
             view,
-            reply_key,
             ordinal,
             remaining: self.terms.left(),
             at: at.now,
             seq: at.seq,
         };
-        self.looks.push(look);
+        self.looks.push(look, reply_key);
         self.changed_at = at.now;
-        Ok(self.spent(id, &look, true, effects))
+        effects.push(Effect::Release(self.release(id, &look, reply_key)));
+        Ok(spent(&look, true))
     }
 
-    fn spent(
-        &self,
-        account: AccountId,
-        look: &Look,
-        released: bool,
-        effects: &mut Vec<Effect>,
-    ) -> Reply {
-        if released {
-            effects.push(Effect::Release(Release {
-                account,
-                round: self.round,
-                borrower: self.borrower,
-                view: look.view,
-                reply_key: look.reply_key,
-                ordinal: look.ordinal,
-                remaining: look.remaining,
-                seq: look.seq,
-            }));
-        }
-        Reply::Spent {
+    const fn release(&self, account: AccountId, look: &Look, reply_key: [u8; 32]) -> Release {
+        Release {
+            account,
+            round: self.round,
+            borrower: self.borrower,
+            view: look.view,
+            reply_key,
             ordinal: look.ordinal,
             remaining: look.remaining,
-            counted: look.seq,
-            released,
+            seq: look.seq,
         }
+    }
+}
+
+const fn spent(look: &Look, released: bool) -> Reply {
+    Reply::Spent {
+        ordinal: look.ordinal,
+        remaining: look.remaining,
+        counted: look.seq,
+        released,
     }
 }

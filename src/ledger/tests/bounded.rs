@@ -45,7 +45,7 @@ fn accounts_are_bounded_for_one_owner_and_in_all() {
     assert_eq!(open(4, 4), full(Room::Accounts));
     let signed = identity(4).command(WallTime(world.now), Command::Open(numbered(4)));
     assert_eq!(
-        world.ledger.admit(WallTime(world.now), &signed),
+        world.ledger.admit(Some(WallTime(world.now)), &signed),
         Err(Refusal::Full(Room::Accounts))
     );
 }
@@ -196,13 +196,10 @@ fn the_largest_orders_fit_an_entry() {
     };
     for command in [device.check_in(true), Command::Open(largest)] {
         assert!(command.is_within_bounds());
-        let entry = Entry {
-            stamp: WallTime(u64::MAX),
-            signed: Some(sign(OWNER, u64::MAX, command)),
-        };
-        let bytes = entry.encode();
+        let signed = sign(OWNER, u64::MAX, command);
+        let bytes = signed.encode();
         assert!(bytes.len() <= LEDGER_ENTRY_MAX_BYTES, "{}", bytes.len());
-        assert_eq!(Entry::decode(&bytes), Ok(entry));
+        assert_eq!(Signed::decode(&bytes), Ok(signed));
     }
 }
 
@@ -259,4 +256,52 @@ fn a_jump_of_the_clock_is_worked_off_in_steps() {
     assert_eq!(world.pass(2 * DAY).len(), SETTLED_PER_ENTRY);
     assert_eq!(world.pass(0).len(), 10);
     assert_eq!(world.pass(0), []);
+}
+
+/// Bytes that a ledger's snapshot has after `orders` more than before.
+fn grown(world: &mut World, orders: impl IntoIterator<Item = (u8, Command)>) -> usize {
+    let before = world.ledger.snapshot().len();
+    for (who, command) in orders {
+        let applied = world.order(who, command);
+        assert!(!matches!(applied.reply, Reply::Refused(reason) if reason != Refusal::Fork));
+    }
+    world.ledger.snapshot().len() - before
+}
+
+#[test]
+fn the_largest_ledger_fits_a_message_as_a_snapshot() {
+    const SNAPSHOT_MAX_BYTES: usize = 48 << 20;
+    // What numbers take more when they are large.
+    const LATER: usize = 12;
+    let mut world = World::new();
+    world.seq = 1 << 40;
+    let largest = Opening {
+        share_hashes: vec![Digest([255; 32]); SERVERS_MAX],
+        until: Some(WallTime(T0 + DAY)),
+        not_before: Some(WallTime(T0)),
+        ..opening(VIEWS_MAX, VIEWS_MAX)
+    };
+    let account = grown(&mut world, [(OWNER, Command::Open(largest))]) + 3 * LATER;
+    let look = grown(&mut world, (0..200).map(|view| (BORROWER, spend(view)))) / 200 + LATER;
+    let mut device = Device::new(1);
+    let mut orders = vec![(BORROWER, escrow(1, 200, T0 + DAY))];
+    for view in 0..CHECK_INS_MAX {
+        device.look(view as u8);
+        orders.push((BORROWER, device.check_in(false)));
+    }
+    orders.push((BORROWER, device.check_in(true)));
+    let checkout = grown(&mut world, orders) + LATER;
+    let mut copy = Device::new(1);
+    for view in 0..CHECK_IN_VIEWS {
+        copy.look(view as u8);
+    }
+    let evidence = grown(&mut world, [(BORROWER, copy.check_in(true))]);
+    let most = Bounds::default();
+    let bytes = most.accounts as usize * account
+        + most.looks as usize * look
+        + most.checkouts as usize * checkout
+        + most.evidence as usize * evidence;
+    let sizes = (account, look, checkout, evidence);
+    assert!(bytes <= SNAPSHOT_MAX_BYTES, "{bytes} of {sizes:?}");
+    assert!(bytes > SNAPSHOT_MAX_BYTES * 3 / 4, "{bytes} of {sizes:?}");
 }

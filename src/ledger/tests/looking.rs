@@ -34,12 +34,15 @@ fn looks_are_numbered_from_one_and_end_at_the_grant() {
 fn a_repeated_look_is_the_same_look_and_gets_its_shares_again_for_a_minute() {
     let mut world = World::with_grant(2, 0);
     let first = world.borrower(spend(1));
-    world.pass(MINUTE - 2);
+    world.pass(MINUTE - 4);
     assert_eq!(world.borrower(spend(1)), first);
-    let late = world.borrower(spend(1));
-    assert_eq!(late.reply, spent(1, 1, 2, false));
-    assert_eq!(late.effects, []);
     assert_eq!(world.borrower(spend_with(1, 2)), refused(Refusal::Conflict));
+    assert_eq!(world.borrower(spend(1)), first);
+    // Then it lets nothing out any more, under whatever key.
+    for late in [spend(1), spend_with(1, 2)] {
+        let late = world.borrower(late);
+        assert_eq!((late.reply, late.effects), (spent(1, 1, 2, false), vec![]));
+    }
     assert_eq!(world.account().standing().spent, 1);
 }
 
@@ -241,13 +244,18 @@ fn only_what_its_user_signed_is_applied() {
         refused(Refusal::Signature)
     );
     assert!(world.ledger.account(account()).is_none());
-    let opened = world.ledger.apply_bytes(2, &entry(&good).encode());
+    let opened = world.ledger.apply_bytes(2, WallTime(T0), &good.encode());
     assert!(matches!(opened.reply, Reply::Opened(_)));
     assert_eq!(
-        world.ledger.apply_bytes(3, &[1, 2, 3]),
+        world.ledger.apply_bytes(3, WallTime(T0 + DAY), &[1, 2, 3]),
         refused(Refusal::Malformed)
     );
-    assert_eq!(world.ledger.applied(), 3);
+    assert_eq!(
+        (world.ledger.applied(), world.ledger.now()),
+        (3, WallTime(T0))
+    );
+    let time = world.ledger.apply_bytes(4, WallTime(T0 + 1), &[]);
+    assert_eq!(time.reply, Reply::Time(WallTime(T0 + 1)));
 }
 
 #[test]
@@ -261,10 +269,27 @@ fn a_position_is_applied_once() {
         };
         let applied = world.ledger.apply_authentic(seq, &entry);
         assert_eq!(applied, refused(Refusal::Past));
-        let applied = world.ledger.apply_bytes(seq, &[]);
+        let applied = world.ledger.apply_bytes(seq, WallTime(T0), &[1]);
         assert_eq!(applied, refused(Refusal::Past));
     }
     assert_eq!(world.ledger.digest(), digest);
+}
+
+#[test]
+fn questions_are_answered_from_what_was_applied() {
+    let mut world = World::with_grant(3, 0);
+    world.borrower(spend(1));
+    let Reply::Stands(stands) = world.ledger.answer(Question::Account(account())) else {
+        panic!("is open");
+    };
+    assert_eq!((stands.spent, stands.remaining()), (1, 2));
+    let unknown = Question::Account(AccountId([0; 16]));
+    assert_eq!(
+        world.ledger.answer(unknown),
+        Reply::Refused(Refusal::Unknown)
+    );
+    let now = Reply::Time(WallTime(world.now));
+    assert_eq!(world.ledger.answer(Question::Time), now);
 }
 
 #[test]
@@ -273,7 +298,7 @@ fn what_cannot_count_is_not_proposed() {
     let now = WallTime(world.now);
     let admit = |world: &World, who: u8, at: u64, command| {
         let signed = identity(who).command(WallTime(at), command);
-        world.ledger.admit(now, &signed)
+        world.ledger.admit(Some(now), &signed)
     };
     let at = now.0;
     assert_eq!(admit(&world, BORROWER, at, spend(1)), Ok(()));
@@ -302,9 +327,11 @@ fn what_cannot_count_is_not_proposed() {
         reply_key: [0; 32],
         device: DeviceId([0; 16]),
     };
-    assert_eq!(admit(&world, BORROWER, at, unknown), Err(Refusal::Unknown));
+    assert_eq!(admit(&world, BORROWER, at, unknown.clone()), Ok(()));
+    let unsigned = sign(BORROWER, at, unknown);
+    assert_eq!(world.ledger.admit(None, &unsigned), Err(Refusal::Signature));
     let unsigned = sign(BORROWER, at, spend(1));
-    assert_eq!(world.ledger.admit(now, &unsigned), Err(Refusal::Signature));
+    assert_eq!(world.ledger.admit(None, &unsigned), Err(Refusal::Signature));
     world.change(1, Change::Revoke);
     assert_eq!(admit(&world, BORROWER, at, spend(1)), Err(Refusal::Revoked));
     assert_eq!(admit(&world, OWNER, at, adjust(2, Change::Add(1))), Ok(()));

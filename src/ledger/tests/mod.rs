@@ -8,6 +8,7 @@ use crate::proto::ledger::{LoggedView, ViewLog};
 
 mod bounded;
 mod changing;
+mod flow;
 mod looking;
 mod offline;
 mod random;
@@ -86,7 +87,7 @@ impl World {
             stamp,
             signed: None,
         });
-        assert_eq!(ticked.reply, Reply::Ticked);
+        assert_eq!(ticked.reply, Reply::Time(self.ledger.now));
         ticked.effects
     }
 
