@@ -140,8 +140,8 @@ impl Ledger {
 
     /// Whether an order is worth a place in the log: a cheap look before it is proposed, on what
     /// this server has applied so far. `clock` is this server's; without one, dates are left to the
-    /// log. What passes may still be refused when it is applied; what does not pass would be refused
-    /// at every later position too, or may be sent again.
+    /// log. What passes may still be refused when it is applied; what does not pass would be
+    /// refused at every later position too, or may be sent again.
     ///
     /// # Errors
     /// Why it is not.
@@ -195,8 +195,8 @@ impl Ledger {
         self.apply_judged(seq, entry, is_signed)
     }
 
-    /// As [`Ledger::apply`], from what was agreed on: the bytes of a [`Signed`], or none to tell the
-    /// time. Bytes that are neither are refused, and change nothing but the position.
+    /// As [`Ledger::apply`], from what was agreed on: the bytes of a [`Signed`], or none to tell
+    /// the time. Bytes that are neither are refused, and change nothing but the position.
     pub fn apply_bytes(&mut self, seq: u64, stamp: WallTime, command: &[u8]) -> Applied {
         if let Ok(entry) = Entry::from_parts(stamp, command) {
             return self.apply(seq, &entry);

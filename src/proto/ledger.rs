@@ -237,7 +237,8 @@ impl Command {
 /// An entry of the agreed log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// The clock of the server that led when it was proposed. The ledger's time is the largest stamp so far.
+    /// The clock of the server that led when it was proposed. The ledger's time is the largest
+    /// stamp so far.
     pub stamp: WallTime,
     /// What a user ordered; none for an entry that only tells the time.
     pub signed: Option<Signed>,
