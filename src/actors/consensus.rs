@@ -22,6 +22,7 @@
 mod checkpoints;
 mod commands;
 mod config;
+mod entrance;
 mod guard;
 mod ledger;
 mod letters;
@@ -49,6 +50,7 @@ use crate::proto::ids::{NodeId, UserId};
 use crate::time::Moment;
 use checkpoints::Checkpoints;
 pub use config::Config;
+use entrance::Entrance;
 use log::Log;
 use reads::{Question, Reads};
 pub use rows::{Damage, Rows};
@@ -186,6 +188,8 @@ pub struct Consensus<S: StateMachine> {
     writer: Writer,
     patience: Patience,
     checkpoints: Checkpoints,
+    /// Until a server with an empty disk is in.
+    entrance: Option<Entrance>,
     /// States sent to others and not confirmed.
     sent_states: BTreeMap<u64, Moment>,
     caught_up: bool,
@@ -216,10 +220,13 @@ impl<S: StateMachine> Consensus<S> {
         } = open(&config, blank, rows);
         let applied = log.kept().map_or(0, |kept| kept.at.index);
         let mut writer = Writer::new(config.me, &log, rows::parts_on_disk(rows));
-        if is_blank {
-            writer.found(&log);
-        }
         let (first, second) = seed_words(seed);
+        let mut entrance = None;
+        if is_blank && config.peers.is_empty() {
+            writer.base(&log);
+        } else if is_blank {
+            entrance = Some(Entrance::new(second, config.peers.clone()));
+        }
         let logger = slog::Logger::root(slog::Discard, slog::o!());
         let node = RawNode::new(&config.raft(applied), log, &logger)
             .expect("the configuration and the log were checked");
@@ -239,6 +246,7 @@ impl<S: StateMachine> Consensus<S> {
             writer,
             patience: Patience::new(first, config.election_ticks),
             checkpoints,
+            entrance,
             sent_states: BTreeMap::new(),
             caught_up: false,
             halted: false,
@@ -286,6 +294,11 @@ impl<S: StateMachine> Consensus<S> {
     /// Whether it neither speaks nor listens.
     const fn is_mute(&self) -> bool {
         self.quarantine.is_some() || self.disk_fails.is_some() || self.halted
+    }
+
+    /// Whether it votes and may lead.
+    fn votes(&self) -> bool {
+        self.quarantine.is_none() && self.entrance.is_none() && self.node.store().floor().is_none()
     }
 
     fn is_leader(&self) -> bool {
@@ -344,6 +357,7 @@ impl<S: StateMachine> Consensus<S> {
             applied: self.applied,
             standing: self.standing(),
             caught_up: self.caught_up,
+            votes: self.votes(),
             counts,
         }
     }
@@ -351,7 +365,7 @@ impl<S: StateMachine> Consensus<S> {
     /// Tells how things stand if somebody acts on the difference, or if it is `time`.
     fn tell(&mut self, out: &mut Out<S>, time: bool) {
         let state = self.snapshot_of_things();
-        let acted_on = |state: &State| (state.leader, state.term, state.standing);
+        let acted_on = |state: &State| (state.leader, state.term, state.standing, state.votes);
         let differs = match &self.told {
             None => true,
             Some(told) if time => *told != state,

@@ -78,6 +78,18 @@ pub(super) fn judge(node: &RawNode<Log>, message: &Message) -> Verdict {
     if fine { Verdict::Fine } else { Verdict::Wrong }
 }
 
+/// Whether it is about who leads next.
+pub(super) fn makes_leaders(message: &Message) -> bool {
+    matches!(
+        message.get_msg_type(),
+        MessageType::MsgRequestVote
+            | MessageType::MsgRequestPreVote
+            | MessageType::MsgRequestVoteResponse
+            | MessageType::MsgRequestPreVoteResponse
+            | MessageType::MsgTimeoutNow
+    )
+}
+
 fn numbers_are_sane(message: &Message) -> bool {
     [
         message.term,

@@ -5,6 +5,7 @@ use core::time::Duration;
 use raft::eraftpb::{Message, MessageType};
 use raft::{ProgressState, SnapshotStatus};
 
+use super::entrance::{Entrance, Way};
 use super::guard::{self, Verdict};
 use super::log::Kept;
 use super::wire::{self, Letter, RaftMessage};
@@ -29,6 +30,13 @@ impl<S: StateMachine> Consensus<S> {
                 self.step(message, out);
             }
             Ok(Letter::Pass(command)) => self.passed(now, command, out),
+            Ok(Letter::Hello { boot, new_ones }) => self.greeted(from, boot, &new_ones, out),
+            Ok(Letter::Welcome { boot, term, is_in }) => {
+                if let Some(entrance) = &mut self.entrance {
+                    entrance.welcomed(from, boot, term, is_in);
+                }
+                self.come_in();
+            }
             Ok(Letter::Checkpoint { seq, digest }) => {
                 self.checkpoints.heard(from, seq, digest);
                 self.compare(out);
@@ -39,7 +47,11 @@ impl<S: StateMachine> Consensus<S> {
 
     fn step(&mut self, message: Message, out: &mut Out<S>) {
         // Raft may not be asked for anything while its log is replaced; whoever speaks repeats it.
-        if self.writer.is_installing() {
+        if self.writer.is_installing() || self.entrance.is_some() {
+            return;
+        }
+        let is_novice = self.node.store().floor().is_some();
+        if is_novice && guard::makes_leaders(&message) {
             return;
         }
         match guard::judge(&self.node, &message) {
@@ -60,6 +72,59 @@ impl<S: StateMachine> Consensus<S> {
         // An error means that raft had no use for it.
         let _ = self.node.step(message);
         self.be_patient();
+    }
+
+    /// Another server has an empty disk. It gets our term, which no vote of ours is above.
+    fn greeted(&mut self, from: NodeId, boot: u64, new_ones: &[NodeId], out: &mut Out<S>) {
+        if let Some(entrance) = &mut self.entrance {
+            entrance.greeted(from, self.config.me, new_ones);
+        }
+        let letter = Letter::Welcome {
+            boot,
+            term: self.node.raft.term,
+            is_in: self.entrance.is_none(),
+        };
+        let message = letter.encode();
+        out.push(Output::Send { to: from, message });
+        self.come_in();
+    }
+
+    /// Takes part from here on, if everybody has answered.
+    fn come_in(&mut self) {
+        let Some(way) = self.entrance.as_ref().and_then(Entrance::way) else {
+            return;
+        };
+        self.entrance = None;
+        if let Way::Novice { floor } = way {
+            self.node.mut_store().set_floor(Some(floor));
+            self.node.raft.become_follower(floor, raft::INVALID_ID);
+            self.be_patient();
+        }
+        self.writer.base(self.node.store());
+    }
+
+    /// A novice that has applied an entry of a term that it had no part in votes again.
+    pub(super) fn grow_up(&mut self) {
+        let log = self.node.store();
+        let reached = log.place(self.applied).map_or(0, |place| place.term);
+        if log.floor().is_some_and(|floor| reached >= floor) {
+            self.node.mut_store().set_floor(None);
+            self.writer.base(self.node.store());
+        }
+    }
+
+    /// Says that this server has an empty disk, until it is in.
+    pub(super) fn say_hello(&self, out: &mut Out<S>) {
+        let Some(entrance) = &self.entrance else {
+            return;
+        };
+        let message = entrance.hello().encode();
+        for &to in &self.config.peers {
+            out.push(Output::Send {
+                to,
+                message: message.clone(),
+            });
+        }
     }
 
     /// Opens a state before raft hears of it: one that cannot be opened must not replace ours.

@@ -104,6 +104,8 @@ pub(super) struct Log {
     base: Place,
     entries: VecDeque<Held>,
     kept: Option<Kept>,
+    /// No vote before an entry of this term or later is applied.
+    floor: Option<u64>,
 }
 
 impl Log {
@@ -115,7 +117,17 @@ impl Log {
             base: Place::START,
             entries: VecDeque::new(),
             kept: None,
+            floor: None,
         }
+    }
+
+    /// See `entrance`.
+    pub(super) const fn floor(&self) -> Option<u64> {
+        self.floor
+    }
+
+    pub(super) const fn set_floor(&mut self, floor: Option<u64>) {
+        self.floor = floor;
     }
 
     /// A log that goes on after `base`.

@@ -20,6 +20,9 @@ use crate::time::Moment;
 impl<S: StateMachine> Consensus<S> {
     /// Does everything that can be done now.
     pub(super) fn turn(&mut self, now: Moment, out: &mut Out<S>) {
+        if self.entrance.is_some() {
+            return;
+        }
         loop {
             if self.is_mute() {
                 return;
@@ -92,6 +95,7 @@ impl<S: StateMachine> Consensus<S> {
         for entry in decided {
             self.apply(entry, out);
         }
+        self.grow_up();
         self.note_applied();
     }
 

@@ -84,6 +84,7 @@ struct BaseRow {
     me: NodeId,
     group: Group,
     base: Place,
+    floor: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,9 +157,13 @@ pub(super) fn vote_record(row: &VoteRow) -> Record {
     sealed(Table::RaftState, VOTE, &codec::encode(row))
 }
 
-pub(super) fn base_record(me: NodeId, group: &Group, base: Place) -> Record {
-    let group = group.clone();
-    let row = BaseRow { me, group, base };
+pub(super) fn base_record(me: NodeId, log: &Log) -> Record {
+    let row = BaseRow {
+        me,
+        group: log.group().clone(),
+        base: log.base(),
+        floor: log.floor(),
+    };
     sealed(Table::RaftState, BASE, &codec::encode(&row))
 }
 
@@ -288,6 +293,7 @@ pub(super) fn read(me: NodeId, group: &Group, rows: &Rows) -> Result<Found, Dama
         ..HardState::default()
     };
     let mut log = Log::resumed(base.group, hard, base.base, kept);
+    log.set_floor(base.floor);
     read_entries(&mut log, &rows.log)?;
     let end = log.end();
     if end != vote.end {

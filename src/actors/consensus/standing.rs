@@ -65,6 +65,9 @@ pub struct State {
     pub standing: Standing,
     /// Whether everything that was decided before it came (back) is applied.
     pub caught_up: bool,
+    /// Whether it votes and may lead: not while it has an empty disk and is not one of the group
+    /// again.
+    pub votes: bool,
     /// What was counted.
     pub counts: Counts,
 }

@@ -9,14 +9,20 @@ use crate::time::Moment;
 /// still.
 const TICKS_AT_ONCE: u64 = 2;
 
+/// Pause between two questions of a server with an empty disk, in ticks.
+const HELLO_TICKS: u64 = 3;
+
 /// Pause between two looks at what is old, in ticks.
 const UPKEEP_TICKS: u64 = 50;
 
 impl<S: StateMachine> Consensus<S> {
-    /// Whether a group of one would elect itself before its log is on disk, which raft forbids.
-    fn must_wait_for_disk(&self) -> bool {
+    /// Whether this server may not stand for election: it is not in, or votes no more and not yet,
+    /// or, a group of one, it would lead before its log is on disk, which raft forbids.
+    fn must_wait(&self) -> bool {
         let log = &self.node.raft.raft_log;
-        self.writer.is_installing()
+        self.entrance.is_some()
+            || self.node.store().floor().is_some()
+            || self.writer.is_installing()
             || (self.config.peers.is_empty()
                 && !self.is_leader()
                 && log.persisted != log.last_index())
@@ -30,7 +36,10 @@ impl<S: StateMachine> Consensus<S> {
             }
             self.tick_at = self.tick_at.after(tick);
             self.ticks += 1;
-            if !self.must_wait_for_disk() {
+            if self.ticks.is_multiple_of(HELLO_TICKS) {
+                self.say_hello(out);
+            }
+            if !self.must_wait() {
                 let led = self.is_leader();
                 if self.node.tick() && !led {
                     self.patience.run_out();

@@ -20,6 +20,22 @@ pub(super) enum Letter {
     Raft(RaftMessage),
     /// A client's command, for the leader.
     Pass(Command),
+    /// The sender has an empty disk and wants to know the terms of the others.
+    Hello {
+        /// Number of this start of the sender.
+        boot: u64,
+        /// Those that told it they are new as well.
+        new_ones: Vec<NodeId>,
+    },
+    /// The answer.
+    Welcome {
+        /// Number of the start that asked.
+        boot: u64,
+        /// The term of the sender; 0 if it has never known one.
+        term: u64,
+        /// Whether the sender takes part.
+        is_in: bool,
+    },
     /// The state of the sender at a checkpoint.
     Checkpoint {
         /// Place in the log.

@@ -98,11 +98,11 @@ impl Writer {
     }
 
     fn put_base(&mut self, log: &Log) {
-        self.put(rows::base_record(self.me, log.group(), log.base()));
+        self.put(rows::base_record(self.me, log));
     }
 
-    /// Makes a blank disk one of this group.
-    pub(super) fn found(&mut self, log: &Log) {
+    /// Who this is, or whether it votes, is another; makes a blank disk one of this group.
+    pub(super) fn base(&mut self, log: &Log) {
         self.put_base(log);
         self.batch.needed = true;
     }

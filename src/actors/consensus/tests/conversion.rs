@@ -141,7 +141,17 @@ prop_compose! {
 fn machine() -> Consensus<Toy> {
     let peers = vec![FROM, NodeId(3)];
     let config = Config::lan(ME, peers, Calendar::default());
-    Consensus::new(config, Toy::default(), &Rows::default(), [9; 32])
+    let mut machine = Consensus::new(config, Toy::default(), &Rows::default(), [9; 32]);
+    let boot = u64::from_le_bytes([9; 8]);
+    let mut out = Outbox::new();
+    for from in [FROM, NodeId(3)] {
+        let (term, is_in) = (0, true);
+        let message = Letter::Welcome { boot, term, is_in }.encode();
+        machine.handle(Moment::START, Input::Heard { from, message }, &mut out);
+    }
+    answer_disk(&mut machine, Moment::START, &mut out);
+    assert!(machine.votes());
+    machine
 }
 
 /// Every order to the disk is carried out at once.
@@ -198,6 +208,8 @@ proptest! {
         prop_assert_eq!(codec::decode::<Envelope>(&coded, 1 << 10), Ok(envelope));
         for letter in [
             Letter::Pass(command),
+            Letter::Hello { boot: nonce, new_ones: vec![ME, FROM] },
+            Letter::Welcome { boot: nonce, term: nonce, is_in: true },
             Letter::Checkpoint { seq: nonce, digest: Digest([1; 32]) },
         ] {
             prop_assert_eq!(Letter::decode(&letter.encode()), Ok(letter));

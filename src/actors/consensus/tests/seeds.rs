@@ -46,7 +46,8 @@ fn run(seed: u64) -> (Tally, Digest) {
         config.disk_wait_ms = 3_000;
     });
     world.weather = weather(&mut world);
-    let (crashes, halts, cuts) = (
+    let (crashes, halts, cuts, wipes) = (
+        world.rng.random_bool(0.7),
         world.rng.random_bool(0.7),
         world.rng.random_bool(0.5),
         world.rng.random_bool(0.7),
@@ -56,7 +57,9 @@ fn run(seed: u64) -> (Tally, Digest) {
         let quiet = world.rng.random_range(200 * MS..4 * SECOND);
         world.run(quiet);
         let server = world.rng.random_range(0..world.count());
-        match world.rng.random_range(0..4) {
+        match world.rng.random_range(0..5) {
+            // One lost disk at a time is what a group survives.
+            4 if wipes && world.is_whole() => world.wipe(server),
             0 if crashes => world.crash(server),
             1 if halts => world.give(server, Input::Halted),
             2 if cuts => {
@@ -112,6 +115,7 @@ fn seeds() {
         all.told += tally.told;
         all.leaders += tally.leaders;
         all.crashes += tally.crashes;
+        all.wipes += tally.wipes;
         all.restored += tally.restored;
         all.disk_failures += tally.disk_failures;
         all.letters += tally.letters;
@@ -119,7 +123,10 @@ fn seeds() {
     println!("{all:?}");
     // Runs in which nothing happens show nothing.
     assert!(all.answered > 5_000 && all.told > 500, "{all:?}");
-    assert!(all.leaders > 100 && all.crashes > 50, "{all:?}");
+    assert!(
+        all.leaders > 100 && all.crashes > 50 && all.wipes > 20,
+        "{all:?}"
+    );
     assert!(all.restored > 5 && all.disk_failures > 5, "{all:?}");
 }
 

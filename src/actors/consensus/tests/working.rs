@@ -318,3 +318,68 @@ fn slow_disks_do_not_cost_the_leader_its_lead() {
     assert!(world.tally.answered > 20);
     world.converge(8 * SECOND);
 }
+
+/// The classic way to lose what was answered: A and B have it, C does not, B loses its disk, A is
+/// down. B must not help C to lead.
+#[test]
+fn a_server_with_a_new_disk_does_not_vote_before_it_has_what_it_may_have_promised() {
+    let mut world = World::new(9, 3, 4, |_| {});
+    world.run(2 * SECOND);
+    let a = world.leader().expect("leads");
+    let (b, c) = ((a + 1) % 3, (a + 2) % 3);
+    for other in [a, b] {
+        world.cuts.extend([(c, other), (other, c)]);
+    }
+    world.run(2 * SECOND);
+    let (answered, led) = (world.answered.len(), world.tally.leaders);
+    world.crash(a);
+    world.wipe(b);
+    world.cuts.clear();
+    world.start(b);
+    world.run(20 * SECOND);
+    assert!(!world.machine(b).expect("runs").votes());
+    assert_eq!((world.answered.len(), world.tally.leaders), (answered, led));
+    world.start(a);
+    world.run(2 * SECOND);
+    assert!(world.is_whole());
+    world.converge(2 * SECOND);
+}
+
+/// A novice that restarts is still one, and an empty disk in a running group comes in by itself.
+#[test]
+fn a_new_disk_in_a_running_group_is_filled_and_votes_again() {
+    let mut world = World::new(10, 3, 4, |config| {
+        config.checkpoint_every = 100;
+        config.log_tail = 20;
+    });
+    world.run(5 * SECOND);
+    let floor = |world: &World, server| world.machine(server).expect("runs").node.store().floor();
+    for server in 0..3 {
+        world.wipe(server);
+        world.start(server);
+        while floor(&world, server).is_none() {
+            world.run(MS);
+            assert!(world.now < 60 * SECOND, "everybody answers");
+        }
+        // Its term and its floor are on disk before it says anything in that term.
+        world.run(10 * MS);
+        world.crash(server);
+        world.start(server);
+        world.run(2 * SECOND);
+        assert!(world.is_whole());
+    }
+    world.converge(2 * SECOND);
+}
+
+#[test]
+fn a_new_group_has_a_leader_soon_also_if_letters_get_lost() {
+    for seed in 0..20 {
+        let mut world = World::new(seed, 5, 0, |_| {});
+        world.weather.loss = 0.1;
+        world.run(2 * SECOND);
+        assert!(world.leader().is_some(), "seed {seed}");
+        world.weather.loss = 0.0;
+        world.run(SECOND);
+        assert!(world.is_whole(), "seed {seed}");
+    }
+}
