@@ -51,6 +51,7 @@ use crate::time::Moment;
 use checkpoints::Checkpoints;
 pub use config::Config;
 use entrance::Entrance;
+pub use ledger::LedgerConsensus;
 use log::Log;
 use reads::{Question, Reads};
 pub use rows::{Damage, Rows};
@@ -204,7 +205,10 @@ pub struct Consensus<S: StateMachine> {
     told: Option<State>,
 }
 
-type Out<S> = Outbox<Output<<S as StateMachine>::Reply, <S as StateMachine>::Effect>>;
+/// What a state machine's consensus orders.
+pub type OutputOf<S> = Output<<S as StateMachine>::Reply, <S as StateMachine>::Effect>;
+
+type Out<S> = Outbox<OutputOf<S>>;
 
 impl<S: StateMachine> Consensus<S> {
     /// A server with what its disk holds. `blank` is the state before the first command. `seed`
@@ -421,7 +425,7 @@ fn seed_words(seed: [u8; 32]) -> (u64, u64) {
 
 impl<S: StateMachine> Machine for Consensus<S> {
     type Input = Input;
-    type Output = Output<S::Reply, S::Effect>;
+    type Output = OutputOf<S>;
     const NAME: &'static str = "consensus";
 
     fn handle(&mut self, now: Moment, input: Input, out: &mut Outbox<Self::Output>) {

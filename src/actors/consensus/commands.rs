@@ -32,15 +32,16 @@ impl<S: StateMachine> Consensus<S> {
         if self.waiting.knows(now, (client, nonce), leading) {
             return;
         }
-        if let Err(reply) = self.state.admit(&command) {
-            // The others see the same; one voice is enough.
-            if leading.is_some() {
-                out.push(Output::Refused {
-                    client,
-                    nonce,
-                    reply,
-                });
-            }
+        // Others may be behind, so they have no say in this.
+        let clock = self.config.calendar.at(now);
+        if leading.is_some()
+            && let Err(reply) = self.state.admit(clock, &command)
+        {
+            out.push(Output::Refused {
+                client,
+                nonce,
+                reply,
+            });
             return;
         }
         let key = (client, nonce);
@@ -74,14 +75,27 @@ impl<S: StateMachine> Consensus<S> {
             let key = (command.client, command.nonce);
             let envelope = Envelope {
                 stamp: self.config.calendar.at(now),
-                command,
+                command: Some(command),
             };
             let bytes = codec::encode(&envelope);
             if self.node.propose(Vec::new(), bytes).is_err() {
-                self.waiting.put_back(now, envelope.command);
+                if let Some(command) = envelope.command {
+                    self.waiting.put_back(now, command);
+                }
                 return;
             }
             self.waiting.put(key, self.node.raft.term);
+        }
+    }
+
+    /// A leader lets the log tell the time, if the state waits for it.
+    pub(super) fn tell_time(&mut self, now: Moment) {
+        let stamp = self.config.calendar.at(now);
+        if self.is_leader() && self.state.due().is_some_and(|due| due <= stamp) {
+            let command = None;
+            let bytes = codec::encode(&Envelope { stamp, command });
+            // Refused for want of room: the next second will do.
+            let _ = self.node.propose(Vec::new(), bytes);
         }
     }
 

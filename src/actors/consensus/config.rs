@@ -2,6 +2,7 @@
 
 use super::wire::{self, Group};
 use crate::proto::ids::NodeId;
+use crate::proto::limits::LEDGER_ENTRY_MAX_BYTES;
 use crate::time::Calendar;
 
 /// Timings and bounds.
@@ -25,7 +26,8 @@ pub struct Config {
     pub undecided_max_bytes: u64,
     /// Largest command, in bytes.
     pub command_max_bytes: usize,
-    /// Largest state that is sent to a server that is far behind, in bytes.
+    /// Largest state that is sent to a server that is far behind, in bytes; with what is around it
+    /// it has to fit a message. A larger one stays here, and that server behind.
     pub snapshot_max_bytes: usize,
     /// Commands that clients wait for.
     pub waiting_max: usize,
@@ -68,7 +70,7 @@ impl Config {
             append_max_bytes: 32 << 10,
             appends_max: 64,
             undecided_max_bytes: 8 << 20,
-            command_max_bytes: 64 << 10,
+            command_max_bytes: LEDGER_ENTRY_MAX_BYTES,
             snapshot_max_bytes: 48 << 20,
             waiting_max: 4_096,
             waiting_by_client_max: 64,

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::StateMachine;
+use super::{Consensus, StateMachine};
 use crate::ledger::{Damaged, Effect, Ledger};
 use crate::proto::codec;
 use crate::proto::ids::Digest;
@@ -13,24 +13,31 @@ use crate::time::WallTime;
 /// Largest question, encoded.
 const QUESTION_MAX_BYTES: usize = 64;
 
+/// The servers' agreement on looks.
+pub type LedgerConsensus = Consensus<Ledger>;
+
 impl StateMachine for Ledger {
     type Reply = Reply;
     type Effect = Effect;
     type Damaged = Damaged;
 
-    fn admit(&self, command: &[u8]) -> Result<(), Reply> {
+    fn admit(&self, clock: WallTime, command: &[u8]) -> Result<(), Reply> {
         if command.is_empty() {
             return Ok(());
         }
         Signed::decode(command)
             .map_err(|_| Refusal::Malformed)
-            .and_then(|signed| Self::admit(self, None, &signed))
+            .and_then(|signed| Self::admit(self, Some(clock), &signed))
             .map_err(Reply::Refused)
     }
 
     fn apply(&mut self, seq: u64, stamp: WallTime, command: &[u8]) -> (Reply, Vec<Effect>) {
         let applied = self.apply_bytes(seq, stamp, command);
         (applied.reply, applied.effects)
+    }
+
+    fn due(&self) -> Option<WallTime> {
+        self.next_due()
     }
 
     fn query(&self, question: &[u8]) -> Reply {
@@ -65,7 +72,7 @@ mod tests {
     const NOW: WallTime = WallTime(1_800_000_000_000);
 
     fn give<S: StateMachine>(state: &mut S, seq: u64, command: &[u8]) -> S::Reply {
-        assert!(state.admit(command).is_ok());
+        assert!(state.admit(NOW, command).is_ok());
         state.apply(seq, NOW, command).0
     }
 
@@ -124,7 +131,7 @@ mod tests {
             let seq = bytes.len() as u64;
             let (reply, effects) = StateMachine::apply(&mut ledger, seq, NOW, &bytes);
             assert_eq!((reply, effects), (malformed, Vec::new()));
-            assert_eq!(StateMachine::admit(&ledger, &bytes), Err(malformed));
+            assert_eq!(StateMachine::admit(&ledger, NOW, &bytes), Err(malformed));
             assert_eq!(ledger.query(&bytes), malformed);
         }
     }

@@ -146,8 +146,12 @@ impl<S: StateMachine> Consensus<S> {
         if self.is_mute() {
             return;
         }
-        if message.snapshot.is_some() {
+        if let Some(parcel) = &message.snapshot {
             self.sent_states.insert(wire::raft_id(to), now);
+            if parcel.data.len() > self.config.snapshot_max_bytes {
+                self.counts.too_large_states += 1;
+                return;
+            }
         }
         let message = Letter::Raft(message).encode();
         out.push(Output::Send { to, message });

@@ -172,8 +172,9 @@ impl<S: StateMachine> Consensus<S> {
     }
 
     fn apply_command(&mut self, seq: u64, envelope: &Envelope, out: &mut Out<S>) {
-        let command = &envelope.command;
-        let (reply, effects) = self.state.apply(seq, envelope.stamp, &command.bytes);
+        let command = envelope.command.as_ref();
+        let bytes = command.map_or(&[][..], |command| &command.bytes);
+        let (reply, effects) = self.state.apply(seq, envelope.stamp, bytes);
         if !effects.is_empty() {
             out.push(Output::Effects {
                 seq,
@@ -181,7 +182,9 @@ impl<S: StateMachine> Consensus<S> {
                 replayed: !self.caught_up,
             });
         }
-        let (client, nonce) = (command.client, command.nonce);
+        let Some((client, nonce)) = command.map(|command| (command.client, command.nonce)) else {
+            return;
+        };
         // Nobody waits for it any more; who gets no answer, because not everything older is applied
         // here yet, says it again.
         if self.waiting.answered((client, nonce)) && self.standing() == Standing::Serving {
@@ -200,10 +203,8 @@ impl<S: StateMachine> Consensus<S> {
         self.tell_checkpoint(out);
         self.compare(out);
         let state = self.state.snapshot();
-        let place = self.node.store().place(seq);
-        let Some(at) = place.filter(|_| state.len() <= self.config.snapshot_max_bytes) else {
-            return;
-        };
+        let at = self.node.store().place(seq);
+        let at = at.expect("what is applied is in the log");
         let tail = self.config.log_tail;
         self.node.mut_store().keep(Kept { at, state }, tail);
         self.writer.checkpoint(self.node.store());

@@ -44,6 +44,8 @@ pub struct Counts {
     pub turned_away: u64,
     /// Entries that hold no command of ours.
     pub strange_entries: u64,
+    /// States that were too large to be sent to a server that is far behind.
+    pub too_large_states: u64,
     /// Entries applied.
     pub applied: u64,
     /// Writes ordered.

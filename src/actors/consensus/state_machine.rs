@@ -18,16 +18,17 @@ pub trait StateMachine: Sized {
     /// Why bytes are no snapshot.
     type Damaged: fmt::Display;
 
-    /// Whether a command may be put before the others. Cheap, and only for what no later state
-    /// could make good (a signature, a bound): whoever asks may be behind.
+    /// Whether a command is worth a place in the log: a cheap look by the leader, on what it has
+    /// applied so far. `clock` is its own.
     ///
     /// # Errors
     /// What the client is told instead.
-    fn admit(&self, command: &[u8]) -> Result<(), Self::Reply>;
+    fn admit(&self, clock: WallTime, command: &[u8]) -> Result<(), Self::Reply>;
 
     /// Carries out an agreed command. Total: a command that makes no sense has a reply too, and
     /// one that comes again is answered as before. `seq` is its place in the log, larger than that
-    /// of every command before it; `stamp` is a leader's clock, which may run backwards.
+    /// of every command before it; `stamp` is a leader's clock, which may run backwards. An
+    /// empty command tells the time only, see [`StateMachine::due`].
     fn apply(
         &mut self,
         seq: u64,
@@ -35,11 +36,15 @@ pub trait StateMachine: Sized {
         command: &[u8],
     ) -> (Self::Reply, Vec<Self::Effect>);
 
+    /// When the state changes by time alone next. A leader whose clock has passed it lets the log
+    /// tell the time.
+    fn due(&self) -> Option<WallTime>;
+
     /// Answers a question about the state.
     fn query(&self, question: &[u8]) -> Self::Reply;
 
-    /// The state as bytes, at most `Config::snapshot_max_bytes` of
-    /// [`Consensus`](super::Consensus).
+    /// The state as bytes. Beyond [`Config::snapshot_max_bytes`](super::Config) no server that is
+    /// far behind can be helped.
     fn snapshot(&self) -> Bytes;
 
     /// The state of a snapshot.

@@ -1,5 +1,6 @@
 mod conversion;
 mod damage;
+mod looks;
 mod seeds;
 mod toy;
 mod working;

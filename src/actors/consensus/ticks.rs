@@ -64,6 +64,7 @@ impl<S: StateMachine> Consensus<S> {
             self.waiting.forget_before(since);
         }
         self.look_after_states(now);
+        self.tell_time(now);
         self.tell_checkpoint(out);
         self.tell(out, true);
     }

@@ -68,7 +68,8 @@ pub(super) struct Command {
 pub(super) struct Envelope {
     /// The clock of the leader that put it into the log.
     pub(super) stamp: WallTime,
-    pub(super) command: Command,
+    /// None tells the time only.
+    pub(super) command: Option<Command>,
 }
 
 /// Messages of raft that cross from host to host. Those that raft sends to itself, its own way of

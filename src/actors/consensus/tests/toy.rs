@@ -12,6 +12,9 @@ use crate::time::WallTime;
 /// Commands are numbers; this one is refused before it gets into the log.
 pub(super) const UNWANTED: u64 = u64::MAX;
 
+/// What an entry that tells the time counts as.
+pub(super) const CLOCK: [u8; 8] = [0xfe; 8];
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Toy {
     /// Place of the first coming of each command.
@@ -22,6 +25,8 @@ pub(super) struct Toy {
     /// A bug: what this server makes of a command, others do not.
     pub(super) bent: bool,
     twist: u64,
+    /// The largest stamp.
+    time: u64,
 }
 
 pub(super) fn command(number: u64) -> Bytes {
@@ -45,7 +50,7 @@ impl StateMachine for Toy {
     type Effect = Effect;
     type Damaged = &'static str;
 
-    fn admit(&self, command: &[u8]) -> Result<(), Reply> {
+    fn admit(&self, _: WallTime, command: &[u8]) -> Result<(), Reply> {
         if number(command) == UNWANTED {
             Err((UNWANTED, 0, 0))
         } else {
@@ -54,7 +59,9 @@ impl StateMachine for Toy {
     }
 
     fn apply(&mut self, seq: u64, stamp: WallTime, command: &[u8]) -> (Reply, Vec<Effect>) {
+        let command = if command.is_empty() { &CLOCK } else { command };
         let number = number(command);
+        self.time = self.time.max(stamp.0);
         self.count += 1;
         self.twist += u64::from(self.bent);
         let first = *self.first.entry(number).or_insert(seq);
@@ -68,16 +75,21 @@ impl StateMachine for Toy {
         ((number, first, self.count), vec![effect])
     }
 
+    /// Once a minute.
+    fn due(&self) -> Option<WallTime> {
+        Some(WallTime(self.time + 60_000))
+    }
+
     fn query(&self, _: &[u8]) -> Reply {
         (0, 0, self.count)
     }
 
     fn snapshot(&self) -> Bytes {
-        codec::encode(&(&self.first, self.count, self.chain, self.twist)).into()
+        codec::encode(&(&self.first, self.count, self.chain, self.twist, self.time)).into()
     }
 
     fn restore(snapshot: &[u8]) -> Result<Self, &'static str> {
-        let (first, count, chain, twist) =
+        let (first, count, chain, twist, time) =
             codec::decode(snapshot, 1 << 24).map_err(|_| "these bytes are no toy")?;
         Ok(Self {
             first,
@@ -85,6 +97,7 @@ impl StateMachine for Toy {
             chain,
             bent: false,
             twist,
+            time,
         })
     }
 

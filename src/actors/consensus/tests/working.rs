@@ -175,7 +175,8 @@ fn unwanted_and_too_large_commands_do_not_get_into_the_log() {
     let before = bench.machine.node.raft.raft_log.last_index();
     bench.submit(toy::UNWANTED);
     assert!(matches!(bench.said[..], [Output::Refused { .. }]));
-    for (size, turned_away) in [(64 << 10, 0), ((64 << 10) + 1, 1)] {
+    let most = bench.machine.config.command_max_bytes;
+    for (size, turned_away) in [(most, 0), (most + 1, 1)] {
         bench.give(Input::Submit {
             client: CLIENT,
             nonce: size as u64,
@@ -222,9 +223,13 @@ fn a_command_that_reaches_one_follower_only_is_passed_on() {
         },
     );
     world.run(100 * MS);
-    assert_eq!(world.machine(follower).expect("runs").state().count, 0);
+    let is_there = |world: &World| {
+        let state = world.machine(follower).expect("runs").state();
+        state.first.contains_key(&5)
+    };
+    assert!(!is_there(&world));
     world.run(100 * MS);
-    assert_eq!(world.machine(follower).expect("runs").state().count, 1);
+    assert!(is_there(&world));
     assert!(world.machine(follower).expect("runs").waiting.is_empty());
 }
 
@@ -382,4 +387,39 @@ fn a_new_group_has_a_leader_soon_also_if_letters_get_lost() {
         world.run(SECOND);
         assert!(world.is_whole(), "seed {seed}");
     }
+}
+
+/// The state wants to know the time once a minute, and nobody orders anything.
+#[test]
+fn a_state_that_waits_for_the_time_is_told_it() {
+    let mut world = World::new(11, 3, 0, |_| {});
+    world.run(300 * SECOND);
+    let clock = u64::from_le_bytes(toy::CLOCK);
+    for server in 0..3 {
+        let state = world.machine(server).expect("runs").state();
+        assert!(state.first.contains_key(&clock));
+        assert!((4..=7).contains(&state.count), "{}", state.count);
+    }
+}
+
+#[test]
+fn a_state_that_fits_no_message_stays_and_is_counted() {
+    let run = |most: usize| {
+        let mut world = World::new(12, 3, 4, |config| {
+            config.checkpoint_every = 100;
+            config.log_tail = 20;
+            config.snapshot_max_bytes = most;
+        });
+        world.run(SECOND);
+        let leader = world.leader().expect("leads");
+        let absent = (leader + 1) % 3;
+        world.crash(absent);
+        world.run(5 * SECOND);
+        world.start(absent);
+        world.run(2 * SECOND);
+        let refused = world.machine(leader).expect("runs").counts.too_large_states;
+        (refused > 0, world.tally.restored > 0)
+    };
+    assert_eq!(run(100), (true, false));
+    assert_eq!(run(1 << 20), (false, true));
 }
