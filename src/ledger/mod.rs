@@ -32,6 +32,7 @@ pub use self::effect::{Effect, Loan, Release};
 pub use self::evidence::Evidence;
 use self::looks::later;
 pub use self::snapshot::Damaged;
+use self::snapshot::Row;
 
 mod account;
 mod bounds;
@@ -54,7 +55,7 @@ pub struct Ledger {
     now: WallTime,
     /// Position of the last entry applied; 0 for none.
     applied: u64,
-    accounts: BTreeMap<AccountId, Account>,
+    accounts: BTreeMap<AccountId, Row>,
     /// When an account changes by time alone next. Follows from the accounts, like what is below.
     due: BTreeSet<(WallTime, AccountId)>,
     owners: BTreeMap<UserId, u32>,
@@ -117,12 +118,12 @@ impl Ledger {
     /// An account.
     #[must_use]
     pub fn account(&self, id: AccountId) -> Option<&Account> {
-        self.accounts.get(&id)
+        self.accounts.get(&id).map(Row::account)
     }
 
     /// All accounts, in the order of their ids.
     pub fn accounts(&self) -> impl Iterator<Item = (AccountId, &Account)> {
-        self.accounts.iter().map(|(id, account)| (*id, account))
+        self.accounts.iter().map(|(id, row)| (*id, row.account()))
     }
 
     /// Looks whose names are remembered.
@@ -153,7 +154,7 @@ impl Ledger {
         now.map_or(Ok(()), |now| is_fresh(now, signed.at))?;
         let principal = signed.principal.user_id();
         let id = signed.command.account(principal);
-        match (&signed.command, self.accounts.get(&id)) {
+        match (&signed.command, self.account(id)) {
             (Command::Open(_), Some(_)) => {}
             (Command::Open(opening), None) => {
                 now.map_or(Ok(()), |now| is_new_grant(now, opening.granted_at))?;
@@ -181,7 +182,7 @@ impl Ledger {
     pub fn answer(&self, question: Question) -> Reply {
         match question {
             Question::Time => Reply::Time(self.now),
-            Question::Account(id) => match self.accounts.get(&id) {
+            Question::Account(id) => match self.account(id) {
                 Some(account) => Reply::Stands(account.standing()),
                 None => Reply::Refused(Refusal::Unknown),
             },
@@ -255,7 +256,7 @@ impl Ledger {
         if let Command::Open(opening) = &signed.command {
             return self.open(id, principal, opening);
         }
-        let account = self.accounts.get(&id).ok_or(Refusal::Unknown)?;
+        let account = self.account(id).ok_or(Refusal::Unknown)?;
         account.may(principal, &signed.command)?;
         let space = Space {
             bounds: self.bounds,
@@ -266,7 +267,7 @@ impl Ledger {
     }
 
     fn open(&mut self, id: AccountId, owner: UserId, opening: &Opening) -> Result<Reply, Refusal> {
-        if let Some(account) = self.accounts.get(&id) {
+        if let Some(account) = self.account(id) {
             return account.opened(opening);
         }
         is_new_grant(self.now, opening.granted_at)?;
@@ -275,7 +276,7 @@ impl Ledger {
         let reply = account.opened(opening);
         *self.owners.entry(owner).or_default() += 1;
         self.due.extend(account.due().map(|at| (at, id)));
-        self.accounts.insert(id, account);
+        self.accounts.insert(id, Row::new(account));
         reply
     }
 
@@ -313,7 +314,7 @@ impl Ledger {
 
     /// Changes an account, and with it what follows from the accounts.
     fn change<T>(&mut self, id: AccountId, change: impl FnOnce(&mut Account) -> T) -> Option<T> {
-        let account = self.accounts.get_mut(&id)?;
+        let account = self.accounts.get_mut(&id)?.account_mut();
         let (due, kept) = (account.due(), account.kept());
         let result = change(account);
         let (due_now, kept_now) = (account.due(), account.kept());
@@ -328,9 +329,10 @@ impl Ledger {
     }
 
     fn forget(&mut self, id: AccountId) {
-        let Some(account) = self.accounts.remove(&id) else {
+        let Some(row) = self.accounts.remove(&id) else {
             return;
         };
+        let account = row.account();
         self.kept = self.kept.changed(account.kept(), Kept::default());
         if let Some(at) = account.due() {
             self.due.remove(&(at, id));

@@ -5,6 +5,8 @@
 //! endian. Two ledgers of the same state have the same bytes, so the hash at the end is the
 //! digest of the ledger, too.
 
+use std::sync::OnceLock;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -38,6 +40,37 @@ pub enum Damaged {
     Unsound,
 }
 
+/// An account and its record in a snapshot, which is kept until the account changes. Between two
+/// snapshots most accounts do not, and encoding takes ten times as long as copying and hashing.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    account: Account,
+    record: OnceLock<Box<[u8]>>,
+}
+
+impl Row {
+    pub(super) const fn new(account: Account) -> Self {
+        Self {
+            account,
+            record: OnceLock::new(),
+        }
+    }
+
+    pub(super) const fn account(&self) -> &Account {
+        &self.account
+    }
+
+    pub(super) fn account_mut(&mut self) -> &mut Account {
+        self.record.take();
+        &mut self.account
+    }
+
+    fn record(&self, id: AccountId) -> &[u8] {
+        self.record
+            .get_or_init(|| codec::encode(&(id, &self.account)).into())
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Head {
     bounds: Bounds,
@@ -58,7 +91,7 @@ impl Ledger {
     }
 
     /// BLAKE3 over the whole state: equal on all servers at one position of the log, or one of them
-    /// is wrong. Takes as long as a snapshot, and little memory.
+    /// is wrong. Takes as long as a snapshot.
     #[must_use]
     pub fn digest(&self) -> Digest {
         let mut hasher = blake3::Hasher::new();
@@ -117,8 +150,8 @@ impl Ledger {
             accounts: u32::try_from(self.accounts.len()).expect("accounts are bounded"),
         };
         put_record(&codec::encode(&head));
-        for account in &self.accounts {
-            put_record(&codec::encode(&account));
+        for (id, row) in &self.accounts {
+            put_record(row.record(*id));
         }
     }
 
@@ -133,7 +166,7 @@ impl Ledger {
         self.due.extend(account.due().map(|at| (at, id)));
         self.kept = self.kept.changed(Kept::default(), account.kept());
         *self.owners.entry(account.owner()).or_default() += 1;
-        self.accounts.insert(id, account);
+        self.accounts.insert(id, Row::new(account));
         Ok(())
     }
 }

@@ -231,9 +231,8 @@ impl Device {
 /// Whether the ledger is in a good state, and what it keeps beside its accounts follows from them.
 #[track_caller]
 fn sound(ledger: &Ledger) {
-    let accounts = ledger.accounts.iter();
     let mut kept = Kept::default();
-    for (id, account) in accounts.clone() {
+    for (id, account) in ledger.accounts() {
         assert!(account.is_sound(ledger.now, ledger.applied), "{account:?}");
         let stands = account.standing();
         assert!(stands.spent + stands.escrowed <= stands.granted);
@@ -243,16 +242,19 @@ fn sound(ledger: &Ledger) {
             ledger
                 .due
                 .iter()
-                .find(|(_, due)| due == id)
+                .find(|(_, due)| *due == id)
                 .map(|(at, _)| *at)
         );
     }
     assert_eq!(kept, ledger.kept);
     let owners: u32 = ledger.owners.values().sum();
-    assert_eq!(owners as usize, accounts.len());
+    assert_eq!(owners as usize, ledger.accounts.len());
     assert_eq!(
         ledger.due.len(),
-        accounts.filter(|(_, one)| one.due().is_some()).count()
+        ledger
+            .accounts()
+            .filter(|(_, one)| one.due().is_some())
+            .count()
     );
 }
 

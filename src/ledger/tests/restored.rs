@@ -36,7 +36,7 @@ fn a_ledger_comes_back_from_its_bytes() {
     assert_eq!(restored.digest(), world.ledger.digest());
     assert_eq!(restored.digest().0, bytes[bytes.len() - 32..]);
     assert_eq!(restored.due, world.ledger.due);
-    assert_eq!(restored.accounts, world.ledger.accounts);
+    assert!(restored.accounts().eq(world.ledger.accounts()));
     let empty = Ledger::default();
     let restored = Ledger::restore(&empty.snapshot()).expect("is whole");
     assert_eq!(restored.digest(), empty.digest());
@@ -104,4 +104,18 @@ fn the_digest_tells_ledgers_apart() {
     digests.sort();
     digests.dedup();
     assert_eq!(digests.len(), count);
+}
+
+#[test]
+fn a_snapshot_tells_what_changed_since_the_last_one() {
+    let mut world = eventful();
+    for view in 20..30 {
+        let bytes = world.ledger.snapshot();
+        assert_eq!(world.ledger.snapshot(), bytes);
+        world.order(BORROWER, spend(view));
+        let fresh = Ledger::restore(&world.ledger.snapshot()).expect("is whole");
+        assert_eq!(fresh.snapshot(), world.ledger.snapshot());
+        assert!(fresh.accounts().eq(world.ledger.accounts()));
+        assert_ne!(fresh.snapshot(), bytes);
+    }
 }
