@@ -87,6 +87,64 @@ fn a_right_hash_does_not_make_a_ledger_of_anything() {
 }
 
 #[test]
+fn whatever_a_right_hash_covers_is_refused_or_lived_with() {
+    let bytes = eventful().ledger.snapshot();
+    let content = &bytes[..bytes.len() - 32];
+    let mut taken = 0;
+    for place in 0..content.len() {
+        for bent in [content[place] ^ 1, content[place] ^ 0x80, 0, 250, 253, 255] {
+            let mut content = content.to_vec();
+            content[place] = bent;
+            let Ok(ledger) = Ledger::restore(&rehashed(&content)) else {
+                continue;
+            };
+            taken += 1;
+            let (now, seq) = (ledger.now.0.min(u64::MAX / 2), ledger.applied);
+            let mut world = World { ledger, seq, now };
+            if seq < u64::MAX / 2 {
+                live(&mut world);
+            }
+        }
+    }
+    assert!(taken > 100, "{taken}");
+}
+
+/// Orders of all kinds, whatever the answers.
+fn live(world: &mut World) {
+    let now = world.now;
+    let applied = world
+        .ledger
+        .account(account())
+        .map_or(0, |one| one.standing().applied);
+    let mut device = Device::new(1);
+    device.look(9);
+    let borrowers = [
+        spend(1),
+        spend(50),
+        escrow(1, 2, T0 + DAY),
+        escrow(7, 1, now + DAY),
+    ];
+    for command in borrowers
+        .into_iter()
+        .chain([device.check_in(false), device.check_in(true)])
+    {
+        world.borrower(command);
+    }
+    for change in [
+        Change::Add(1),
+        Change::Sub(3),
+        Change::Refund,
+        Change::Revoke,
+    ] {
+        world.change(applied.saturating_add(1), change);
+    }
+    world.owner(rekey(2));
+    for wait in [MINUTE, DAY, 40 * DAY, 100 * DAY] {
+        world.pass(wait);
+    }
+}
+
+#[test]
 fn the_digest_tells_ledgers_apart() {
     let mut world = World::with_grant(2, 0);
     let mut digests = vec![Ledger::default().digest(), world.ledger.digest()];
