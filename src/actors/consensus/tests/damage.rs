@@ -3,8 +3,10 @@
 use super::toy::Toy;
 use super::world::{SECOND, World};
 use crate::actors::consensus::rows::{self, Found};
+use crate::actors::consensus::wire::{Kind, Letter, RaftMessage};
 use crate::actors::consensus::*;
-use crate::actors::edges::Table;
+use crate::actors::edges::{Row, Table};
+use crate::time::Calendar;
 
 /// A group that has worked for a while, with snapshots and a log behind them.
 fn worked() -> World {
@@ -159,4 +161,105 @@ fn a_server_whose_state_differs_from_the_majoritys_takes_itself_out() {
         let machine = world.machine(server).expect("runs");
         assert_eq!(machine.standing(), Standing::Serving);
     }
+}
+
+/// One server of three with its disk, asked for its vote.
+struct Voter {
+    machine: Consensus<Toy>,
+    disk: BTreeMap<(Table, Vec<u8>), Bytes>,
+}
+
+impl Voter {
+    fn config() -> Config {
+        let peers = vec![NodeId(2), NodeId(3)];
+        Config::lan(NodeId(1), peers, Calendar::default())
+    }
+
+    fn started(disk: BTreeMap<(Table, Vec<u8>), Bytes>) -> Self {
+        let rows = |table: Table| -> Vec<Row> {
+            let own = disk.iter().filter(|((of, _), _)| *of == table);
+            own.map(|((_, key), value)| (key.clone(), value.clone()))
+                .collect()
+        };
+        let rows = Rows {
+            log: rows(Table::RaftLog),
+            state: rows(Table::RaftState),
+            snapshot: rows(Table::LedgerSnapshot),
+        };
+        let machine = Consensus::new(Self::config(), Toy::default(), &rows, [9; 32]);
+        Self { machine, disk }
+    }
+
+    /// Gives it a letter; what it answers before and after its disk has written.
+    fn hear(&mut self, from: NodeId, letter: &Letter) -> (Vec<Letter>, Vec<Letter>) {
+        let mut out = Outbox::new();
+        let message = letter.encode();
+        let now = Moment::START;
+        self.machine
+            .handle(now, Input::Heard { from, message }, &mut out);
+        let (before, tickets) = self.sort(&mut out);
+        for ticket in tickets {
+            let answer = DiskAnswer::Written;
+            self.machine
+                .handle(now, Input::Disk { ticket, answer }, &mut out);
+        }
+        (before, self.sort(&mut out).0)
+    }
+
+    fn sort(&mut self, out: &mut Outbox<OutputOf<Toy>>) -> (Vec<Letter>, Vec<Ticket>) {
+        let (mut letters, mut tickets) = (Vec::new(), Vec::new());
+        for words in out.take() {
+            match words {
+                Output::Send { message, .. } => {
+                    letters.push(Letter::decode(&message).expect("a letter"));
+                }
+                Output::Disk {
+                    ticket,
+                    order: DiskOrder::Write(records),
+                } => {
+                    for record in records {
+                        let value = record.value.expect("nothing is deleted");
+                        self.disk.insert((record.table, record.key), value);
+                    }
+                    tickets.push(ticket);
+                }
+                _ => {}
+            }
+        }
+        (letters, tickets)
+    }
+}
+
+fn asks_for_vote(term: u64) -> Letter {
+    let mut message = raft::eraftpb::Message::default();
+    message.set_msg_type(raft::eraftpb::MessageType::MsgRequestVote);
+    message.term = term;
+    Letter::Raft(RaftMessage::of(message).expect("it leaves the host"))
+}
+
+fn is_vote(letters: &[Letter]) -> Option<bool> {
+    letters.iter().find_map(|letter| match letter {
+        Letter::Raft(message) if message.kind == Kind::RequestVoteResponse => Some(!message.reject),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_vote_is_on_disk_before_it_is_told_and_is_not_given_twice_after_a_restart() {
+    let mut voter = Voter::started(BTreeMap::new());
+    for from in [NodeId(2), NodeId(3)] {
+        let boot = u64::from_le_bytes([9; 8]);
+        let (term, is_in) = (0, true);
+        voter.hear(from, &Letter::Welcome { boot, term, is_in });
+    }
+    let (before, after) = voter.hear(NodeId(2), &asks_for_vote(5));
+    assert_eq!((is_vote(&before), is_vote(&after)), (None, Some(true)));
+    let mut again = Voter::started(voter.disk);
+    assert_eq!(again.machine.standing(), Standing::CatchingUp);
+    let vote = |(before, after): (Vec<Letter>, Vec<Letter>)| is_vote(&before).or(is_vote(&after));
+    assert_eq!(vote(again.hear(NodeId(3), &asks_for_vote(4))), None);
+    assert_eq!(vote(again.hear(NodeId(3), &asks_for_vote(5))), Some(false));
+    // The same server may hear the same again, and a later term is another matter.
+    assert_eq!(vote(again.hear(NodeId(2), &asks_for_vote(5))), Some(true));
+    assert_eq!(vote(again.hear(NodeId(3), &asks_for_vote(6))), Some(true));
 }

@@ -46,6 +46,9 @@ fn run(seed: u64) -> (Tally, Digest) {
         config.disk_wait_ms = 3_000;
     });
     world.weather = weather(&mut world);
+    if seed % 4 == 1 {
+        world.pace(&(200 * MS..600 * MS));
+    }
     let (crashes, halts, cuts, wipes) = (
         world.rng.random_bool(0.7),
         world.rng.random_bool(0.7),

@@ -283,11 +283,16 @@ impl World {
         }
     }
 
+    /// Clients pause so long between an answer and the next command.
+    pub(super) fn pace(&mut self, pause: &core::ops::Range<u64>) {
+        for client in &mut self.clients {
+            client.pause = pause.clone();
+        }
+    }
+
     /// Clients say nothing more, and what is under way arrives.
     pub(super) fn calm(&mut self) {
-        for client in &mut self.clients {
-            client.pause = SECOND * 1_000_000..SECOND * 1_000_001;
-        }
+        self.pace(&(SECOND * 1_000_000..SECOND * 1_000_001));
         self.run(2 * SECOND);
     }
 
