@@ -21,6 +21,7 @@ mod reach;
 mod restart_all;
 mod schema;
 mod stage;
+mod strict;
 mod tidy;
 mod tui;
 mod web;

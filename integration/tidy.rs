@@ -51,7 +51,7 @@ const NOTHING: &[&str] = &[];
 
 /// Parts of `actors` that every concern may name: how a machine is driven, what it asks of edges,
 /// how replicas catch up, and the news of who is a member.
-const SHARED_CONCERNS: [&str; 4] = ["machine", "edges", "replica", "membership::Member"];
+const SHARED_CONCERNS: [&str; 5] = ["machine", "edges", "looks", "replica", "membership::Member"];
 
 /// Folders that decide and compute: time, seeds and bytes are arguments there.
 const PURE: Purity = Purity {

@@ -1,7 +1,7 @@
 //! What the targets that read pictures share: small limits, and promises that hold for any file.
 
 use bytes::Bytes;
-use pentimento::stego::{self, DecodeLimits, ImageKind, Picture, StegoError};
+use pentimento::stego::{self, Carrier, DecodeLimits, ImageKind, Picture, StegoError};
 
 /// So little that a call stays short: 64 x 64 pixels.
 pub const LIMITS: DecodeLimits = DecodeLimits {
@@ -15,11 +15,17 @@ pub fn read(file: &[u8], kind: ImageKind) {
     let decoded = stego::decode(&file, &LIMITS);
     check(&decoded, kind);
     let carrier = stego::decode_carrier(&file, &LIMITS);
-    check(&carrier, kind);
     if let (Ok(carrier), Ok(decoded)) = (&carrier, &decoded) {
         assert_eq!(kind, ImageKind::Png, "only a PNG keeps every bit");
-        assert_eq!(carrier, decoded);
+        match carrier {
+            Carrier::Shallow(picture) => assert_eq!(picture, decoded),
+            Carrier::Deep(low) => assert_eq!(low.samples().len(), decoded.samples().len()),
+        }
     }
+    let pixels = |carrier| match carrier {
+        Carrier::Shallow(picture) | Carrier::Deep(picture) => picture,
+    };
+    check(&carrier.map(pixels), kind);
     let cleaned = stego::clean(&file);
     assert!(cleaned.bytes.len() <= file.len() + 64);
     let again = stego::clean(&cleaned.bytes);

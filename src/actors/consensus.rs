@@ -19,6 +19,7 @@
 //! it had promised, or whose state differs from the majority's takes itself out of the group for
 //! good ([`Standing::Quarantined`]): it never shortens its log and votes on.
 
+mod agreed;
 mod checkpoints;
 mod commands;
 mod config;
@@ -48,6 +49,7 @@ use super::edges::{DiskAnswer, DiskOrder, Ticket};
 use super::machine::{Machine, Outbox, earliest};
 use crate::proto::ids::{NodeId, UserId};
 use crate::time::Moment;
+pub use agreed::{Agreed, Agreement, AgreementOutput};
 use checkpoints::Checkpoints;
 pub use config::Config;
 use entrance::Entrance;

@@ -21,6 +21,8 @@ pub enum Desk {
     StegoWorker,
     /// Server: the agreed log.
     Consensus,
+    /// Server: shares of content keys.
+    Custody,
     /// Client: who is where.
     Presence,
     /// Client: letters.
@@ -109,11 +111,13 @@ pub enum Table {
     RaftState,
     /// Server, consensus: the state at the last checkpoint, in parts.
     LedgerSnapshot,
+    /// Server, custody: shares of content keys, sealed to this server.
+    Shares,
 }
 
 impl Table {
     /// Every table, in the order of the enum.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Letters,
         Self::LetGo,
         Self::Names,
@@ -129,6 +133,7 @@ impl Table {
         Self::RaftLog,
         Self::RaftState,
         Self::LedgerSnapshot,
+        Self::Shares,
     ];
 }
 

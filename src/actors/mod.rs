@@ -3,11 +3,13 @@
 //! wiring of a role (`node::server`, `node::client`) carries one's output to the other's input.
 
 pub mod edges;
+pub mod looks;
 pub mod machine;
 mod replica;
 
 // On a server.
 pub mod consensus;
+pub mod custody;
 pub mod directory;
 pub mod drain;
 pub mod election;
@@ -17,6 +19,7 @@ pub mod membership;
 pub mod stego_worker;
 
 // On a client.
+pub mod clerk;
 pub mod courier;
 pub mod lease_manager;
 pub mod presence;

@@ -475,6 +475,10 @@ pub struct ShareArguments {
     /// A look closes by itself after so long, 1s to 60m
     #[arg(long, value_name = "TIME")]
     pub show_for: Option<String>,
+    /// The servers count the looks, before the picture opens; without a majority of them it does
+    /// not, and a copy of the other person's files gives no look more
+    #[arg(long)]
+    pub strict: bool,
     /// What becomes of the file when no look is left
     #[arg(long, value_enum, default_value_t = AtEnd::Carrier)]
     pub at_end: AtEnd,

@@ -309,14 +309,12 @@ pub fn combine(shares: &[Share], threshold: u8, hashes: &[Digest]) -> Result<Sec
     Ok(secret)
 }
 
-/// The key that a picture is sealed with, from the servers' part and the borrower's. Neither tells
-/// anything of it without the other.
+/// The part of a content key that goes with another part: both together make the key, and either
+/// alone, if one of them was drawn evenly, tells nothing of it. So the same picture can be split
+/// anew, which a key derived from its parts could not.
 #[must_use]
-pub fn content_key(servers: &[u8; SECRET_BYTES], borrower: &[u8; 32]) -> Secret {
-    let mut hasher = blake3::Hasher::new_derive_key("pentimento 1 content key of two parts");
-    hasher.update(servers);
-    hasher.update(borrower);
-    Zeroizing::new(*hasher.finalize().as_bytes())
+pub fn other_part(whole: &[u8; SECRET_BYTES], part: &[u8; SECRET_BYTES]) -> [u8; SECRET_BYTES] {
+    core::array::from_fn(|place| whole[place] ^ part[place])
 }
 
 #[cfg(test)]

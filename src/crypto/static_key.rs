@@ -16,6 +16,15 @@ pub struct StaticSecret {
     public: PublicKey,
 }
 
+/// Secrets are equal if their public halves are.
+impl PartialEq for StaticSecret {
+    fn eq(&self, other: &Self) -> bool {
+        self.public == other.public
+    }
+}
+
+impl Eq for StaticSecret {}
+
 impl fmt::Debug for StaticSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "StaticSecret({})", self.public)

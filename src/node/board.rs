@@ -18,9 +18,9 @@ use super::shell::In;
 use super::sockets::NetActor;
 use super::switchboard::Accept;
 use super::tally::Tally;
-use crate::actors::election;
 use crate::actors::membership::Member;
 use crate::actors::stego_worker::Tale;
+use crate::actors::{consensus, election};
 use crate::net::transport_actor::CountsWanted;
 use crate::proto::operator::{ServerCommand, ServerReply, ServerStatus};
 
@@ -62,6 +62,10 @@ pub enum News {
     Online(u32),
     /// Letters kept.
     Letters(u32),
+    /// How this server takes part in the agreement on the ledger.
+    Ledger(consensus::State),
+    /// It is out of that agreement for good.
+    Quarantined(consensus::Why),
 }
 
 /// The two steps of a node's end.
@@ -77,6 +81,8 @@ pub struct Ends {
 pub struct Board {
     status: ServerStatus,
     tally: Tally,
+    /// The agreement on the ledger, as it was told last.
+    ledger: Option<consensus::State>,
     clock: Clock,
     concerns: Rc<Mailboxes>,
     net: Addr<NetActor>,
@@ -97,6 +103,7 @@ impl Board {
         Self {
             status,
             tally: Tally::default(),
+            ledger: None,
             clock,
             concerns,
             net,
@@ -113,6 +120,15 @@ impl Board {
             requests_last_minute,
             p95_ms,
             ..self.status.clone()
+        }
+    }
+
+    /// Logs what an operator would want to know; applied entries alone are no news.
+    fn ledger_told(&mut self, state: consensus::State) {
+        let (leader, standing) = (state.leader, state.standing);
+        let last = self.ledger.replace(state);
+        if last.is_none_or(|last| (last.leader, last.standing) != (leader, standing)) {
+            tracing::info!(?leader, ?standing, applied = state.applied, "ledger");
         }
     }
 
@@ -197,6 +213,10 @@ impl Handler<In<News>> for Board {
             News::Measured(measured) => self.tally.measured = Some(measured),
             News::Online(online) => self.status.users_online = online,
             News::Letters(letters) => self.status.letters = letters,
+            News::Ledger(state) => self.ledger_told(state),
+            News::Quarantined(why) => {
+                tracing::error!(%why, "this server takes no part in the ledger any more");
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use super::concerns::concerns;
 use super::shell::Arrows;
 use super::switchboard::{DiskRequest, EdgeAnswer, WorkRequest};
 use crate::actors::edges::{Desk, Ticket};
-use crate::actors::{courier, lease_manager, presence, requester, sharing, studio};
+use crate::actors::{clerk, courier, lease_manager, presence, requester, sharing, studio};
 use crate::proto::cargo::Cargo;
 use crate::proto::control::{Progress, Report, Wish};
 use crate::proto::ids::Digest;
@@ -30,6 +30,8 @@ concerns! {
         Studio: studio: studio::Studio, mailbox 256;
         /// Galleries, questions, decisions.
         Sharing: sharing: sharing::Sharing, mailbox 256;
+        /// Orders to the ledger.
+        Clerk: clerk: clerk::Clerk, mailbox 256;
         /// Grants, given and received.
         LeaseManager: lease_manager: lease_manager::LeaseManager, mailbox 256;
     }
@@ -209,6 +211,23 @@ impl Arrows<courier::Output> for Mailboxes {
     }
 }
 
+impl Arrows<clerk::Output> for Mailboxes {
+    fn route(order: clerk::Output, to: &mut Vec<To>) {
+        to.push(match order {
+            clerk::Output::Send { to: node, packet } => send(Party::Server(node), packet),
+            clerk::Output::Answered { ticket, answer } => {
+                To::LeaseManager(lease_manager::Input::Ordered { ticket, answer })
+            }
+            clerk::Output::Looked { ticket, looked } => {
+                To::LeaseManager(lease_manager::Input::Looked { ticket, looked })
+            }
+            clerk::Output::Deposited { ticket, servers } => {
+                To::LeaseManager(lease_manager::Input::Deposited { ticket, servers })
+            }
+        });
+    }
+}
+
 impl Arrows<requester::Output> for Mailboxes {
     fn route(order: requester::Output, to: &mut Vec<To>) {
         to.push(match order {
@@ -364,6 +383,21 @@ impl Arrows<lease_manager::Output> for Mailboxes {
             }),
             lease_manager::Output::MoreLooksAnswered { ticket, added } => {
                 To::Sharing(sharing::Input::MoreLooksAnswered { ticket, added })
+            }
+            lease_manager::Output::Deposit {
+                ticket,
+                deposits,
+                needed,
+            } => To::Clerk(clerk::Input::Deposit {
+                ticket,
+                deposits,
+                needed,
+            }),
+            lease_manager::Output::Order { ticket, command } => {
+                To::Clerk(clerk::Input::Order { ticket, command })
+            }
+            lease_manager::Output::Look { ticket, look } => {
+                To::Clerk(clerk::Input::Look { ticket, look })
             }
             lease_manager::Output::Work { ticket, work } => To::Work(WorkRequest { ticket, work }),
             lease_manager::Output::Report(report) => To::Person(report),

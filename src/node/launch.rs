@@ -124,7 +124,7 @@ pub async fn server(config: ServerConfig, ready_file: Option<PathBuf>) -> Result
     let control = listen(&config.data)?;
     let (admin, admin_address) = bind_admin(config.admin)?;
     let (calendar, seed) = (clock.calendar(), fresh_seed()?);
-    let machines = machines::server(&config, vault.tables()?, calendar, seed);
+    let machines = machines::server(&config, secret.clone(), vault.tables()?, calendar, seed);
     let ends = Ends::default();
 
     let switchboard = Context::<Switchboard<server::Mailboxes>>::new();

@@ -3,14 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use super::config::{ClientConfig, ServerConfig};
+use super::config::{ClientConfig, ServerAddress, ServerConfig};
 use super::{client, server};
 use crate::actors::edges::{Row, Table};
 use crate::actors::{
-    courier, directory, drain, election, failure_token, lease_manager, mailbox, membership,
-    presence, requester, sharing, stego_worker, studio,
+    clerk, consensus, courier, custody, directory, drain, election, failure_token, lease_manager,
+    mailbox, membership, presence, requester, sharing, stego_worker, studio,
 };
 use crate::crypto::identity::SecretIdentity;
+use crate::crypto::static_key::StaticSecret;
+use crate::proto::identity::PublicKey;
 use crate::proto::ids::NodeId;
 use crate::time::Calendar;
 
@@ -28,10 +30,25 @@ fn take(tables: &mut Tables, table: Table) -> Vec<Row> {
     tables.remove(&table).unwrap_or_default()
 }
 
-/// The machines of a server. `seed` must be fresh at each start.
+/// The servers and their keys by number: so everybody agrees on which share is whose.
+fn in_order(servers: &[ServerAddress]) -> Vec<(NodeId, PublicKey)> {
+    let mut servers: Vec<_> = servers.iter().map(|of| (of.node(), of.key)).collect();
+    servers.sort_unstable_by_key(|(node, _)| *node);
+    servers
+}
+
+/// The place of a server in that order, from 1.
+fn place_of(server: NodeId, servers: &[ServerAddress]) -> u8 {
+    let before = servers.iter().filter(|other| other.node() < server);
+    u8::try_from(before.count() + 1).unwrap_or(u8::MAX)
+}
+
+/// The machines of a server. `secret` is the key that its sessions are made with; `seed` must be
+/// fresh at each start.
 #[must_use]
 pub fn server(
     config: &ServerConfig,
+    secret: StaticSecret,
     mut tables: Tables,
     calendar: Calendar,
     seed: [u8; 32],
@@ -64,6 +81,21 @@ pub fn server(
             seed_for(&seed, "directory"),
             take(&mut tables, Table::Names),
         ),
+        ledger: consensus::Agreement::new(
+            consensus::Config::lan(me, peers.clone(), calendar),
+            consensus::Agreed::default(),
+            &consensus::Rows {
+                log: take(&mut tables, Table::RaftLog),
+                state: take(&mut tables, Table::RaftState),
+                snapshot: take(&mut tables, Table::LedgerSnapshot),
+            },
+            seed_for(&seed, "ledger"),
+        ),
+        custody: custody::Custody::new(
+            custody::Config::lan(place_of(me, &config.servers), secret),
+            seed_for(&seed, "custody"),
+            take(&mut tables, Table::Shares),
+        ),
         mailbox: mailbox::Mailbox::new(
             mailbox::Config::lan(me, peers, calendar),
             take(&mut tables, Table::Letters),
@@ -84,6 +116,7 @@ pub fn client(
     seed: [u8; 32],
 ) -> client::Machines {
     let servers: Vec<NodeId> = config.servers.iter().map(|server| server.node()).collect();
+    let ordered = in_order(&config.servers);
     let me = identity.user_id();
     let mut boot = [0; 8];
     boot.copy_from_slice(&seed_for(&seed, "boot")[..8]);
@@ -99,10 +132,18 @@ pub fn client(
             take(&mut tables, Table::Contacts),
         ),
         courier: courier::Courier::new(
-            courier::Config::lan(identity, servers.clone(), calendar),
+            courier::Config::lan(identity.clone(), servers.clone(), calendar),
             seed_for(&seed, "courier"),
             take(&mut tables, Table::Outbox),
             take(&mut tables, Table::Seen),
+        ),
+        clerk: clerk::Clerk::new(
+            clerk::Config::lan(
+                identity,
+                ordered.iter().map(|(node, _)| *node).collect(),
+                calendar,
+            ),
+            seed_for(&seed, "clerk"),
         ),
         requester: requester::Requester::new(requester::Config::lan(
             servers,
@@ -121,7 +162,10 @@ pub fn client(
             take(&mut tables, Table::Rules),
         ),
         lease_manager: lease_manager::LeaseManager::new(
-            lease_manager::Config::lan(me, calendar),
+            lease_manager::Config {
+                servers: ordered,
+                ..lease_manager::Config::lan(me, calendar)
+            },
             seed_for(&seed, "leases"),
             take(&mut tables, Table::Leases),
             take(&mut tables, Table::Log),

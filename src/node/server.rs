@@ -1,19 +1,28 @@
 //! A server, put together: every concern, every edge, every arrow.
 
-use std::net::SocketAddr;
+mod ingress;
+
+use bytes::Bytes;
 
 use super::board;
 use super::concerns::concerns;
 use super::load_probe::Measured;
 use super::shell::Arrows;
-use super::switchboard::{Accept, DiskRequest, EdgeAnswer, WorkRequest};
-use crate::actors::edges::Desk;
-use crate::actors::{directory, drain, election, failure_token, mailbox, membership, stego_worker};
+use super::switchboard::{DiskRequest, EdgeAnswer, WorkRequest};
+use crate::actors::{
+    consensus, custody, directory, drain, election, failure_token, mailbox, membership,
+    stego_worker,
+};
 use crate::proto::cargo::Cargo;
-use crate::proto::ids::{Digest, NodeId, UserId};
+use crate::proto::ids::{Digest, NodeId};
+use crate::proto::ledger::Answer;
+use crate::proto::limits::PACKET_MAX_BYTES;
 use crate::proto::operator::ServerCommand;
 use crate::proto::packet::{Packet, Party, StateKind};
-use crate::transport::contract::{Incoming, Moved, Order};
+use crate::transport::contract::{Incoming, Order};
+
+/// What of a message of the agreement fits a packet, beside the head of both.
+const AGREE_PACKET_BYTES: usize = PACKET_MAX_BYTES - 16;
 
 concerns! {
     concerns {
@@ -27,6 +36,10 @@ concerns! {
         Directory: directory: directory::Directory, mailbox 1024;
         /// Letters for users who are away.
         Mailbox: mailbox: mailbox::Mailbox, mailbox 1024;
+        /// Looks, as the servers agree on them.
+        Ledger: ledger: consensus::Agreement, mailbox 1024;
+        /// Our shares of content keys.
+        Custody: custody: custody::Custody, mailbox 1024;
         /// Jobs of this server.
         StegoWorker: stego_worker: stego_worker::StegoWorker, mailbox 1024;
         /// When the node may end.
@@ -107,113 +120,13 @@ fn send(to: Party, packet: Packet) -> To {
     })
 }
 
-impl Accept for Mailboxes {
-    type Ingress = Ingress;
-
-    fn accept(ingress: Ingress, to: &mut Vec<To>) {
-        match ingress {
-            Ingress::Net(batch) => {
-                for incoming in batch {
-                    accept_net(incoming, to);
-                }
-            }
-            Ingress::Edge(EdgeAnswer::Disk(ticket, answer)) => match ticket.desk {
-                Desk::Directory => {
-                    to.push(To::Directory(directory::Input::Disk { ticket, answer }));
-                }
-                Desk::Mailbox => to.push(To::Mailbox(mailbox::Input::Disk { ticket, answer })),
-                _ => {}
-            },
-            Ingress::Edge(EdgeAnswer::Work(ticket, done)) => {
-                to.push(To::StegoWorker(stego_worker::Input::Worked {
-                    ticket,
-                    done,
-                }));
-            }
-            Ingress::Measured(measured) => {
-                let speed = membership::Input::Speed(measured.speed_milli);
-                to.push(To::Membership(speed));
-                to.push(To::Board(board::News::Measured(measured)));
-            }
-            Ingress::Operator(ServerCommand::Token { on, announced }) => {
-                to.push(To::FailureToken(failure_token::Input::Switch {
-                    on,
-                    announced,
-                }));
-            }
-            Ingress::Operator(ServerCommand::FailNow { hold_ms, announced }) => {
-                to.push(To::FailureToken(failure_token::Input::FailNow {
-                    hold_ms,
-                    announced,
-                }));
-            }
-            Ingress::Operator(ServerCommand::PassToken) => {
-                to.push(To::FailureToken(failure_token::Input::PassOn));
-            }
-            Ingress::Operator(ServerCommand::Stop) => to.push(To::Drain(drain::Input::Begun)),
-            Ingress::Operator(ServerCommand::Status) => {}
-        }
-    }
-}
-
-fn message(to: Party, cargo: Cargo, (body, digest): (bytes::Bytes, Option<Digest>)) -> To {
+fn message(to: Party, cargo: Cargo, (body, digest): (Bytes, Option<Digest>)) -> To {
     To::Net(Order::SendMessage {
         to,
         cargo,
         body,
         digest,
     })
-}
-
-fn accept_net(incoming: Incoming, to: &mut Vec<To>) {
-    let Incoming {
-        from,
-        at,
-        packets,
-        moved,
-    } = incoming;
-    for packet in packets {
-        match from {
-            Party::User(client) => accept_client(client, at, packet, to),
-            Party::Server(node) => accept_server(node, packet, to),
-        }
-    }
-    to.extend(
-        moved
-            .into_iter()
-            .filter_map(|moved| accept_moved(from, moved)),
-    );
-}
-
-/// What a client may say to a server. Anything else is nobody's business and is dropped.
-fn accept_client(client: UserId, at: SocketAddr, packet: Packet, to: &mut Vec<To>) {
-    to.push(match packet {
-        Packet::Ask(ask) => To::Election(election::Input::Asked { client, ask }),
-        Packet::Errand(errand) => {
-            To::Directory(directory::Input::ErrandArrived { client, at, errand })
-        }
-        Packet::Lookup(lookup) => To::Directory(directory::Input::LookupArrived { client, lookup }),
-        Packet::Pong(nonce) => To::Directory(directory::Input::PongArrived { client, nonce }),
-        Packet::DepositCheck(letter) => {
-            To::Mailbox(mailbox::Input::CheckArrived { client, letter })
-        }
-        Packet::Ping(nonce) => send(Party::User(client), Packet::Pong(nonce)),
-        _ => return,
-    });
-}
-
-/// What a server may say to a server.
-fn accept_server(from: NodeId, packet: Packet, to: &mut Vec<To>) {
-    to.push(match packet {
-        Packet::Load(report) => To::Membership(membership::Input::Heard { from, report }),
-        Packet::Bye => To::Membership(membership::Input::ByeHeard(from)),
-        Packet::Claim(claim) => To::Election(election::Input::Claimed { from, claim }),
-        Packet::Done(request) => To::Election(election::Input::DoneHeard { from, request }),
-        Packet::Token(packet) => To::FailureToken(failure_token::Input::Heard { from, packet }),
-        Packet::StateAsk(StateKind::Directory) => To::Directory(directory::Input::StateAsked(from)),
-        Packet::StateAsk(StateKind::Mailbox) => To::Mailbox(mailbox::Input::StateAsked(from)),
-        _ => return,
-    });
 }
 
 impl Arrows<membership::Output> for Mailboxes {
@@ -234,6 +147,7 @@ impl Arrows<membership::Output> for Mailboxes {
             membership::Output::Silent => {
                 to.push(To::Net(Order::Gate(true)));
                 to.push(To::Election(election::Input::Halted));
+                to.push(To::Ledger(consensus::Input::Halted));
                 to.push(To::StegoWorker(stego_worker::Input::Halted));
             }
         }
@@ -270,6 +184,7 @@ impl Arrows<failure_token::Output> for Mailboxes {
                 // State first: the first sign of life must already say that it is not caught up.
                 to.push(To::Directory(directory::Input::Resumed));
                 to.push(To::Mailbox(mailbox::Input::Resumed));
+                to.push(To::Ledger(consensus::Input::Resumed));
                 to.push(To::Membership(membership::Input::Resumed));
             }
             failure_token::Output::State {
@@ -380,6 +295,67 @@ impl Arrows<mailbox::Output> for Mailboxes {
     }
 }
 
+impl Arrows<consensus::AgreementOutput> for Mailboxes {
+    fn route(order: consensus::AgreementOutput, to: &mut Vec<To>) {
+        let decided = |client, nonce, seq, reply| {
+            let answer = Answer { seq, reply };
+            send(Party::User(client), Packet::Decided { nonce, answer })
+        };
+        to.push(match order {
+            consensus::Output::Send { to: node, message } => agree(node, message),
+            consensus::Output::Answer {
+                client,
+                nonce,
+                seq,
+                reply,
+            }
+            | consensus::Output::Told {
+                client,
+                nonce,
+                seq,
+                reply,
+            } => decided(client, nonce, seq, reply),
+            consensus::Output::Refused {
+                client,
+                nonce,
+                reply,
+            } => decided(client, nonce, 0, reply),
+            consensus::Output::Effects {
+                effects, replayed, ..
+            } => To::Custody(custody::Input::Effects { effects, replayed }),
+            consensus::Output::Disk { ticket, order } => To::Disk(DiskRequest { ticket, order }),
+            consensus::Output::State(state) => To::Board(board::News::Ledger(state)),
+            consensus::Output::Quarantined(why) => To::Board(board::News::Quarantined(why)),
+            // What was missed is made up for with the next entry, see `consensus/agreed.rs`.
+            consensus::Output::Restored { .. } => return,
+        });
+    }
+}
+
+impl Arrows<custody::Output> for Mailboxes {
+    fn route(order: custody::Output, to: &mut Vec<To>) {
+        to.push(match order {
+            custody::Output::Send { to: client, packet } => send(Party::User(client), packet),
+            custody::Output::Disk { ticket, order } => To::Disk(DiskRequest { ticket, order }),
+        });
+    }
+}
+
+/// A message of the agreement: as a packet if it fits one, else in fragments.
+fn agree(to: NodeId, message: Bytes) -> To {
+    if message.len() <= AGREE_PACKET_BYTES {
+        return send(Party::Server(to), Packet::Agree(message));
+    }
+    let digest = Digest::of(&message);
+    let (number, _) = digest.0.split_at(8);
+    let number = u64::from_le_bytes(number.try_into().unwrap_or_default());
+    self::message(
+        Party::Server(to),
+        Cargo::Agree(number),
+        (message, Some(digest)),
+    )
+}
+
 impl Arrows<stego_worker::Output> for Mailboxes {
     fn route(order: stego_worker::Output, to: &mut Vec<To>) {
         match order {
@@ -422,61 +398,10 @@ impl Arrows<drain::Output> for Mailboxes {
                 to.push(To::Election(election::Input::Retired));
                 to.push(To::StegoWorker(stego_worker::Input::Retired));
                 to.push(To::FailureToken(failure_token::Input::Retired));
+                to.push(To::Ledger(consensus::Input::Retired));
                 to.push(To::Board(board::News::Draining));
             }
             drain::Output::Over { left } => to.push(To::Board(board::News::Drained { left })),
         }
     }
-}
-
-/// What happened to a message, for whom it is.
-fn accept_moved(from: Party, moved: Moved) -> Option<To> {
-    Some(To::StegoWorker(match (from, moved) {
-        (_, Moved::Received { cargo, body }) => return received(from, cargo, body),
-        (
-            Party::User(_),
-            Moved::Started {
-                cargo: Cargo::Body(request),
-                ..
-            },
-        ) => stego_worker::Input::BodyStarted(request),
-        (
-            _,
-            Moved::Delivered {
-                cargo: Cargo::Result { request, .. },
-            },
-        ) => stego_worker::Input::Delivered(request),
-        (
-            _,
-            Moved::Failed {
-                cargo: Cargo::Result { request, .. },
-                ..
-            },
-        ) => stego_worker::Input::NotDelivered(request),
-        // Mail and state are asked for again by whoever wants them.
-        _ => return None,
-    }))
-}
-
-/// A whole message, for whom it is; none for what this sender may not send.
-fn received(from: Party, cargo: Cargo, body: bytes::Bytes) -> Option<To> {
-    Some(match (from, cargo) {
-        (Party::User(_), Cargo::Body(request)) => {
-            To::StegoWorker(stego_worker::Input::BodyArrived { request, body })
-        }
-        (Party::User(client), Cargo::Deposit(letter)) => {
-            To::Mailbox(mailbox::Input::DepositArrived {
-                client,
-                letter,
-                body,
-            })
-        }
-        (Party::Server(from), Cargo::DirectoryState(_)) => {
-            To::Directory(directory::Input::StateArrived { from, state: body })
-        }
-        (Party::Server(from), Cargo::MailState(_)) => {
-            To::Mailbox(mailbox::Input::StateArrived { from, state: body })
-        }
-        _ => return None,
-    })
 }

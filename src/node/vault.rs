@@ -277,6 +277,7 @@ const fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'s
         Table::RaftLog => "raft_log",
         Table::RaftState => "raft_state",
         Table::LedgerSnapshot => "ledger_snapshot",
+        Table::Shares => "shares",
     })
 }
 

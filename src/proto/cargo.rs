@@ -41,6 +41,9 @@ pub enum Cargo {
     DirectoryState(u64),
     /// Server to server: encoded letters and the ids of letters let go.
     MailState(u64),
+    /// Server to server: a message of the agreement on the ledger that fits no packet. The number
+    /// only makes the transfer unique.
+    Agree(u64),
 }
 
 /// Heads a message.

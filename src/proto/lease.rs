@@ -28,6 +28,9 @@ pub struct Conditions {
     pub until: Option<WallTime>,
     /// A look closes by itself after so many milliseconds; none for no such limit.
     pub show_ms: Option<u32>,
+    /// Whether the servers count the looks, before the picture opens; otherwise the borrower's
+    /// program does.
+    pub strict: bool,
 }
 
 /// Why a grant gives no looks any more.

@@ -168,8 +168,10 @@ pub struct Grant {
     pub views: u32,
     /// What the owner set beside the looks.
     pub conditions: Conditions,
-    /// Opens the picture.
+    /// Opens the picture; under a lock it is the borrower's part of what does.
     pub key: [u8; 32],
+    /// The servers' part, of a grant whose looks they count.
+    pub lock: Option<Box<Lock>>,
     /// Digest of the picture file that carries the image.
     pub picture: Digest,
     /// Size of that file in bytes.
@@ -178,4 +180,13 @@ pub struct Grant {
     pub cover: Option<u8>,
     /// When it was granted, by the owner's clock.
     pub granted_at: WallTime,
+}
+
+/// The servers' part of a content key: who of them has it is of no use to anybody alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lock {
+    /// Shares that make it, from 1 to their number.
+    pub threshold: u8,
+    /// BLAKE3 of each server's share, in the order of the servers.
+    pub share_hashes: Vec<Digest>,
 }

@@ -16,4 +16,5 @@ pub mod outcome;
 pub mod packet;
 pub mod pairing;
 pub mod route;
+pub mod shares;
 mod words;

@@ -2,10 +2,13 @@
 
 use std::net::SocketAddr;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::identity::{PublicIdentity, Signature};
 use super::ids::{Digest, LetterId, NodeId, RequestId, UserId};
+use super::ledger::Answer;
+use super::shares::{ReleasedShare, ShareAnswer, ShareDeposit};
 use crate::time::WallTime;
 
 /// The other end of a packet: who it is, never where. The transport knows the way.
@@ -77,6 +80,28 @@ pub enum Packet {
     Token(TokenPacket),
     /// Server to server: send me what you know; I have been away.
     StateAsk(StateKind),
+    /// Client to every server: put this order before the ledger.
+    Submit {
+        /// The client's number for it: the same when it is repeated, never the same for another.
+        nonce: u64,
+        /// An encoded [`Signed`](super::ledger::Signed).
+        command: Bytes,
+    },
+    /// Server to client: what became of an order. A majority has it on disk.
+    Decided {
+        /// The client's number for it.
+        nonce: u64,
+        /// The ledger's word.
+        answer: Answer,
+    },
+    /// Client to server: keep this share.
+    KeepShare(ShareDeposit),
+    /// Server to client: what became of a share.
+    ShareKept(ShareAnswer),
+    /// Server to client: my share, for a look that is counted.
+    Share(ReleasedShare),
+    /// Server to server: a message of the agreement on the ledger, as far as it fits here.
+    Agree(Bytes),
 }
 
 /// A client's request, without its body.

@@ -98,7 +98,9 @@ impl Role {
         };
         let machines = match self {
             Self::Server(config) => {
-                Machines::Server(Box::new(machines::server(config, tables, calendar, seed)))
+                let secret = server_secret(config.own().id);
+                let machines = machines::server(config, secret, tables, calendar, seed);
+                Machines::Server(Box::new(machines))
             }
             Self::Client(config, identity) => {
                 let identity = (**identity).clone();

@@ -164,6 +164,7 @@ impl LeaseManager {
         let job = Job::PostChange { made, accepted };
         let ticket = self.jobs.add(self.step_end(now), job);
         out.push(Output::Post { ticket, to, note });
+        self.tell_ledger(now, made.grant, out);
     }
 
     fn given_of(&mut self, made: MadeChange) -> Option<&mut Given> {

@@ -88,7 +88,7 @@ impl LeaseManager {
         match given.grant.cover.filter(|_| !whole) {
             Some(cover) => {
                 given.run.sending = Some(end);
-                let (key, copy) = (given.grant.key, picture.clone());
+                let (key, copy) = (given.content_key(), picture.clone());
                 let ticket = self.jobs.add(end, Job::Reduce(id, copy));
                 let work = Work::Reduce {
                     picture,

@@ -71,6 +71,9 @@ impl LeaseManager {
             }
             Input::Located { ticket, online, .. } => self.located(now, ticket, online, out),
             Input::Posted { ticket, how } => self.posted(now, ticket, how, out),
+            Input::Deposited { ticket, servers } => self.deposited(now, ticket, servers, out),
+            Input::Ordered { ticket, answer } => self.ordered(now, ticket, answer, out),
+            Input::Looked { ticket, looked } => self.looked(now, ticket, looked, out),
             Input::Worked { ticket, done } => self.worked(now, ticket, done, out),
             Input::Disk { ticket, answer } => self.disk_answered(now, ticket, answer, out),
         }

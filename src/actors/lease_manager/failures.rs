@@ -3,6 +3,7 @@
 use super::received::Received;
 use crate::proto::control::{Failure, Reason};
 use crate::proto::lease::{EndReason, HELD_MAX, Terms};
+use crate::proto::ledger::Refusal;
 
 pub(super) fn not_found(lease: &str) -> Failure {
     Failure::new(
@@ -185,5 +186,63 @@ pub(super) fn too_many_views(max: u32) -> Failure {
         Reason::Usage,
         format!("a lease holds at most {max} views"),
         "choose a smaller number",
+    )
+}
+
+pub(super) fn no_servers() -> Failure {
+    Failure::new(
+        Reason::Usage,
+        "there are no servers that could count the looks",
+        "configure servers, or share without --strict",
+    )
+}
+
+pub(super) fn not_opened(name: &str, refusal: Refusal) -> Failure {
+    Failure::new(
+        Reason::Other,
+        format!("the servers do not keep the looks of {name}: {refusal}"),
+        "share it again; without --strict the borrower's program counts",
+    )
+}
+
+/// A look that the servers refuse to count.
+pub(super) fn not_counted(name: &str, owner: &str, refusal: Refusal) -> Failure {
+    let (reason, message) = match refusal {
+        // Shares are erased when no look is left.
+        Refusal::Exhausted | Refusal::Keyless => (
+            Reason::QuotaSpent,
+            format!("no views left on {name} from @{owner}, say the servers"),
+        ),
+        Refusal::Expired => (
+            Reason::Expired,
+            format!("the time for {name} from @{owner} is over, say the servers"),
+        ),
+        Refusal::Revoked | Refusal::Fork => (
+            Reason::Revoked,
+            format!("@{owner} revoked {name}, say the servers"),
+        ),
+        refusal => (
+            Reason::Other,
+            format!("the servers do not count a look at {name}: {refusal}"),
+        ),
+    };
+    let hint = format!("pentimento request @{owner}/{name} --views 1");
+    Failure::new(reason, message, hint)
+}
+
+pub(super) fn no_majority() -> Failure {
+    Failure::new(
+        Reason::Unreachable,
+        "the servers that count this look cannot be reached, or too few of them",
+        "try again when a majority of the servers runs; a look that they counted meanwhile is \
+         not counted twice",
+    )
+}
+
+pub(super) fn counted_unshown(name: &str, ordinal: u32) -> Failure {
+    Failure::new(
+        Reason::Other,
+        format!("look {ordinal} of {name} was counted, but it was not shown in time"),
+        "view it again for the next look; the owner can give one back: pentimento lease refund",
     )
 }

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::edges::{Contact, Folder, PictureFile, Ticket};
-use crate::proto::ids::GrantId;
+use crate::proto::ids::{AccountId, GrantId};
 use crate::proto::lease::{Adjust, Change, EndReason, Ended, HELD_MAX, LogEntry, LogEvent, Terms};
 use crate::proto::letter::Grant;
 use crate::proto::limits::VIEWS_MAX;
@@ -43,6 +43,26 @@ pub(super) struct GivenRun {
     pub(super) is_late: bool,
 }
 
+/// What we keep of a grant whose looks the servers count.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Locked {
+    /// The account of the ledger.
+    pub(super) account: AccountId,
+    /// Opens the picture. The borrower's part of it is the grant's key.
+    pub(super) content_key: [u8; 32],
+    /// The servers' part, and the seed of its shares: the same shares can be made again.
+    pub(super) secret: [u8; 32],
+    pub(super) share_seed: [u8; 32],
+    /// Which set of shares the servers have, or are to have.
+    pub(super) round: u32,
+    /// Whether the ledger has the account.
+    pub(super) opened: bool,
+    /// Whether the ledger has not told that this round of shares is missing.
+    pub(super) keyed: bool,
+    /// Our changes that the ledger has not taken, in order; at most [`HELD_MAX`].
+    pub(super) changes: Vec<Adjust>,
+}
+
 /// A grant that we gave, as it is on disk.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Given {
@@ -70,6 +90,8 @@ pub(super) struct Given {
     ended: Option<Ended>,
     /// When we revoked it, once the borrower has reported that.
     revoked_at: Option<WallTime>,
+    /// What we keep of it if the servers count its looks.
+    pub(super) locked: Option<Locked>,
     #[serde(skip)]
     pub(super) run: GivenRun,
 }
@@ -90,8 +112,26 @@ impl Given {
             heard_at: WallTime(0),
             ended: None,
             revoked_at: None,
+            locked: None,
             run: GivenRun::default(),
         }
+    }
+
+    /// Opens the picture, without the servers.
+    pub(super) fn content_key(&self) -> [u8; 32] {
+        let locked = self.locked.as_ref();
+        locked.map_or(self.grant.key, |locked| locked.content_key)
+    }
+
+    /// Whether the servers do not count its looks yet, as they are to.
+    pub(super) fn is_unopened(&self) -> bool {
+        self.locked.as_ref().is_some_and(|locked| !locked.opened)
+    }
+
+    /// Whether servers are to get shares of it.
+    pub(super) fn lacks_shares(&self) -> bool {
+        let locked = self.locked.as_ref();
+        locked.is_some_and(|locked| !locked.opened || !locked.keyed)
     }
 
     /// The terms as far as we know: exact once the borrower has reported every change.
@@ -114,7 +154,11 @@ impl Given {
     /// Makes a change. None if too many wait for the borrower.
     pub(super) fn change(&mut self, change: Change, now: WallTime) -> Option<u32> {
         self.run.is_late = false;
-        if self.pending.len() >= HELD_MAX {
+        let untold = self
+            .locked
+            .as_ref()
+            .map_or(0, |locked| locked.changes.len());
+        if self.pending.len().max(untold) >= HELD_MAX {
             return None;
         }
         let owner_sequence = self.last_sequence().checked_add(1)?;
@@ -125,16 +169,20 @@ impl Given {
             Change::Refund => self.most.saturating_add(1),
             Change::Sub(_) | Change::Revoke | Change::Until(_) => self.most,
         };
+        let adjust = Adjust {
+            grant: self.grant.grant,
+            owner_sequence,
+            change,
+            at: self.last_at,
+        };
         self.pending.push(PendingChange {
-            adjust: Adjust {
-                grant: self.grant.grant,
-                owner_sequence,
-                change,
-                at: self.last_at,
-            },
+            adjust,
             used: None,
             posted: false,
         });
+        if let Some(locked) = &mut self.locked {
+            locked.changes.push(adjust);
+        }
         Some(owner_sequence)
     }
 
@@ -143,6 +191,9 @@ impl Given {
         if self.run.stored.is_none_or(|stored| stored < sequence) {
             self.pending
                 .retain(|pending| pending.adjust.owner_sequence < sequence);
+            if let Some(locked) = &mut self.locked {
+                locked.changes.retain(|made| made.owner_sequence < sequence);
+            }
         }
     }
 
@@ -313,8 +364,12 @@ impl Given {
 
     /// Whether something is to be done again and again until it is done.
     pub(super) fn is_due(&self) -> bool {
+        let is_untold = |locked: &Locked| !locked.keyed || !locked.changes.is_empty();
         self.run.stored.is_some()
-            && (!self.announced || self.unposted().next().is_some() || self.is_to_deliver())
+            && (!self.announced
+                || self.unposted().next().is_some()
+                || self.is_to_deliver()
+                || self.locked.as_ref().is_some_and(is_untold))
     }
 
     /// Whether nothing more will come of it, so that it may give way to a new grant.

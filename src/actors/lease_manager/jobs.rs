@@ -99,6 +99,16 @@ pub(super) enum Job {
     },
     /// The picture of a grant being opened is on its way to the disk.
     KeepHidden(Box<Opening>),
+    /// The servers' shares of a grant, granted then, are on their way to them.
+    DepositShares(GrantId, WallTime),
+    /// The account of such a grant is being opened.
+    OpenAccount(GrantId, WallTime),
+    /// A change of such a grant, by its sequence, is before the ledger.
+    TellLedger(GrantId, WallTime, u32),
+    /// New shares of such a grant are before the ledger.
+    Rekey(GrantId, WallTime),
+    /// A look is before the ledger.
+    CountLook(GrantId, ViewId),
     /// A letter with a grant, granted then.
     PostGrant(GrantId, WallTime),
     /// A letter with a change; `accepted`: the borrower had reported the grant before.

@@ -1,5 +1,9 @@
 //! Grants, given and received: looks left, pictures to deliver and to open, changes, and the log.
 //!
+//! Who counts the looks is a condition of the grant. Of a strict one the servers do, before the
+//! picture opens, and without their part of the key it does not (`locked.rs`, `counting.rs`).
+//! Else we do:
+//!
 //! A look is claimed, shown, committed: the claim is durable before the picture opens, the look is
 //! counted when the picture was shown, and a claim that was never shown is let go. Changes come in
 //! the owner's order and are applied exactly once. At zero, or when the end date comes by the
@@ -15,12 +19,15 @@
 mod attending;
 mod borrower;
 mod changing;
+mod config;
+mod counting;
 mod delivering;
 mod dispatch;
 mod ending;
 mod failures;
 mod given;
 mod jobs;
+mod locked;
 mod log;
 mod naming;
 mod owner;
@@ -37,73 +44,26 @@ use bytes::Bytes;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+pub use self::config::Config;
 use self::given::Given;
 use self::jobs::{Jobs, RowKey};
 use self::log::Log;
 use self::received::Received;
 use self::viewing::Claim;
 use super::edges::{Contact, DiskAnswer, DiskOrder, Row, Ticket, Work, WorkDone};
+use super::looks::{Look, LookFault, LookOrder};
 use super::machine::{Machine, Outbox, earliest};
 use crate::proto::cargo::Form;
 use crate::proto::codec;
 use crate::proto::control::{Failure, News, Outcome, Posted, Report};
 use crate::proto::identity::PublicIdentity;
-use crate::proto::ids::{GrantId, LetterId, UserId, ViewId, WishId};
+use crate::proto::ids::{GrantId, LetterId, NodeId, UserId, ViewId, WishId};
 use crate::proto::lease::Change;
+use crate::proto::ledger::{self, Answer};
 use crate::proto::letter::{Grant, Note};
 use crate::proto::notice::Notice;
-use crate::time::{Calendar, Moment, WallTime};
-
-/// Who we are, timings and bounds.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Who we are.
-    pub me: UserId,
-    /// Grants remembered at the most, given and received.
-    pub leases_max: usize,
-    /// Log entries kept at the most; the oldest are dropped.
-    pub log_max: usize,
-    /// A claim that was not shown for so long is let go, in milliseconds.
-    pub claim_ms: u64,
-    /// Attempts to send a picture to a borrower who is online, before it waits for their return.
-    pub attempts: u32,
-    /// How long the owner waits for the borrower's word that the picture is kept before a wish is
-    /// told that it is not delivered yet, in milliseconds.
-    pub delivery_ms: u64,
-    /// Milliseconds between two looks for pictures that are due (ours to send, or to ask for).
-    pub due_every_ms: u64,
-    /// A step (disk, CPU pool, courier, presence) that is not answered for so long counts as lost,
-    /// in milliseconds. Longer than the courier takes to tell how a letter went.
-    pub step_ms: u64,
-    /// How pictures are sent to borrowers. A picture in an own cover always travels whole.
-    pub delivery: Form,
-    /// To stamp log entries.
-    pub calendar: Calendar,
-}
-
-impl Config {
-    /// For a local network.
-    #[must_use]
-    pub const fn lan(me: UserId, calendar: Calendar) -> Self {
-        Self {
-            me,
-            calendar,
-            // About half a kilobyte each, all in memory.
-            leases_max: 10_000,
-            log_max: 100_000,
-            // A viewer paints within seconds; a slow terminal over a slow line takes longer.
-            claim_ms: 60_000,
-            // As many as a letter gets before its reader counts as offline.
-            attempts: 3,
-            // A few megabytes take about a second; a person waits no longer than for any answer.
-            delivery_ms: 10_000,
-            due_every_ms: 2_000,
-            step_ms: 12_000,
-            // A quarter of the bytes for a moment of work at each end.
-            delivery: Form::Delta,
-        }
-    }
-}
+use crate::proto::shares::ShareDeposit;
+use crate::time::{Moment, WallTime};
 
 /// What can happen.
 #[derive(Clone, Debug)]
@@ -220,6 +180,27 @@ pub enum Input {
         /// How.
         how: Posted,
     },
+    /// So many servers keep their shares.
+    Deposited {
+        /// Our number.
+        ticket: Ticket,
+        /// So many.
+        servers: usize,
+    },
+    /// The ledger's word on an order of ours.
+    Ordered {
+        /// Our number.
+        ticket: Ticket,
+        /// The word; none if no majority of the servers was there.
+        answer: Option<Answer>,
+    },
+    /// What became of a look that the servers count.
+    Looked {
+        /// Our number.
+        ticket: Ticket,
+        /// Their part of the key, or why there is none.
+        looked: Result<Look, LookFault>,
+    },
     /// The CPU pool is done.
     Worked {
         /// Our number.
@@ -291,6 +272,29 @@ pub enum Output {
         ticket: Ticket,
         /// How the letter went; none if there is no such grant, or it was revoked.
         added: Option<Posted>,
+    },
+    /// Have servers keep shares.
+    Deposit {
+        /// Our number.
+        ticket: Ticket,
+        /// For each server its share.
+        deposits: Vec<(NodeId, ShareDeposit)>,
+        /// So many have to have theirs on disk.
+        needed: usize,
+    },
+    /// Put this before the ledger.
+    Order {
+        /// Our number.
+        ticket: Ticket,
+        /// What.
+        command: ledger::Command,
+    },
+    /// Have this look counted by the servers.
+    Look {
+        /// Our number.
+        ticket: Ticket,
+        /// Which.
+        look: LookOrder,
     },
     /// Do this on the CPU pool.
     Work {

@@ -22,7 +22,7 @@ impl LeaseManager {
         if let Some(given) = self
             .given
             .get_mut(&id)
-            .filter(|given| given.grant.key == key)
+            .filter(|given| given.content_key() == key)
         {
             match &mut given.run.waiting {
                 Some((waiting, _)) => *waiting = ticket,
@@ -67,6 +67,9 @@ impl LeaseManager {
         }
         if *views > VIEWS_MAX {
             return Err(failures::too_many_views(VIEWS_MAX));
+        }
+        if opening.grant.conditions.strict && self.config.servers.is_empty() {
+            return Err(failures::no_servers());
         }
         if self.is_opening(*id) {
             return Err(failures::in_the_making(name));
@@ -137,7 +140,7 @@ impl LeaseManager {
         if let Some(old) = self.given.get(&id) {
             grant.granted_at = old.next_at(grant.granted_at);
         }
-        let given = Given::new(to, grant);
+        let given = self.locked(Given::new(to, grant));
         let granted_at = given.grant.granted_at;
         let mut keys = self.log.insert(id, given.granted_entry());
         keys.push(RowKey::Given(id));
@@ -188,6 +191,7 @@ impl LeaseManager {
         given.run.due_at = due;
         let file = hidden_file(&given.grant);
         self.tell_given(now, id, LeaseNews::Granted, out);
+        self.deposit_shares(now, id, out);
         self.post_grant(now, id, out);
         if let Some(gone) = old.map(|old| hidden_file(&old.grant))
             && gone != file
@@ -196,14 +200,14 @@ impl LeaseManager {
         }
     }
 
-    fn post_grant(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
+    pub(super) fn post_grant(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
         let Some(given) = self.given.get(&id) else {
             return;
         };
         let granted_at = given.grant.granted_at;
         let is_this =
             |job: &Job| matches!(job, Job::PostGrant(of, at) if (*of, *at) == (id, granted_at));
-        if given.announced || self.jobs.any(is_this) {
+        if given.announced || given.is_unopened() || self.jobs.any(is_this) {
             return;
         }
         let (to, note) = (given.to.identity, Note::Grant(given.grant.clone()));
@@ -273,6 +277,8 @@ impl LeaseManager {
         given.run.is_late = given.terms().is_expired(at);
         let granted_at = given.grant.granted_at;
         let unposted: Vec<u32> = given.unposted().collect();
+        self.deposit_shares(now, id, out);
+        self.tell_ledger(now, id, out);
         self.post_grant(now, id, out);
         for sequence in unposted {
             let made = MadeChange {

@@ -10,8 +10,8 @@ use crate::proto::ids::{Digest, GrantId, UserId, ViewId};
 use crate::proto::lease::{
     Adjust, Applied, AtZero, Change, EndReason, Ended, LogEntry, LogEvent, Terms,
 };
-use crate::proto::letter::{Grant, Note};
-use crate::proto::limits::{MESSAGE_MAX_BYTES, NAME_MAX_BYTES, SHOW_MS, VIEWS_MAX};
+use crate::proto::letter::{Grant, Lock, Note};
+use crate::proto::limits::{MESSAGE_MAX_BYTES, NAME_MAX_BYTES, SERVERS_MAX, SHOW_MS, VIEWS_MAX};
 use crate::time::{Moment, WallTime};
 
 /// Events that wait to be reported; no look begins and no change is taken beyond.
@@ -72,6 +72,9 @@ pub(super) struct Received {
     pub(super) file: FileState,
     /// A look that was begun and not counted.
     pub(super) claim: Option<ViewId>,
+    /// A look that the servers may have counted and that was not shown: it is asked for again, and
+    /// is counted once.
+    pub(super) unshown: Option<ViewId>,
     pub(super) counted: Option<Counted>,
     /// The granting and the last look among the reported entries: they head each report.
     context: Vec<LogEntry>,
@@ -94,6 +97,7 @@ impl Received {
             ended: None,
             file: FileState::Missing,
             claim: None,
+            unshown: None,
             counted: None,
             context: Vec::new(),
             unreported: Vec::new(),
@@ -260,6 +264,14 @@ impl Received {
         counted
     }
 
+    /// Takes the servers' word for the number of the look that is about to be counted: our own
+    /// count may be that of an older copy.
+    pub(super) fn believe(&mut self, ordinal: u32) {
+        self.terms.used = ordinal.saturating_sub(1);
+        self.terms.granted = self.terms.granted.max(ordinal);
+        self.unshown = None;
+    }
+
     /// Destroys the key.
     pub(super) fn erase_key(&mut self) {
         self.key.zeroize();
@@ -385,8 +397,15 @@ pub(super) fn is_sound(grant: &Grant, owner: UserId, borrower: UserId) -> bool {
         && (1..=NAME_MAX_BYTES).contains(&grant.owner_name.len())
         && grant.views <= VIEWS_MAX
         && grant.picture_bytes as usize <= MESSAGE_MAX_BYTES
+        && grant.lock.is_some() == grant.conditions.strict
+        && grant.lock.as_ref().is_none_or(|lock| is_sound_lock(lock))
         && grant
             .conditions
             .show_ms
             .is_none_or(|show| SHOW_MS.contains(&show))
+}
+
+fn is_sound_lock(lock: &Lock) -> bool {
+    let servers = lock.share_hashes.len();
+    (1..=SERVERS_MAX).contains(&servers) && (1..=servers).contains(&usize::from(lock.threshold))
 }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use rand_chacha::rand_core::Rng;
 
 use super::super::edges::{DiskAnswer, DiskFault, DiskOrder, Work, WorkDone, WorkFault};
+use super::super::looks::Look;
 use super::borrower::named;
 use super::jobs::{Job, RowKey, Then};
 use super::naming;
@@ -26,6 +27,8 @@ pub(super) struct Claim {
     pub(super) until: Moment,
     /// It was found on disk at start: it may still be counted, but hinders no other.
     pub(super) is_found: bool,
+    /// What the servers gave for it, if they count the looks.
+    pub(super) given: Option<Look>,
 }
 
 impl Claim {
@@ -35,6 +38,7 @@ impl Claim {
             wish: None,
             until,
             is_found: true,
+            given: None,
         }
     }
 }
@@ -84,11 +88,18 @@ impl LeaseManager {
     fn claim(&mut self, now: Moment, id: GrantId, wish: WishId, out: &mut Outbox<Output>) {
         let mut view = ViewId([0; 16]);
         self.rng.fill_bytes(&mut view.0);
+        if let Some(lease) = self.received.get_mut(&id) {
+            view = lease.unshown.unwrap_or(view);
+            if lease.grant.lock.is_some() {
+                lease.unshown = Some(view);
+            }
+        }
         let claim = Claim {
             view,
             wish: Some(wish),
             until: self.after(now, self.config.claim_ms),
             is_found: false,
+            given: None,
         };
         self.claims.insert(id, claim);
         if let Some(lease) = self.received.get_mut(&id) {
@@ -99,7 +110,7 @@ impl LeaseManager {
     }
 
     /// The wish that waits for this view to open, if it still does.
-    fn opening(&self, id: GrantId, view: ViewId) -> Option<(WishId, &Received)> {
+    pub(super) fn opening(&self, id: GrantId, view: ViewId) -> Option<(WishId, &Received)> {
         let claim = self.claims.get(&id).filter(|claim| claim.view == view)?;
         Some((claim.wish?, self.received.get(&id)?))
     }
@@ -114,6 +125,9 @@ impl LeaseManager {
         let Some((_, lease)) = self.opening(id, view) else {
             return;
         };
+        if lease.grant.lock.is_some() && self.view_key(id).is_none() {
+            return self.count_first(now, id, view, out);
+        }
         let order = DiskOrder::Read(lease.picture_file());
         let ticket = self.jobs.add(self.step_end(now), Job::ReadView(id, view));
         out.push(Output::Disk { ticket, order });
@@ -130,7 +144,7 @@ impl LeaseManager {
             return;
         };
         let (name, owner) = (&lease.grant.name, &lease.grant.owner_name);
-        let failure = match (answer, lease.key) {
+        let failure = match (answer, self.view_key(id)) {
             (DiskAnswer::Read(picture), Some(key)) => {
                 let keys = vec![key];
                 let ticket = self.jobs.add(self.step_end(now), Job::OpenView(id, view));
@@ -214,7 +228,11 @@ impl LeaseManager {
         // A change or the end date may have come since the claim.
         self.note_date(now, id, out);
         let lease = self.received.get(&id);
-        if lease.is_some_and(|lease| lease.left() == 0) {
+        let is_counted = self
+            .claims
+            .get(&id)
+            .is_some_and(|claim| claim.given.is_some());
+        if !is_counted && lease.is_some_and(|lease| lease.left() == 0) {
             let failure = self.may_view(id).err().unwrap_or_else(failures::too_slow);
             self.fail_view(now, id, failure, out);
             return;
@@ -227,12 +245,13 @@ impl LeaseManager {
         let Some(wish) = claim.wish.take() else {
             return;
         };
+        let ours = lease.left().saturating_sub(1);
         let opened = Outcome::Opened {
             view,
             grant: id,
             name: lease.grant.name.clone(),
             original,
-            left_after: lease.left().saturating_sub(1),
+            left_after: claim.given.as_ref().map_or(ours, |look| look.remaining),
             show_ms: lease.grant.conditions.show_ms,
         };
         out.push(done(wish, opened));
@@ -310,11 +329,14 @@ impl LeaseManager {
         view: ViewId,
         out: &mut Outbox<Output>,
     ) {
-        self.claims.remove(&id);
+        let claim = self.claims.remove(&id);
         let at = self.config.calendar.at(now);
         let Some(lease) = self.received.get_mut(&id) else {
             return;
         };
+        if let Some(look) = claim.and_then(|claim| claim.given) {
+            lease.believe(look.ordinal);
+        }
         let counted = lease.count(view, at);
         let (ordinal, left) = (counted.ordinal, counted.left);
         self.tell_received(id, LeaseNews::Viewed { ordinal }, out);

@@ -326,6 +326,7 @@ impl Sharing {
             views: share.views,
             conditions: share.conditions,
             key: made.key,
+            lock: None,
             picture: Digest::of(&made.picture),
             picture_bytes: u32::try_from(made.picture.len()).unwrap_or(u32::MAX),
             cover: made.cover,

@@ -25,6 +25,7 @@ const DELETED: Conditions = Conditions {
     at_zero: AtZero::DeleteFile,
     until: None,
     show_ms: None,
+    strict: false,
 };
 
 fn offered(name: &str) -> Outcome {

@@ -203,5 +203,6 @@ fn conditions(wanted: &ShareArguments) -> Result<Conditions, Failure> {
         },
         until: wanted.until.as_deref().map(date).transpose()?,
         show_ms: wanted.show_for.as_deref().map(show_ms).transpose()?,
+        strict: wanted.strict,
     })
 }

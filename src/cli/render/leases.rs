@@ -94,6 +94,7 @@ fn lease_json(lease: &Lease) -> Value {
             AtZero::KeepCover => "carrier",
             AtZero::DeleteFile => "delete",
         },
+        "strict": lease.conditions.strict,
         "file": lease.file,
     })
 }

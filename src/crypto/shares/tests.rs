@@ -135,11 +135,14 @@ fn a_changed_or_cut_share_does_not_open() {
 }
 
 #[test]
-fn neither_part_alone_is_the_content_key() {
-    let key = content_key(&[1; 32], &[2; 32]);
-    assert_ne!(*key, *content_key(&[1; 32], &[3; 32]));
-    assert_ne!(*key, *content_key(&[3; 32], &[2; 32]));
-    assert_ne!(*key, *content_key(&[2; 32], &[1; 32]));
+fn both_parts_make_the_content_key_and_neither_alone_does() {
+    let key = [1; 32];
+    for servers in [[2; 32], [3; 32]] {
+        let borrower = other_part(&key, &servers);
+        assert!(borrower != key && borrower != servers);
+        assert_eq!(other_part(&borrower, &servers), key);
+    }
+    assert_ne!(other_part(&key, &[2; 32]), other_part(&key, &[3; 32]));
 }
 
 proptest! {

@@ -134,8 +134,8 @@ fn two_servers_that_counted_a_look_open_it_and_one_does_not() {
     let servers_part = combine(&view_key, &sent[..2], &share_hashes).expect("two are enough");
     assert_eq!(*servers_part, SERVERS_PART);
     assert_eq!(
-        shares::content_key(&servers_part, &BORROWERS_PART),
-        shares::content_key(&SERVERS_PART, &BORROWERS_PART)
+        shares::other_part(&servers_part, &BORROWERS_PART),
+        shares::other_part(&SERVERS_PART, &BORROWERS_PART)
     );
     assert!(combine(&view_key, &sent[2..], &share_hashes).is_none());
     // Nobody else reads them, and they are not for another look.

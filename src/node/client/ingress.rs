@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{Ingress, Mailboxes, To};
 use crate::actors::edges::{Desk, Ticket, WorkDone};
-use crate::actors::{courier, lease_manager, presence, requester, sharing, studio};
+use crate::actors::{clerk, courier, lease_manager, presence, requester, sharing, studio};
 use crate::node::switchboard::{Accept, EdgeAnswer};
 use crate::proto::cargo::Cargo;
 use crate::proto::control::{Command, Wish};
@@ -33,7 +33,11 @@ impl Accept for Mailboxes {
                     ticket,
                     answer,
                 })),
-                Desk::Directory | Desk::Mailbox | Desk::StegoWorker | Desk::Consensus => None,
+                Desk::Directory
+                | Desk::Mailbox
+                | Desk::StegoWorker
+                | Desk::Consensus
+                | Desk::Custody => None,
             }),
             Ingress::Edge(EdgeAnswer::Work(ticket, done)) => to.extend(worked(ticket, done)),
             Ingress::Wish(Wish {
@@ -303,6 +307,9 @@ fn accept_server(from: NodeId, packet: Packet, to: &mut Vec<To>) {
         Packet::LookupAnswer(answer) => {
             To::Presence(presence::Input::LookupAnswered { from, answer })
         }
+        Packet::Decided { nonce, answer } => To::Clerk(clerk::Input::Decided { nonce, answer }),
+        Packet::ShareKept(answer) => To::Clerk(clerk::Input::DepositAnswered { from, answer }),
+        Packet::Share(share) => To::Clerk(clerk::Input::ShareArrived { from, share }),
         Packet::Deposited(letter) => To::Courier(courier::Input::Deposited { from, letter }),
         Packet::DepositRefused { letter, reason } => To::Courier(courier::Input::DepositRefused {
             from,

@@ -71,6 +71,14 @@ fn facts(tile: &Tile, lease: &Lease, now: WallTime) -> Markup {
             @if let Some(ended) = lease.ended {
                 dt { "Ended" } dd { (moment(ended.at)) }
             }
+            dt { "Looks are counted" }
+            dd {
+                @if lease.conditions.strict {
+                    "by the servers, before the picture opens"
+                } @else {
+                    "by the other person's program"
+                }
+            }
             dt { "At the end" }
             dd {
                 @match lease.conditions.at_zero {

@@ -3,4 +3,6 @@ mod delivering;
 mod faults;
 mod news;
 mod rules;
+mod servers;
+mod strict;
 mod world;

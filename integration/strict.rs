@@ -1,0 +1,170 @@
+//! Strict grants with real processes: the servers count each look before the picture opens.
+
+use std::fs;
+use std::path::Path;
+
+use bytes::Bytes;
+use pentimento::proto::control::{Carrier, Command, Failure, Outcome, Reason};
+use pentimento::proto::ids::GrantId;
+use pentimento::proto::lease::{Change, Conditions};
+
+use super::stage::{Stage, noise, until};
+
+const FILE_BYTES: usize = 40_000;
+
+/// A strict grant of alice's whose picture is with bob.
+fn shared(views: u32) -> (Stage, GrantId, Bytes) {
+    let stage = Stage::with(&["alice", "bob"]);
+    let original = noise(3, FILE_BYTES);
+    until("alice finds bob", || {
+        match stage.ask("alice", Command::Peers) {
+            Ok(Outcome::Peers { peers, .. }) => peers
+                .iter()
+                .any(|peer| peer.name == "bob" && peer.online)
+                .then_some(()),
+            _ => None,
+        }
+    });
+    let outcome = stage.ask(
+        "alice",
+        Command::Share {
+            name: "photo".into(),
+            original: Some(original.clone()),
+            to: "bob".into(),
+            views,
+            conditions: Conditions {
+                strict: true,
+                ..Conditions::default()
+            },
+            keep_metadata: false,
+            carrier: Carrier::default(),
+        },
+    );
+    let Ok(Outcome::Shared { grant, .. }) = outcome else {
+        panic!("not shared: {outcome:?}")
+    };
+    until("the picture reaches bob", || {
+        stage.only_lease("bob").filter(|lease| lease.delivered)
+    });
+    (stage, grant, original)
+}
+
+/// A look of bob's: its number and the looks left.
+fn look(stage: &Stage, grant: GrantId, original: &Bytes) -> Result<(u32, u32), Failure> {
+    let mut bob = stage.talk("bob");
+    match bob.ask(Command::View(grant.hex()), |_| {})? {
+        Outcome::Opened {
+            view,
+            original: shown,
+            ..
+        } => {
+            assert!(shown == *original, "other bytes were shown");
+            match bob.ask(Command::Shown(view), |_| {})? {
+                Outcome::Counted { ordinal, left } => Ok((ordinal, left)),
+                other => panic!("not counted: {other:?}"),
+            }
+        }
+        other => panic!("not opened: {other:.200?}"),
+    }
+}
+
+fn refused(stage: &Stage, grant: GrantId, original: &Bytes) -> Reason {
+    let refused = look(stage, grant, original);
+    refused.expect_err("no look").reason
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("the folder can be made");
+    for entry in fs::read_dir(from).expect("the folder can be read") {
+        let entry = entry.expect("an entry");
+        let (kind, target) = (
+            entry.file_type().expect("a kind"),
+            to.join(entry.file_name()),
+        );
+        if kind.is_dir() {
+            copy(&entry.path(), &target);
+        } else if kind.is_file() {
+            fs::copy(entry.path(), target).expect("it can be copied");
+        }
+    }
+}
+
+#[test]
+fn a_home_that_is_copied_back_gives_no_look_more() {
+    let (mut stage, grant, original) = shared(2);
+    let (home, kept) = (stage.home("bob"), stage.home("bob-before"));
+    stage.strike("bob");
+    copy(&home, &kept);
+    stage.enter("bob");
+    stage.wait_online("bob");
+    assert_eq!(look(&stage, grant, &original), Ok((1, 1)));
+    assert_eq!(look(&stage, grant, &original), Ok((2, 0)));
+    stage.strike("bob");
+    fs::remove_dir_all(&home).expect("it can be removed");
+    copy(&kept, &home);
+    stage.enter("bob");
+    stage.wait_online("bob");
+    assert_eq!(refused(&stage, grant, &original), Reason::QuotaSpent);
+    assert_eq!(stage.fallen(), Vec::<String>::new());
+}
+
+#[test]
+fn a_majority_of_the_servers_counts_and_a_minority_does_not() {
+    let (mut stage, grant, original) = shared(3);
+    assert_eq!(look(&stage, grant, &original), Ok((1, 2)));
+    stage.strike_server(1);
+    assert_eq!(look(&stage, grant, &original), Ok((2, 1)));
+    stage.strike_server(2);
+    assert_eq!(refused(&stage, grant, &original), Reason::Unreachable);
+    stage.raise(1);
+    until("a majority is back", || look(&stage, grant, &original).ok());
+    assert_eq!(refused(&stage, grant, &original), Reason::QuotaSpent);
+}
+
+#[test]
+fn all_servers_forget_nothing_when_they_are_killed() {
+    let (mut stage, grant, original) = shared(2);
+    assert_eq!(look(&stage, grant, &original), Ok((1, 1)));
+    for server in 1..=3 {
+        stage.strike_server(server);
+    }
+    for server in 1..=3 {
+        stage.raise(server);
+    }
+    stage.wait_ready();
+    let last = until("the servers count again", || {
+        look(&stage, grant, &original).ok()
+    });
+    assert_eq!(last, (2, 0));
+    assert_eq!(refused(&stage, grant, &original), Reason::QuotaSpent);
+}
+
+#[test]
+fn a_revoked_grant_gives_no_look_and_added_looks_count() {
+    let (stage, grant, original) = shared(1);
+    let adjust = |change| {
+        let lease = grant.hex();
+        let adjusted = stage.ask("alice", Command::Adjust { lease, change });
+        assert!(
+            matches!(adjusted, Ok(Outcome::Adjusted { .. })),
+            "{adjusted:?}"
+        );
+    };
+    adjust(Change::Add(1));
+    until("the change reaches bob", || {
+        stage
+            .only_lease("bob")
+            .filter(|lease| lease.terms.granted == 2)
+    });
+    let first = until("the servers have the change", || {
+        look(&stage, grant, &original).ok()
+    });
+    assert_eq!(first, (1, 1));
+    adjust(Change::Revoke);
+    until("the revocation reaches bob", || {
+        stage
+            .only_lease("bob")
+            .filter(|lease| lease.ended.is_some())
+    });
+    assert_eq!(refused(&stage, grant, &original), Reason::Revoked);
+}

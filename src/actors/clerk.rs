@@ -1,0 +1,451 @@
+//! Orders to the ledger, carried until it has answered, and the shares that come with a look.
+//!
+//! An order is signed here and sent to every server under one number, again and again, until one
+//! tells what a majority has on disk. Nobody else's word counts: an answer comes over a session
+//! that only a server of the configuration can hold. A look is answered when as many shares are
+//! here as make the secret, all let out for the same count of the same look.
+//!
+//! Decides nothing about rights. Nothing is on disk here: whoever orders keeps what it needs to
+//! order the same again, and the ledger counts an order once, however often it comes.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::edges::Ticket;
+use super::looks::{Look, LookFault, LookOrder};
+use super::machine::{Machine, Outbox};
+use crate::crypto::identity::SecretIdentity;
+use crate::proto::codec;
+use crate::proto::ids::NodeId;
+use crate::proto::ledger::{Answer, Command, Refusal, Reply};
+use crate::proto::packet::Packet;
+use crate::proto::shares::{ReleasedShare, ShareAnswer, ShareDeposit};
+use crate::time::{Calendar, Moment, WallTime};
+
+use self::gathered::Gathered;
+
+mod gathered;
+#[cfg(test)]
+mod tests;
+
+/// Who we are, timings and bounds.
+#[derive(Clone)]
+pub struct Config {
+    /// Our keys.
+    pub identity: SecretIdentity,
+    /// The servers, in the order of the configuration: share `i` is that of server `i`, from 1.
+    pub servers: Vec<NodeId>,
+    /// An order that is not answered is sent again after so long, in milliseconds.
+    pub repeat_ms: u64,
+    /// An order is given up after so long, in milliseconds. It may have been counted all the same.
+    pub give_up_ms: u64,
+    /// Orders under way at the most.
+    pub orders_max: usize,
+    /// To stamp orders.
+    pub calendar: Calendar,
+}
+
+impl Config {
+    /// For a local network.
+    #[must_use]
+    pub const fn lan(identity: SecretIdentity, servers: Vec<NodeId>, calendar: Calendar) -> Self {
+        Self {
+            identity,
+            servers,
+            // A commit takes two writes to disk; a new leader is found within a second.
+            repeat_ms: 300,
+            give_up_ms: 8_000,
+            orders_max: 1_024,
+            calendar,
+        }
+    }
+}
+
+/// What can happen.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Carry this order. Answered by [`Output::Answered`].
+    Order {
+        /// Whose order.
+        ticket: Ticket,
+        /// What.
+        command: Command,
+    },
+    /// Have this look counted. Answered by [`Output::Looked`].
+    Look {
+        /// Whose order.
+        ticket: Ticket,
+        /// Which.
+        look: LookOrder,
+    },
+    /// Have servers keep shares. Answered by [`Output::Deposited`].
+    Deposit {
+        /// Whose order.
+        ticket: Ticket,
+        /// For each server its share.
+        deposits: Vec<(NodeId, ShareDeposit)>,
+        /// So many have to have theirs on disk.
+        needed: usize,
+    },
+    /// A server tells what became of an order.
+    Decided {
+        /// The number we gave it.
+        nonce: u64,
+        /// The ledger's word.
+        answer: Answer,
+    },
+    /// A server tells what became of a share.
+    DepositAnswered {
+        /// Which server.
+        from: NodeId,
+        /// What.
+        answer: ShareAnswer,
+    },
+    /// A server lets out its share.
+    ShareArrived {
+        /// Which server.
+        from: NodeId,
+        /// The share.
+        share: ReleasedShare,
+    },
+}
+
+/// What is ordered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Send a packet to a server.
+    Send {
+        /// To whom.
+        to: NodeId,
+        /// What.
+        packet: Packet,
+    },
+    /// The ledger's word on an order; none if no majority of the servers was there in time.
+    Answered {
+        /// Whose order.
+        ticket: Ticket,
+        /// The word.
+        answer: Option<Answer>,
+    },
+    /// What became of a look.
+    Looked {
+        /// Whose order.
+        ticket: Ticket,
+        /// The servers' part of the key, or why there is none.
+        looked: Result<Look, LookFault>,
+    },
+    /// How many servers have their shares on disk.
+    Deposited {
+        /// Whose order.
+        ticket: Ticket,
+        /// So many.
+        servers: usize,
+    },
+}
+
+/// What is under way.
+#[derive(Debug)]
+enum Errand {
+    Order,
+    Look(Gathered),
+    Deposit {
+        deposits: Vec<(NodeId, ShareDeposit, bool)>,
+        needed: usize,
+    },
+}
+
+#[derive(Debug)]
+struct Job {
+    ticket: Ticket,
+    errand: Errand,
+    /// What is ordered, to be signed anew with another time; none for deposits.
+    command: Option<Command>,
+    signed: Bytes,
+    repeat_at: Moment,
+    give_up_at: Moment,
+}
+
+/// The concern.
+pub struct Clerk {
+    config: Config,
+    /// Numbers orders; begins at chance, so that no number of an earlier start comes again.
+    next_nonce: u64,
+    jobs: BTreeMap<u64, Job>,
+    /// The ledger's time less ours, as far as it told, in milliseconds.
+    ahead_ms: i64,
+}
+
+impl Clerk {
+    /// Nothing is under way yet. `seed` must be fresh at each start.
+    #[must_use]
+    pub fn new(config: Config, seed: [u8; 32]) -> Self {
+        let mut first = [0; 8];
+        first.copy_from_slice(&seed[..8]);
+        Self {
+            config,
+            next_nonce: u64::from_le_bytes(first) >> 1,
+            jobs: BTreeMap::new(),
+            ahead_ms: 0,
+        }
+    }
+
+    /// Our clock, put right by the ledger's.
+    fn time(&self, now: Moment) -> WallTime {
+        WallTime(
+            self.config
+                .calendar
+                .at(now)
+                .0
+                .saturating_add_signed(self.ahead_ms),
+        )
+    }
+
+    fn sign(&self, now: Moment, command: &Command) -> Bytes {
+        let signed = self
+            .config
+            .identity
+            .command(self.time(now), command.clone());
+        codec::encode(&signed).into()
+    }
+
+    fn begin(
+        &mut self,
+        now: Moment,
+        ticket: Ticket,
+        errand: Errand,
+        command: Option<Command>,
+        out: &mut Outbox<Output>,
+    ) {
+        if self.jobs.values().any(|job| job.ticket == ticket) {
+            return;
+        }
+        let signed = command.as_ref().map(|command| self.sign(now, command));
+        let job = Job {
+            ticket,
+            errand,
+            command,
+            signed: signed.unwrap_or_default(),
+            repeat_at: now,
+            give_up_at: now.after(Duration::from_millis(self.config.give_up_ms)),
+        };
+        if self.jobs.len() >= self.config.orders_max {
+            out.push(ended(&job));
+            return;
+        }
+        let nonce = self.next_nonce;
+        self.next_nonce = self.next_nonce.wrapping_add(1);
+        self.jobs.insert(nonce, job);
+        self.send(now, nonce, out);
+    }
+
+    fn send(&mut self, now: Moment, nonce: u64, out: &mut Outbox<Output>) {
+        let Some(job) = self.jobs.get_mut(&nonce) else {
+            return;
+        };
+        job.repeat_at = now.after(Duration::from_millis(self.config.repeat_ms.max(1)));
+        if let Errand::Deposit { deposits, .. } = &job.errand {
+            let open = deposits.iter().filter(|(_, _, is_kept)| !is_kept);
+            for (to, deposit, _) in open {
+                let (to, packet) = (*to, Packet::KeepShare(deposit.clone()));
+                out.push(Output::Send { to, packet });
+            }
+            return;
+        }
+        for &to in &self.config.servers {
+            let packet = Packet::Submit {
+                nonce,
+                command: job.signed.clone(),
+            };
+            out.push(Output::Send { to, packet });
+        }
+    }
+
+    fn decided(&mut self, now: Moment, nonce: u64, answer: Answer, out: &mut Outbox<Output>) {
+        let Some(job) = self.jobs.get_mut(&nonce) else {
+            return;
+        };
+        if let (Reply::Refused(Refusal::Time { now: wanted }), Some(command)) =
+            (answer.reply, job.command.clone())
+        {
+            return self.sign_anew(now, nonce, wanted, &command, out);
+        }
+        let ticket = job.ticket;
+        match &mut job.errand {
+            Errand::Order => {
+                let answer = Some(answer);
+                out.push(Output::Answered { ticket, answer });
+            }
+            Errand::Deposit { .. } => return,
+            Errand::Look(gathered) => {
+                let looked = match answer.reply {
+                    Reply::Spent { released: true, .. } => return,
+                    Reply::Spent {
+                        ordinal, remaining, ..
+                    } if !gathered.is_begun() => LookFault::Late { ordinal, remaining },
+                    Reply::Refused(refusal) => LookFault::Refused(refusal),
+                    // Shares that were let out earlier are on their way.
+                    _ => return,
+                };
+                let looked = Err(looked);
+                out.push(Output::Looked { ticket, looked });
+            }
+        }
+        self.jobs.remove(&nonce);
+    }
+
+    /// Our clock is wrong, or the order was signed too long ago. It gets another number: the old
+    /// one stands for what was refused.
+    fn sign_anew(
+        &mut self,
+        now: Moment,
+        nonce: u64,
+        wanted: WallTime,
+        command: &Command,
+        out: &mut Outbox<Output>,
+    ) {
+        let ours = self.config.calendar.at(now).0;
+        self.ahead_ms = wanted.0.wrapping_sub(ours).cast_signed();
+        let signed = self.sign(now, command);
+        if let Some(mut job) = self.jobs.remove(&nonce) {
+            job.signed = signed;
+            let nonce = self.next_nonce;
+            self.next_nonce = self.next_nonce.wrapping_add(1);
+            self.jobs.insert(nonce, job);
+            self.send(now, nonce, out);
+        }
+    }
+
+    fn share_arrived(&mut self, from: NodeId, share: &ReleasedShare, out: &mut Outbox<Output>) {
+        let place = self
+            .config
+            .servers
+            .iter()
+            .position(|&server| server == from);
+        if place.map(|place| place + 1) != Some(usize::from(share.index)) {
+            return;
+        }
+        let found = self.jobs.iter_mut().find_map(|(nonce, job)| {
+            let Errand::Look(gathered) = &mut job.errand else {
+                return None;
+            };
+            let look = gathered.take(share)?;
+            Some((*nonce, job.ticket, look))
+        });
+        if let Some((nonce, ticket, look)) = found {
+            self.jobs.remove(&nonce);
+            let looked = Ok(look);
+            out.push(Output::Looked { ticket, looked });
+        }
+    }
+
+    fn deposit_answered(&mut self, from: NodeId, answer: ShareAnswer, out: &mut Outbox<Output>) {
+        let me = self.config.identity.user_id();
+        let mut done = None;
+        for (nonce, job) in &mut self.jobs {
+            let Errand::Deposit { deposits, needed } = &mut job.errand else {
+                continue;
+            };
+            let of_them = deposits.iter_mut().find(|(to, deposit, _)| {
+                let place = (deposit.account(me), deposit.round);
+                *to == from && place == (answer.account, answer.round)
+            });
+            if let Some((_, _, is_kept)) = of_them {
+                *is_kept |= answer.kept;
+                if kept(deposits) >= *needed {
+                    done = Some(*nonce);
+                }
+            }
+        }
+        if let Some(job) = done.and_then(|nonce| self.jobs.remove(&nonce)) {
+            out.push(ended(&job));
+        }
+    }
+}
+
+fn kept(deposits: &[(NodeId, ShareDeposit, bool)]) -> usize {
+    deposits.iter().filter(|(_, _, is_kept)| *is_kept).count()
+}
+
+/// What is told when enough has come, or nothing more will.
+fn ended(job: &Job) -> Output {
+    let ticket = job.ticket;
+    match &job.errand {
+        Errand::Order => Output::Answered {
+            ticket,
+            answer: None,
+        },
+        Errand::Look(_) => Output::Looked {
+            ticket,
+            looked: Err(LookFault::Unanswered),
+        },
+        Errand::Deposit { deposits, .. } => Output::Deposited {
+            ticket,
+            servers: kept(deposits),
+        },
+    }
+}
+
+impl Machine for Clerk {
+    type Input = Input;
+    type Output = Output;
+    const NAME: &'static str = "clerk";
+
+    fn handle(&mut self, now: Moment, input: Input, out: &mut Outbox<Output>) {
+        match input {
+            Input::Order { ticket, command } => {
+                self.begin(now, ticket, Errand::Order, Some(command), out);
+            }
+            Input::Look { ticket, look } => {
+                let command = Command::Spend {
+                    account: look.account,
+                    view: look.view,
+                    reply_key: look.reply.public().0,
+                    device: look.device,
+                };
+                let errand = Errand::Look(Gathered::new(look));
+                self.begin(now, ticket, errand, Some(command), out);
+            }
+            Input::Deposit {
+                ticket,
+                deposits,
+                needed,
+            } => {
+                let open = deposits
+                    .into_iter()
+                    .map(|(to, deposit)| (to, deposit, false));
+                let deposits = open.collect();
+                self.begin(now, ticket, Errand::Deposit { deposits, needed }, None, out);
+            }
+            Input::Decided { nonce, answer } => self.decided(now, nonce, answer, out),
+            Input::DepositAnswered { from, answer } => self.deposit_answered(from, answer, out),
+            Input::ShareArrived { from, share } => self.share_arrived(from, &share, out),
+        }
+    }
+
+    fn deadline(&self) -> Option<Moment> {
+        let waits = self
+            .jobs
+            .values()
+            .map(|job| job.repeat_at.min(job.give_up_at));
+        waits.min()
+    }
+
+    fn on_deadline(&mut self, now: Moment, out: &mut Outbox<Output>) {
+        let over = |job: &Job| job.give_up_at <= now;
+        for nonce in due(&self.jobs, over) {
+            if let Some(job) = self.jobs.remove(&nonce) {
+                out.push(ended(&job));
+            }
+        }
+        for nonce in due(&self.jobs, |job| job.repeat_at <= now) {
+            self.send(now, nonce, out);
+        }
+    }
+}
+
+fn due(jobs: &BTreeMap<u64, Job>, is_due: impl Fn(&Job) -> bool) -> Vec<u64> {
+    let due = jobs.iter().filter(|(_, job)| is_due(job));
+    due.map(|(nonce, _)| *nonce).collect()
+}

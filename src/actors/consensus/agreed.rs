@@ -1,0 +1,141 @@
+//! The ledger of this server: agreed on with the others, and told to whoever carries out effects
+//! even where it came as a whole.
+//!
+//! What an order means is the ledger's, in which order orders come the agreement's.
+
+use bytes::Bytes;
+
+use super::{Consensus, Output, StateMachine};
+use crate::ledger::{Damaged, Effect, Ledger};
+use crate::proto::ids::Digest;
+use crate::proto::ledger::Reply;
+use crate::time::WallTime;
+
+/// The concern: the servers agree on the ledger.
+pub type Agreement = Consensus<Agreed>;
+/// What it orders.
+pub type AgreementOutput = Output<Reply, Effect>;
+
+/// The ledger, and what a snapshot cannot tell.
+#[derive(Clone, Debug, Default)]
+pub struct Agreed {
+    ledger: Ledger,
+    /// The state came as a whole, so there were no effects. Erasures among them are made up for
+    /// with the next entry; the others were meant for people who waited then.
+    erasures_missing: bool,
+}
+
+impl Agreed {
+    /// The ledger.
+    #[must_use]
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Erasures of all shares that the ledger calls erased.
+    fn erasures(&self) -> Vec<Effect> {
+        let erased = self.ledger.accounts().filter_map(|(account, of)| {
+            let standing = of.standing();
+            let round = if standing.keyed {
+                standing.round.checked_sub(1)?
+            } else {
+                standing.round
+            };
+            Some(Effect::Erase { account, round })
+        });
+        erased.collect()
+    }
+}
+
+impl StateMachine for Agreed {
+    type Reply = Reply;
+    type Effect = Effect;
+    type Damaged = Damaged;
+
+    fn admit(&self, clock: WallTime, command: &[u8]) -> Result<(), Reply> {
+        StateMachine::admit(&self.ledger, clock, command)
+    }
+
+    fn due(&self) -> Option<WallTime> {
+        self.ledger.due()
+    }
+
+    fn apply(&mut self, seq: u64, stamp: WallTime, command: &[u8]) -> (Reply, Vec<Effect>) {
+        let mut effects = Vec::new();
+        if core::mem::take(&mut self.erasures_missing) {
+            effects = self.erasures();
+        }
+        let (reply, more) = StateMachine::apply(&mut self.ledger, seq, stamp, command);
+        effects.extend(more);
+        (reply, effects)
+    }
+
+    fn query(&self, question: &[u8]) -> Reply {
+        self.ledger.query(question)
+    }
+
+    fn snapshot(&self) -> Bytes {
+        self.ledger.snapshot()
+    }
+
+    fn restore(snapshot: &[u8]) -> Result<Self, Damaged> {
+        Ok(Self {
+            ledger: Ledger::restore(snapshot)?,
+            erasures_missing: true,
+        })
+    }
+
+    fn digest(&self) -> Digest {
+        self.ledger.digest()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::identity::SecretIdentity;
+    use crate::crypto::shares::{Share, split};
+    use crate::proto::ids::GrantId;
+    use crate::proto::lease::{Adjust, Change};
+    use crate::proto::ledger::{Command, Opening};
+
+    const NOW: WallTime = WallTime(1_000_000);
+
+    #[test]
+    fn a_restored_ledger_makes_up_for_the_erasures_it_was_not_told_of() {
+        let (owner, borrower) = (
+            SecretIdentity::from_secret([1; 32]),
+            SecretIdentity::from_secret([2; 32]),
+        );
+        let shares = split(&[5; 32], 2, 3, [6; 32]).expect("a sharing");
+        let opening = Opening {
+            grant: GrantId([3; 16]),
+            granted_at: NOW,
+            borrower: borrower.user_id(),
+            looks: 2,
+            not_before: None,
+            until: None,
+            offline_max: 0,
+            threshold: 2,
+            share_hashes: shares.iter().map(Share::hash).collect(),
+        };
+        let account = opening.account(owner.user_id());
+        let adjust = Adjust {
+            grant: opening.grant,
+            owner_sequence: 1,
+            change: Change::Revoke,
+            at: NOW,
+        };
+        let mut agreed = Agreed::default();
+        let open = owner.command(NOW, Command::Open(opening)).encode();
+        agreed.apply(1, NOW, &open);
+        let revoke = owner.command(NOW, Command::Adjust { account, adjust });
+        let (_, effects) = agreed.apply(2, NOW, &revoke.encode());
+        let erase = Effect::Erase { account, round: 0 };
+        assert_eq!(effects, [erase]);
+        let mut restored = Agreed::restore(&agreed.snapshot()).expect("a snapshot");
+        assert_eq!(restored.digest(), agreed.digest());
+        assert_eq!(restored.apply(3, NOW, &[]).1, [erase]);
+        assert_eq!(restored.apply(4, NOW, &[]).1, []);
+    }
+}

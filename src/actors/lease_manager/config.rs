@@ -1,0 +1,61 @@
+//! Who we are, timings and bounds.
+
+use crate::proto::cargo::Form;
+use crate::proto::identity::PublicKey;
+use crate::proto::ids::{NodeId, UserId};
+use crate::time::Calendar;
+
+/// Who we are, timings and bounds.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Who we are.
+    pub me: UserId,
+    /// Grants remembered at the most, given and received.
+    pub leases_max: usize,
+    /// Log entries kept at the most; the oldest are dropped.
+    pub log_max: usize,
+    /// A claim that was not shown for so long is let go, in milliseconds.
+    pub claim_ms: u64,
+    /// Attempts to send a picture to a borrower who is online, before it waits for their return.
+    pub attempts: u32,
+    /// How long the owner waits for the borrower's word that the picture is kept before a wish is
+    /// told that it is not delivered yet, in milliseconds.
+    pub delivery_ms: u64,
+    /// Milliseconds between two looks for pictures that are due (ours to send, or to ask for).
+    pub due_every_ms: u64,
+    /// A step (disk, CPU pool, courier, presence) that is not answered for so long counts as lost,
+    /// in milliseconds. Longer than the courier takes to tell how a letter went.
+    pub step_ms: u64,
+    /// How pictures are sent to borrowers. A picture in an own cover always travels whole.
+    pub delivery: Form,
+    /// The servers and their keys, in the order of the configuration: share `i` of a strict grant
+    /// is that of server `i`, from 1. Without any there are no strict grants.
+    pub servers: Vec<(NodeId, PublicKey)>,
+    /// To stamp log entries.
+    pub calendar: Calendar,
+}
+
+impl Config {
+    /// For a local network.
+    #[must_use]
+    pub const fn lan(me: UserId, calendar: Calendar) -> Self {
+        Self {
+            me,
+            servers: Vec::new(),
+            calendar,
+            // About half a kilobyte each, all in memory.
+            leases_max: 10_000,
+            log_max: 100_000,
+            // A viewer paints within seconds; a slow terminal over a slow line takes longer.
+            claim_ms: 60_000,
+            // As many as a letter gets before its reader counts as offline.
+            attempts: 3,
+            // A few megabytes take about a second; a person waits no longer than for any answer.
+            delivery_ms: 10_000,
+            due_every_ms: 2_000,
+            step_ms: 12_000,
+            // A quarter of the bytes for a moment of work at each end.
+            delivery: Form::Delta,
+        }
+    }
+}

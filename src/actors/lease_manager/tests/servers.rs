@@ -1,0 +1,141 @@
+//! Stand-ins for the servers that count the looks of strict grants: the real ledger, whose entries
+//! are agreed at once, and the shares that each server keeps.
+
+use std::collections::BTreeMap;
+
+use super::super::super::looks::{Look, LookFault, LookOrder};
+use super::world::identity;
+use crate::crypto::shares::{Purpose, Share, combine};
+use crate::crypto::static_key::StaticSecret;
+use crate::ledger::{Effect, Ledger};
+use crate::proto::identity::{PublicKey, Signature};
+use crate::proto::ids::{AccountId, NodeId};
+use crate::proto::ledger::{Answer, Command, Entry, Reply, Signed};
+use crate::proto::shares::ShareDeposit;
+use crate::time::WallTime;
+
+const SERVERS: u8 = 3;
+
+fn secret(server: u8) -> StaticSecret {
+    StaticSecret::from_bytes([200 + server; 32])
+}
+
+pub(super) fn addresses() -> Vec<(NodeId, PublicKey)> {
+    let servers = 1..=SERVERS;
+    servers
+        .map(|server| (NodeId(server), secret(server).public()))
+        .collect()
+}
+
+pub(super) struct Servers {
+    pub(super) ledger: Ledger,
+    seq: u64,
+    shares: BTreeMap<(AccountId, u32, u8), Share>,
+    /// Whether a majority of them can be reached.
+    pub(super) up: bool,
+    /// Looks for which shares were let out.
+    pub(super) released: u32,
+}
+
+impl Servers {
+    pub(super) fn new() -> Self {
+        Self {
+            ledger: Ledger::default(),
+            seq: 0,
+            shares: BTreeMap::new(),
+            up: true,
+            released: 0,
+        }
+    }
+
+    /// How many servers keep their shares.
+    pub(super) fn deposit(&mut self, who: usize, deposits: &[(NodeId, ShareDeposit)]) -> usize {
+        if !self.up {
+            return 0;
+        }
+        for (NodeId(server), deposit) in deposits {
+            let account = deposit.account(identity(who).user_id());
+            let purpose = Purpose::Keep {
+                account,
+                round: deposit.round,
+                index: *server,
+            };
+            let share = Share::open(&secret(*server), &purpose, &deposit.sealed);
+            let key = (account, deposit.round, *server);
+            self.shares
+                .insert(key, share.expect("sealed to this server"));
+        }
+        deposits.len()
+    }
+
+    pub(super) fn order(&mut self, who: usize, at: WallTime, command: Command) -> Option<Answer> {
+        if !self.up {
+            return None;
+        }
+        self.seq += 1;
+        let signed = Some(Signed {
+            principal: identity(who),
+            at,
+            command,
+            signature: Signature([[0; 32]; 2]),
+        });
+        let entry = Entry { stamp: at, signed };
+        let applied = self.ledger.apply_authentic(self.seq, &entry);
+        for effect in applied.effects {
+            match effect {
+                Effect::Release(_) => self.released += 1,
+                Effect::Erase { account, round } => {
+                    let is_kept = |of: &(AccountId, u32, u8)| of.0 != account || of.1 > round;
+                    self.shares.retain(|of, _| is_kept(of));
+                }
+                other => panic!("not ordered: {other:?}"),
+            }
+        }
+        let (seq, reply) = (self.seq, applied.reply);
+        Some(Answer { seq, reply })
+    }
+
+    pub(super) fn look(
+        &mut self,
+        who: usize,
+        at: WallTime,
+        look: &LookOrder,
+    ) -> Result<Look, LookFault> {
+        let command = Command::Spend {
+            account: look.account,
+            view: look.view,
+            reply_key: look.reply.public().0,
+            device: look.device,
+        };
+        let answer = self.order(who, at, command);
+        match answer.ok_or(LookFault::Unanswered)?.reply {
+            Reply::Spent {
+                ordinal,
+                remaining,
+                released: true,
+                ..
+            } => {
+                let round = self
+                    .ledger
+                    .account(look.account)
+                    .expect("known")
+                    .standing()
+                    .round;
+                let share = |server| self.shares[&(look.account, round, server)].clone();
+                let of_two = (1..=2).map(share);
+                let of_two: Vec<Share> = of_two.collect();
+                let secret = combine(&of_two, look.threshold, &look.share_hashes);
+                Ok(Look {
+                    secret: secret.expect("two of three"),
+                    ordinal,
+                    remaining,
+                })
+            }
+            Reply::Spent {
+                ordinal, remaining, ..
+            } => Err(LookFault::Late { ordinal, remaining }),
+            Reply::Refused(refusal) => Err(LookFault::Refused(refusal)),
+            other => panic!("no answer to a look: {other:?}"),
+        }
+    }
+}

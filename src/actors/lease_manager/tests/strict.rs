@@ -1,0 +1,203 @@
+use super::super::*;
+use super::rules::{counted, events, keys_on_disk};
+use super::world::*;
+use crate::proto::control::Reason;
+use crate::proto::lease::AtZero;
+
+/// Of the picture, unlike anything else in the world.
+const KEY: u8 = 50;
+
+/// A strict grant whose picture is with the borrower.
+fn strict(views: u32) -> World {
+    let mut world = World::new(1);
+    world.strict = true;
+    world.share(KEY, views, AtZero::KeepCover);
+    world.settle();
+    assert_eq!(world.opened, [Ok(true)]);
+    world
+}
+
+fn refused(world: &mut World) -> Failure {
+    let wish = world.view();
+    world.settle();
+    world.failure(wish)
+}
+
+#[test]
+fn looks_are_counted_by_the_servers_and_end_like_others() {
+    let mut world = strict(2);
+    assert_eq!(
+        keys_on_disk(&world, KEY),
+        0,
+        "no key of the picture is with the borrower"
+    );
+    assert_eq!(world.look(), counted(1, 1));
+    assert_eq!(world.look(), counted(2, 0));
+    assert_eq!(world.servers.released, 2);
+    world.rest();
+    assert_eq!(world.received_file().map(|file| &file[..]), Some(EMPTIED));
+    assert_eq!(refused(&mut world).reason, Reason::QuotaSpent);
+    for who in [ALICE, BOB] {
+        let expected = ["granted", "received", "spent", "viewed", "viewed"];
+        assert_eq!(events(&world, who), expected);
+        assert_eq!((world.terms(who).granted, world.terms(who).used), (2, 2));
+    }
+}
+
+#[test]
+fn files_that_are_copied_back_give_no_look_more() {
+    let mut world = strict(2);
+    let (rows, files) = (
+        world.nodes[BOB].rows.clone(),
+        world.nodes[BOB].files.clone(),
+    );
+    world.look();
+    world.look();
+    world.rest();
+    world.nodes[BOB].rows = rows;
+    world.nodes[BOB].files = files;
+    world.crash(BOB);
+    assert_eq!(world.terms(BOB).used, 0, "the program believes its files");
+    let failure = refused(&mut world);
+    assert_eq!(failure.reason, Reason::QuotaSpent);
+    assert_eq!(
+        failure.message,
+        "no views left on beach.jpg from @alice, say the servers"
+    );
+    assert_eq!(world.servers.released, 2);
+}
+
+#[test]
+fn without_a_majority_nothing_is_opened_and_nothing_counted_twice() {
+    let mut world = strict(2);
+    world.servers.up = false;
+    assert_eq!(refused(&mut world).reason, Reason::Unreachable);
+    world.servers.up = true;
+    assert_eq!(world.look(), counted(1, 1));
+}
+
+#[test]
+fn a_grant_that_the_servers_do_not_have_yet_is_told_later() {
+    let mut world = World::new(1);
+    world.strict = true;
+    world.servers.up = false;
+    world.share(1, 1, AtZero::KeepCover);
+    world.settle();
+    assert!(world.leases(BOB).is_empty(), "the letter waits");
+    world.servers.up = true;
+    world.rest();
+    assert_eq!(world.look(), counted(1, 0));
+}
+
+#[test]
+fn a_look_that_was_counted_and_lost_in_a_crash_is_shown_once_more() {
+    let mut world = strict(2);
+    let wish = world.view();
+    world.settle();
+    let first = world.view_of(wish);
+    world.crash(BOB);
+    let again = world.view();
+    world.settle();
+    assert_eq!(world.view_of(again), first);
+    let shown = world.show(first);
+    world.settle();
+    assert_eq!(world.outcome(shown), counted(1, 1));
+    assert_eq!(world.look(), counted(2, 0));
+}
+
+#[test]
+fn a_look_that_was_counted_and_never_shown_is_told_and_stands_in_both_logs() {
+    let mut world = strict(2);
+    let wish = world.view();
+    world.settle();
+    let first = world.view_of(wish);
+    world.let_go(first);
+    for _ in 0..40 {
+        world.pass(2_000);
+        world.settle();
+    }
+    let failure = refused(&mut world);
+    assert_eq!(
+        failure.message,
+        "look 1 of beach.jpg was counted, but it was not shown in time"
+    );
+    assert_eq!(world.look(), counted(2, 0));
+    world.rest();
+    assert_eq!(world.log(ALICE), world.log(BOB));
+    assert_eq!(world.terms(ALICE).used, 2);
+}
+
+#[test]
+fn a_revocation_counts_before_its_letter_arrives() {
+    let mut world = strict(3);
+    world.look();
+    world.online = false;
+    world.adjust(Change::Revoke);
+    for who in [ALICE, BOB] {
+        while world.disk(who) || world.input(who) {}
+    }
+    let wish = world.view();
+    for who in [ALICE, BOB, ALICE, BOB] {
+        while world.disk(who) || world.input(who) {}
+    }
+    let failure = world.failure(wish);
+    assert_eq!(failure.reason, Reason::Revoked);
+    assert_eq!(failure.message, "@alice revoked beach.jpg, say the servers");
+}
+
+#[test]
+fn looks_that_are_added_after_the_last_one_get_new_shares() {
+    let mut world = strict(1);
+    assert_eq!(world.look(), counted(1, 0));
+    world.rest();
+    // Long enough for the servers to destroy their shares.
+    for _ in 0..60 {
+        world.pass(60_000);
+        world.settle();
+    }
+    world.adjust(Change::Add(1));
+    world.rest();
+    assert_eq!(world.received_file(), Some(&picture(KEY)));
+    assert_eq!(world.look(), counted(2, 0));
+}
+
+/// Losses, crashes and servers that come and go: never more looks than were granted, and what was
+/// confirmed to a person stays.
+#[test]
+fn whatever_fails_no_look_is_let_out_beyond_the_grant() {
+    for seed in 0..60 {
+        let mut world = World::new(seed);
+        world.strict = true;
+        world.loss = 10;
+        world.share(1, 3, AtZero::KeepCover);
+        for _ in 0..200 {
+            let who = world.below(2);
+            match world.below(12) {
+                0 => drop(world.view()),
+                1 => {
+                    let seen: Vec<ViewId> = world.seen.iter().copied().collect();
+                    if !seen.is_empty() {
+                        let view = seen[world.below(seen.len())];
+                        world.show(view);
+                    }
+                }
+                2 => world.crash(who),
+                3 => world.servers.up = world.below(3) > 0,
+                4 => world.pass(3_000),
+                5 => world.any_letter(),
+                6 => drop(world.picture(true)),
+                7 | 8 => drop(world.input(who)),
+                _ => drop(world.disk(who)),
+            }
+            let account = world.servers.ledger.accounts().next();
+            let spent = account.map_or(0, |(_, account)| account.standing().spent);
+            assert!(spent <= 3, "seed {seed}");
+            assert!(
+                world.seen.len() <= spent as usize,
+                "seed {seed}: seen before counted"
+            );
+        }
+        world.servers.up = true;
+        world.rest();
+    }
+}
