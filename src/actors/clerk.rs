@@ -30,6 +30,10 @@ mod gathered;
 #[cfg(test)]
 mod tests;
 
+/// An order is signed anew so often for a time that the ledger tells: another time will not help
+/// one that is about a day long gone.
+const SIGNED_ANEW_MAX: u32 = 3;
+
 /// Who we are, timings and bounds.
 #[derive(Clone)]
 pub struct Config {
@@ -163,6 +167,8 @@ struct Job {
     /// What is ordered, to be signed anew with another time; none for deposits.
     command: Option<Command>,
     signed: Bytes,
+    /// How often it was signed anew.
+    signed_anew: u32,
     repeat_at: Moment,
     give_up_at: Moment,
 }
@@ -227,6 +233,7 @@ impl Clerk {
             errand,
             command,
             signed: signed.unwrap_or_default(),
+            signed_anew: 0,
             repeat_at: now,
             give_up_at: now.after(Duration::from_millis(self.config.give_up_ms)),
         };
@@ -268,6 +275,7 @@ impl Clerk {
         };
         if let (Reply::Refused(Refusal::Time { now: wanted }), Some(command)) =
             (answer.reply, job.command.clone())
+            && job.signed_anew < SIGNED_ANEW_MAX
         {
             return self.sign_anew(now, nonce, wanted, &command, out);
         }
@@ -310,6 +318,7 @@ impl Clerk {
         let signed = self.sign(now, command);
         if let Some(mut job) = self.jobs.remove(&nonce) {
             job.signed = signed;
+            job.signed_anew += 1;
             let nonce = self.next_nonce;
             self.next_nonce = self.next_nonce.wrapping_add(1);
             self.jobs.insert(nonce, job);

@@ -256,3 +256,19 @@ fn shares_are_deposited_until_enough_servers_have_theirs() {
     let told = answered(&mut clerk, 3, true);
     assert_eq!(told, [Output::Deposited { ticket, servers }]);
 }
+
+#[test]
+fn an_order_that_another_time_does_not_help_ends_with_the_ledger_s_word() {
+    let mut clerk = clerk();
+    let mut nonce = begin_look(&mut clerk);
+    let refusal = Refusal::Time {
+        now: WallTime(77_000_000),
+    };
+    let answer = answer(Reply::Refused(refusal));
+    for _ in 0..SIGNED_ANEW_MAX {
+        nonce = sent(&handled(&mut clerk, Input::Decided { nonce, answer })).0;
+    }
+    let told = handled(&mut clerk, Input::Decided { nonce, answer });
+    let (ticket, looked) = (ticket(), Err(LookFault::Refused(refusal)));
+    assert_eq!(told, [Output::Looked { ticket, looked }]);
+}

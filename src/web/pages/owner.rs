@@ -223,6 +223,12 @@ fn share_fields(peers: &[Peer]) -> Markup {
                 }
             }
         }
+        label { "Looks are counted "
+            select name="counted_by" {
+                option value="borrower" { "by the other person's program" }
+                option value="servers" { "by the servers, before the picture opens" }
+            }
+        }
         label { "At the end "
             select name="at_end" {
                 option value="carrier" { "the cover stays" }

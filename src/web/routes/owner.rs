@@ -306,7 +306,7 @@ async fn share(state: Data<State>, request: HttpRequest, body: Payload) -> Answe
         at_zero,
         until: until(&state, Some(fields.text("until"))),
         show_ms: show_seconds.map(|seconds| seconds.saturating_mul(1_000)),
-        strict: fields.text("strict") == "on",
+        strict: fields.text("counted_by") == "servers",
     };
     let to = fields.text("to").trim_start_matches('@').to_owned();
     let command = Command::Share {
