@@ -53,7 +53,6 @@ pub use agreed::{Agreed, Agreement, AgreementOutput};
 use checkpoints::Checkpoints;
 pub use config::Config;
 use entrance::Entrance;
-pub use ledger::LedgerConsensus;
 use log::Log;
 use reads::{Question, Reads};
 pub use rows::{Damage, Rows};

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use super::{Consensus, Output, StateMachine};
+use super::{Consensus, OutputOf, StateMachine};
 use crate::ledger::{Damaged, Effect, Ledger};
 use crate::proto::ids::Digest;
 use crate::proto::ledger::Reply;
@@ -14,7 +14,7 @@ use crate::time::WallTime;
 /// The concern: the servers agree on the ledger.
 pub type Agreement = Consensus<Agreed>;
 /// What it orders.
-pub type AgreementOutput = Output<Reply, Effect>;
+pub type AgreementOutput = OutputOf<Agreed>;
 
 /// The ledger, and what a snapshot cannot tell.
 #[derive(Clone, Debug, Default)]

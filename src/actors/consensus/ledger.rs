@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::{Consensus, StateMachine};
+use super::StateMachine;
 use crate::ledger::{Damaged, Effect, Ledger};
 use crate::proto::codec;
 use crate::proto::ids::Digest;
@@ -12,9 +12,6 @@ use crate::time::WallTime;
 
 /// Largest question, encoded.
 const QUESTION_MAX_BYTES: usize = 64;
-
-/// The servers' agreement on looks.
-pub type LedgerConsensus = Consensus<Ledger>;
 
 impl StateMachine for Ledger {
     type Reply = Reply;

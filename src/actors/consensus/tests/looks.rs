@@ -12,7 +12,7 @@ const STARTED: WallTime = WallTime(1_700_000_000_000);
 
 /// Servers whose letters and disks take no time.
 struct Group {
-    servers: Vec<LedgerConsensus>,
+    servers: Vec<Consensus<Ledger>>,
     now: Moment,
     said: Vec<(usize, OutputOf<Ledger>)>,
     nonce: u64,
