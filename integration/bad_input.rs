@@ -237,9 +237,13 @@ fn wrong_configurations_are_refused_before_anything_starts() {
 
 #[test]
 fn a_server_that_cannot_start_says_why() {
-    let stage = Stage::set();
+    // Another test may have got the port since it was found free.
+    let (stage, taken) = super::stage::until("a port is free", || {
+        let stage = Stage::set();
+        let taken = UdpSocket::bind(stage.servers()[0].clients).ok()?;
+        Some((stage, taken))
+    });
     let config = stage.data(1).join("server.toml");
-    let taken = UdpSocket::bind(stage.servers()[0].clients).expect("it was free");
     let ran = stage.run_node("server", &config);
     assert_eq!(ran.code(), 8, "{}", ran.whole());
     let port = stage.servers()[0].clients.to_string();
