@@ -7,8 +7,8 @@
 //! the entry is decided, and every server gives it to its [`StateMachine`] under the same number.
 //! Whoever of them was asked answers.
 //!
-//! Never parses protocol buffers (see [`wire`]), never shows raft a message that it would not
-//! survive (see [`guard`]), never decides what a command means. Clients send a command to every
+//! Never parses protocol buffers (see `wire.rs`), never shows raft a message that it would not
+//! survive (see `guard.rs`), never decides what a command means. Clients send a command to every
 //! server and repeat it under the same number until one answers; so a command may be decided
 //! twice, and that is the state machine's affair.
 //!
