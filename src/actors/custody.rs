@@ -239,15 +239,9 @@ impl Custody {
         Share::open(&self.config.secret, &purpose, sealed).ok()
     }
 
-    fn carry_out(
-        &mut self,
-        now: Moment,
-        effect: &Effect,
-        replayed: bool,
-        out: &mut Outbox<Output>,
-    ) {
+    fn carry_out(&mut self, effect: &Effect, replayed: bool, out: &mut Outbox<Output>) {
         match effect {
-            Effect::Erase { account, round } => self.erase(now, *account, *round, out),
+            Effect::Erase { account, round } => self.erase(*account, *round, out),
             _ if replayed => {}
             Effect::Release(release) => self.release(release, out),
             Effect::Lend(loan) => self.lend(loan, out),
@@ -330,7 +324,7 @@ impl Custody {
     }
 
     /// Destroys the shares of an account up to a round.
-    fn erase(&mut self, now: Moment, account: AccountId, round: u32, out: &mut Outbox<Output>) {
+    fn erase(&mut self, account: AccountId, round: u32, out: &mut Outbox<Output>) {
         let range = (account, 0)..=(account, round);
         let keys: Vec<Key> = self.shares.range(range).map(|(key, _)| *key).collect();
         for key in &keys {
@@ -339,10 +333,10 @@ impl Custody {
             }
         }
         self.to_erase.extend(keys);
-        self.erase_rows(now, out);
+        self.erase_rows(out);
     }
 
-    fn erase_rows(&mut self, _now: Moment, out: &mut Outbox<Output>) {
+    fn erase_rows(&mut self, out: &mut Outbox<Output>) {
         if self.to_erase.is_empty() {
             return;
         }
@@ -399,7 +393,7 @@ impl Machine for Custody {
             Input::DepositArrived { owner, deposit } => self.take(owner, deposit, out),
             Input::Effects { effects, replayed } => {
                 for effect in &effects {
-                    self.carry_out(now, effect, replayed, out);
+                    self.carry_out(effect, replayed, out);
                 }
             }
             Input::Disk { ticket, answer } => self.disk_answered(now, ticket, &answer, out),
@@ -412,7 +406,7 @@ impl Machine for Custody {
 
     fn on_deadline(&mut self, now: Moment, out: &mut Outbox<Output>) {
         if self.erase_at.is_some_and(|at| at <= now) {
-            self.erase_rows(now, out);
+            self.erase_rows(out);
             self.erase_at = None;
         }
     }
