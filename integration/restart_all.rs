@@ -5,7 +5,7 @@
 use std::fs;
 
 use bytes::Bytes;
-use pentimento::proto::control::{Carrier, Command, Outcome};
+use pentimento::proto::control::{Command, Outcome};
 use pentimento::proto::ids::GrantId;
 use pentimento::proto::lease::{Change, Conditions, LogEvent};
 use pentimento::proto::outcome::Posted;
@@ -30,7 +30,7 @@ fn a_deposited_change_survives_when_one_server_also_lost_its_disk() {
 fn arrives_once_after(damage: impl FnOnce(&Stage)) {
     let mut stage = Stage::with(&["alice", "bob"]);
     let original = noise(1, 5_000);
-    let grant = share(&stage, &original);
+    let grant = stage.share_with_bob(&original, VIEWS, Conditions::default());
     stage.strike("bob");
     deposit_one_look(&stage, grant);
     // Without alice only the servers can tell bob.
@@ -68,37 +68,6 @@ fn arrives_once_after(damage: impl FnOnce(&Stage)) {
     });
     look(&stage, grant, &original);
     assert_eq!(stage.fallen(), Vec::<String>::new());
-}
-
-fn share(stage: &Stage, original: &Bytes) -> GrantId {
-    until("alice finds bob", || {
-        match stage.ask("alice", Command::Peers) {
-            Ok(Outcome::Peers { peers, .. }) => peers
-                .iter()
-                .any(|peer| peer.name == "bob" && peer.online)
-                .then_some(()),
-            _ => None,
-        }
-    });
-    let outcome = stage.ask(
-        "alice",
-        Command::Share {
-            name: "photo".into(),
-            original: Some(original.clone()),
-            to: "bob".into(),
-            views: VIEWS,
-            conditions: Conditions::default(),
-            keep_metadata: false,
-            carrier: Carrier::default(),
-        },
-    );
-    let Ok(Outcome::Shared { grant, .. }) = outcome else {
-        panic!("not shared: {outcome:?}")
-    };
-    until("the picture reaches bob", || {
-        stage.only_lease("bob").filter(|lease| lease.delivered)
-    });
-    grant
 }
 
 fn deposit_one_look(stage: &Stage, grant: GrantId) {

@@ -3,6 +3,8 @@
 //! Dropping a [`Stage`] ends every process it started, so a test that panics leaves none behind.
 //! Waiting is polling with a deadline of steps; no test asserts how long something took.
 
+mod sharing;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::{SocketAddr, UdpSocket};
@@ -17,7 +19,6 @@ use pentimento::node::config::{ClientConfig, ServerAddress, TokenConfig};
 use pentimento::node::control::Link;
 use pentimento::proto::control::{Carrier, Command, Failure, Outcome, Progress};
 use pentimento::proto::operator::ServerStatus;
-use pentimento::proto::outcome::Lease;
 use pentimento::talk::home;
 use pentimento::talk::session::{Session, pause};
 use rand::RngExt;
@@ -332,14 +333,6 @@ impl Stage {
                 assert!(back == *original, "other bytes came back");
             }
             other => panic!("not revealed: {other:.200?}"),
-        }
-    }
-
-    /// The only lease a person has.
-    pub(crate) fn only_lease(&self, name: &str) -> Option<Lease> {
-        match self.ask(name, Command::Leases) {
-            Ok(Outcome::Leases(mut leases)) if leases.len() == 1 => leases.pop(),
-            _ => None,
         }
     }
 

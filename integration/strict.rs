@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use bytes::Bytes;
-use pentimento::proto::control::{Carrier, Command, Failure, Outcome, Reason};
+use pentimento::proto::control::{Command, Failure, Outcome, Reason};
 use pentimento::proto::ids::GrantId;
 use pentimento::proto::lease::{Change, Conditions};
 
@@ -16,36 +16,11 @@ const FILE_BYTES: usize = 40_000;
 fn shared(views: u32) -> (Stage, GrantId, Bytes) {
     let stage = Stage::with(&["alice", "bob"]);
     let original = noise(3, FILE_BYTES);
-    until("alice finds bob", || {
-        match stage.ask("alice", Command::Peers) {
-            Ok(Outcome::Peers { peers, .. }) => peers
-                .iter()
-                .any(|peer| peer.name == "bob" && peer.online)
-                .then_some(()),
-            _ => None,
-        }
-    });
-    let outcome = stage.ask(
-        "alice",
-        Command::Share {
-            name: "photo".into(),
-            original: Some(original.clone()),
-            to: "bob".into(),
-            views,
-            conditions: Conditions {
-                strict: true,
-                ..Conditions::default()
-            },
-            keep_metadata: false,
-            carrier: Carrier::default(),
-        },
-    );
-    let Ok(Outcome::Shared { grant, .. }) = outcome else {
-        panic!("not shared: {outcome:?}")
+    let conditions = Conditions {
+        strict: true,
+        ..Conditions::default()
     };
-    until("the picture reaches bob", || {
-        stage.only_lease("bob").filter(|lease| lease.delivered)
-    });
+    let grant = stage.share_with_bob(&original, views, conditions);
     (stage, grant, original)
 }
 

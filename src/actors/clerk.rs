@@ -241,6 +241,10 @@ impl Clerk {
             out.push(ended(&job));
             return;
         }
+        self.send_under_new_number(now, job, out);
+    }
+
+    fn send_under_new_number(&mut self, now: Moment, job: Job, out: &mut Outbox<Output>) {
         let nonce = self.next_nonce;
         self.next_nonce = self.next_nonce.wrapping_add(1);
         self.jobs.insert(nonce, job);
@@ -319,10 +323,7 @@ impl Clerk {
         if let Some(mut job) = self.jobs.remove(&nonce) {
             job.signed = signed;
             job.signed_anew += 1;
-            let nonce = self.next_nonce;
-            self.next_nonce = self.next_nonce.wrapping_add(1);
-            self.jobs.insert(nonce, job);
-            self.send(now, nonce, out);
+            self.send_under_new_number(now, job, out);
         }
     }
 

@@ -168,8 +168,7 @@ impl LeaseManager {
     }
 
     fn given_of(&mut self, made: MadeChange) -> Option<&mut Given> {
-        let is_this = |given: &&mut Given| given.grant.granted_at == made.granted_at;
-        self.given.get_mut(&made.grant).filter(is_this)
+        self.given_at(made.grant, made.granted_at)
     }
 
     pub(super) fn change_failed(&mut self, asker: Asker, why: &str, out: &mut Outbox<Output>) {

@@ -274,7 +274,8 @@ impl LeaseManager {
         self.tell_ledger(now, id, out);
     }
 
-    fn given_at(&mut self, id: GrantId, granted_at: WallTime) -> Option<&mut Given> {
+    /// A grant, unless a newer one has taken its place.
+    pub(super) fn given_at(&mut self, id: GrantId, granted_at: WallTime) -> Option<&mut Given> {
         let is_this = |given: &&mut Given| given.grant.granted_at == granted_at;
         self.given.get_mut(&id).filter(is_this)
     }
