@@ -163,7 +163,7 @@ impl LeaseManager {
         let late = |claim: &Claim| claim.until <= now;
         let claims = self.claims.iter().filter(|(_, claim)| late(claim));
         for grant in claims.map(|(grant, _)| *grant).collect::<Vec<_>>() {
-            self.fail_view(now, grant, failures::too_slow(), out);
+            self.claim_ended(now, grant, out);
         }
         for given in self.given.values_mut() {
             if given.run.waiting.is_some_and(|(_, until)| until <= now)

@@ -1,5 +1,7 @@
 //! The borrower's half of a look that the servers count, before the picture opens.
 
+use rand_chacha::rand_core::Rng;
+
 use super::super::edges::Ticket;
 use super::super::looks::{Look, LookFault, LookOrder};
 use super::jobs::Job;
@@ -33,13 +35,14 @@ impl LeaseManager {
         out: &mut Outbox<Output>,
     ) {
         let me = self.config.me;
+        let reply = self.reply_key(id, view);
         let order = self.opening(id, view).and_then(|(_, lease)| {
-            let (lock, part) = (lease.grant.lock.as_ref()?, lease.key?);
+            let lock = lease.grant.lock.as_ref()?;
             let owner = lease.owner.user_id();
             Some(LookOrder {
                 account: AccountId::of(owner, me, id, lease.grant.granted_at),
                 view,
-                reply: reply_key(&part, view),
+                reply: reply?,
                 device: device(me),
                 threshold: lock.threshold,
                 share_hashes: lock.share_hashes.clone(),
@@ -51,6 +54,17 @@ impl LeaseManager {
         let job = Job::CountLook(id, view);
         let ticket = self.jobs.add(self.step_end(now), job);
         out.push(Output::Look { ticket, look });
+    }
+
+    /// The key that shares for a look are sealed to: the same for the same look while we run.
+    fn reply_key(&mut self, id: GrantId, view: ViewId) -> Option<StaticSecret> {
+        let mut fresh = [0; 32];
+        self.rng.fill_bytes(&mut fresh);
+        let lease = self.received.get_mut(&id)?;
+        let known = lease.run.reply.take().filter(|(of, _)| *of == view);
+        let (_, key) = known.unwrap_or_else(|| (view, StaticSecret::from_bytes(fresh)));
+        lease.run.reply = Some((view, key.clone()));
+        Some(key)
     }
 
     /// The servers' word on a look.
@@ -76,7 +90,11 @@ impl LeaseManager {
                 }
                 self.read_view(now, id, view, out);
             }
-            Err(LookFault::Late { ordinal, .. }) => self.count_unshown(now, id, ordinal, out),
+            Err(LookFault::Late { ordinal, .. }) => {
+                self.count_unshown(now, id, Some(ordinal), out);
+            }
+            // For another key: of this program before it ended, or of a copy of it.
+            Err(LookFault::Refused(Refusal::Conflict)) => self.count_unshown(now, id, None, out),
             Err(LookFault::Refused(refusal)) => self.not_counted(now, id, refusal, out),
             Err(LookFault::Unanswered) => {
                 self.fail_view(now, id, failures::no_majority(), out);
@@ -91,18 +109,23 @@ impl LeaseManager {
         refusal: Refusal,
         out: &mut Outbox<Output>,
     ) {
-        let Some(lease) = self.received.get_mut(&id) else {
+        let Some(lease) = self.received.get(&id) else {
             return;
         };
-        lease.unshown = None;
         let (name, owner) = (&lease.grant.name, &lease.grant.owner_name);
         let failure = failures::not_counted(name, owner, refusal);
         self.fail_view(now, id, failure, out);
     }
 
-    /// A look that was counted and not shown, too long ago for the servers to give their part
-    /// again: it stands in the log, and its owner can give it back.
-    fn count_unshown(&mut self, now: Moment, id: GrantId, ordinal: u32, out: &mut Outbox<Output>) {
+    /// A look that was counted and that we cannot show, for the servers do not give their part
+    /// again: it stands in the log, and its owner can give it back. Its number, if they told.
+    fn count_unshown(
+        &mut self,
+        now: Moment,
+        id: GrantId,
+        ordinal: Option<u32>,
+        out: &mut Outbox<Output>,
+    ) {
         let Some(claim) = self.claims.remove(&id) else {
             return;
         };
@@ -110,8 +133,10 @@ impl LeaseManager {
         let Some(lease) = self.received.get_mut(&id) else {
             return;
         };
-        lease.believe(ordinal);
-        lease.count(claim.view, at);
+        if let Some(ordinal) = ordinal {
+            lease.believe(ordinal);
+        }
+        let ordinal = lease.count(claim.view, at).ordinal;
         let failure = failures::counted_unshown(&lease.grant.name, ordinal);
         let event = LogEvent::Viewed {
             view: claim.view,
@@ -123,15 +148,6 @@ impl LeaseManager {
         }
         self.settle(now, id, out);
     }
-}
-
-/// The key that shares for a look are sealed to. It follows from our part of the content key, so
-/// that the same look can be asked for again after a crash.
-fn reply_key(part: &[u8; 32], view: ViewId) -> StaticSecret {
-    let mut hasher = blake3::Hasher::new_derive_key("pentimento 1 key of a look");
-    hasher.update(part);
-    hasher.update(&view.0);
-    StaticSecret::from_bytes(*hasher.finalize().as_bytes())
 }
 
 /// A home is one device.

@@ -242,7 +242,8 @@ pub(super) fn no_majority() -> Failure {
 pub(super) fn counted_unshown(name: &str, ordinal: u32) -> Failure {
     Failure::new(
         Reason::Other,
-        format!("look {ordinal} of {name} was counted, but it was not shown in time"),
-        "view it again for the next look; the owner can give one back: pentimento lease refund",
+        format!("look {ordinal} of {name} was counted, but its picture cannot be opened any more"),
+        "it was asked for over a minute ago, or by a program that ended, or a copy of this one; \
+         view it again for the next look; the owner can give one back: pentimento lease refund",
     )
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::super::edges::{Contact, Desk, Ticket, TicketBook};
 use super::given::Given;
+use crate::proto::control::Outcome;
 use crate::proto::ids::{GrantId, LetterId, ViewId, WishId};
 use crate::proto::lease::LogEntry;
 use crate::proto::letter::Grant;
@@ -79,6 +80,13 @@ pub(super) enum Then {
     Delivered(Ticket),
     /// A claim is durable: read the picture.
     ReadView(GrantId, ViewId),
+    /// A look is on disk that counts before it is seen: the picture may leave.
+    HandOut {
+        grant: GrantId,
+        view: ViewId,
+        wish: WishId,
+        opened: Box<Outcome>,
+    },
     /// A look is counted.
     Counted {
         wish: WishId,

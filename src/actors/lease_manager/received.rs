@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
 use super::super::edges::{Folder, PictureFile};
+use crate::crypto::static_key::StaticSecret;
 use crate::proto::cargo::Form;
 use crate::proto::identity::PublicIdentity;
 use crate::proto::ids::{Digest, GrantId, UserId, ViewId};
@@ -42,8 +43,12 @@ pub(super) struct Counted {
 }
 
 /// What a restart may forget.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub(super) struct ReceivedRun {
+    /// The key that the servers' shares of a look are sealed to. It is never on disk: so of two
+    /// copies of this program only the one that asked can open them, and a look that was counted
+    /// for a program that is gone is gone with it.
+    pub(super) reply: Option<(ViewId, StaticSecret)>,
     /// Entries ever reported since the start, and those ever durable.
     pub(super) reported: u64,
     pub(super) durable: u64,
@@ -72,8 +77,8 @@ pub(super) struct Received {
     pub(super) file: FileState,
     /// A look that was begun and not counted.
     pub(super) claim: Option<ViewId>,
-    /// A look that the servers may have counted and that was not shown: it is asked for again, and
-    /// is counted once.
+    /// A look that is claimed, or was let go, and whose picture did not leave this program, of a
+    /// grant whose looks are counted first: it is asked for again, and is counted once.
     pub(super) unshown: Option<ViewId>,
     pub(super) counted: Option<Counted>,
     /// The granting and the last look among the reported entries: they head each report.
@@ -116,6 +121,7 @@ impl Received {
         fresh.context = std::mem::take(&mut self.context);
         fresh.run = ReceivedRun {
             tries: 0,
+            reply: None,
             ..self.run
         };
         *self = fresh;
@@ -260,6 +266,7 @@ impl Received {
             at,
         };
         self.claim = None;
+        self.unshown = None;
         self.counted = Some(counted);
         counted
     }
@@ -269,7 +276,16 @@ impl Received {
     pub(super) fn believe(&mut self, ordinal: u32) {
         self.terms.used = ordinal.saturating_sub(1);
         self.terms.granted = self.terms.granted.max(ordinal);
-        self.unshown = None;
+    }
+
+    /// Whether looks are counted before the picture opens.
+    pub(super) const fn is_strict(&self) -> bool {
+        self.grant.lock.is_some()
+    }
+
+    /// Whether the picture of the look that is claimed has left this program.
+    pub(super) fn is_handed_out(&self) -> bool {
+        self.is_strict() && self.claim.is_some() && self.claim != self.unshown
     }
 
     /// Destroys the key.

@@ -172,6 +172,7 @@ impl LeaseManager {
                 opened: Ok(true),
             }),
             Then::ReadView(grant, view) => self.read_view(now, grant, view, out),
+            Then::HandOut { wish, opened, .. } => out.push(done(wish, *opened)),
             Then::Counted {
                 wish,
                 ordinal,
@@ -217,6 +218,13 @@ impl LeaseManager {
                     if self.claims.get(&grant).is_some_and(is_this) {
                         self.fail_view(now, grant, failures::disk("the look", why), out);
                     }
+                }
+                Then::HandOut {
+                    grant, view, wish, ..
+                } => {
+                    let failure = failures::disk("the look", why);
+                    self.not_handed_out(now, (grant, view), out);
+                    out.push(failed(wish, failure));
                 }
                 Then::Counted { wish, .. } => {
                     out.push(failed(wish, failures::disk("the count", why)));

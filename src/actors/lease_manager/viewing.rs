@@ -53,6 +53,8 @@ impl LeaseManager {
     ) {
         let found = naming::find(lease, self.received.values().map(named));
         let found = found.and_then(|id| {
+            // One from before our start may have been seen.
+            self.count_found(now, id, out);
             // Its date may have come this very moment.
             self.settle(now, id, out);
             self.may_view(id).map(|()| id)
@@ -238,7 +240,8 @@ impl LeaseManager {
             return;
         }
         let until = self.after(now, self.config.claim_ms);
-        let (Some(lease), Some(claim)) = (self.received.get(&id), self.claims.get_mut(&id)) else {
+        let (Some(lease), Some(claim)) = (self.received.get_mut(&id), self.claims.get_mut(&id))
+        else {
             return;
         };
         claim.until = until;
@@ -254,7 +257,30 @@ impl LeaseManager {
             left_after: claim.given.as_ref().map_or(ours, |look| look.remaining),
             show_ms: lease.grant.conditions.show_ms,
         };
-        out.push(done(wish, opened));
+        if !lease.is_strict() {
+            return out.push(done(wish, opened));
+        }
+        // On disk before it leaves: whoever ends this program now does not see it twice.
+        lease.unshown = None;
+        let then = Then::HandOut {
+            grant: id,
+            view,
+            wish,
+            opened: Box::new(opened),
+        };
+        self.store(now, vec![RowKey::Received(id)], vec![then], out);
+    }
+
+    /// The disk does not take it that the picture leaves, so it stays.
+    pub(super) fn not_handed_out(
+        &mut self,
+        now: Moment,
+        (id, view): (GrantId, ViewId),
+        out: &mut Outbox<Output>,
+    ) {
+        if self.claims.get(&id).is_some_and(|claim| claim.view == view) {
+            self.fail_view(now, id, failures::given_up(), out);
+        }
     }
 
     /// The file is not what it was: it is asked for again.
@@ -280,6 +306,9 @@ impl LeaseManager {
         };
         if let Some(lease) = self.received.get_mut(&id) {
             lease.claim = None;
+            if lease.is_strict() {
+                lease.unshown = Some(claim.view);
+            }
         }
         self.store(now, vec![RowKey::Received(id)], Vec::new(), out);
         if let Some(wish) = claim.wish {
@@ -297,7 +326,7 @@ impl LeaseManager {
     ) {
         let claimed = self.claims.iter().find(|(_, claim)| claim.view == view);
         if let Some(id) = claimed.map(|(id, _)| *id) {
-            self.count(now, id, wish, view, out);
+            self.count(now, id, Some(wish), out);
             return;
         }
         // Repeated: the same answer, once it is durable.
@@ -321,33 +350,53 @@ impl LeaseManager {
         self.store(now, vec![RowKey::Received(id)], vec![then], out);
     }
 
-    fn count(
-        &mut self,
-        now: Moment,
-        id: GrantId,
-        wish: WishId,
-        view: ViewId,
-        out: &mut Outbox<Output>,
-    ) {
-        let claim = self.claims.remove(&id);
+    /// Counts the look that is claimed, and tells who asks.
+    fn count(&mut self, now: Moment, id: GrantId, wish: Option<WishId>, out: &mut Outbox<Output>) {
         let at = self.config.calendar.at(now);
-        let Some(lease) = self.received.get_mut(&id) else {
+        let (Some(lease), Some(claim)) = (self.received.get_mut(&id), self.claims.remove(&id))
+        else {
             return;
         };
-        if let Some(look) = claim.and_then(|claim| claim.given) {
+        if let Some(look) = &claim.given {
             lease.believe(look.ordinal);
         }
+        let view = claim.view;
         let counted = lease.count(view, at);
         let (ordinal, left) = (counted.ordinal, counted.left);
         self.tell_received(id, LeaseNews::Viewed { ordinal }, out);
         let event = LogEvent::Viewed { view, ordinal };
-        let then = Then::Counted {
+        let then = wish.map(|wish| Then::Counted {
             wish,
             ordinal,
             left,
-        };
-        self.record(now, id, LogEntry { at, event }, vec![then], out);
+        });
+        self.record(
+            now,
+            id,
+            LogEntry { at, event },
+            then.into_iter().collect(),
+            out,
+        );
         self.settle(now, id, out);
+    }
+
+    /// A look that another one follows, and that may have been seen before our start.
+    fn count_found(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
+        let is_found = self.claims.get(&id).is_some_and(|claim| claim.is_found);
+        let is_seen = |lease: &Received| lease.is_handed_out();
+        if is_found && self.received.get(&id).is_some_and(is_seen) {
+            self.count(now, id, None, out);
+        }
+    }
+
+    /// The time of a claim is over. What may have been seen is counted, if looks count first.
+    pub(super) fn claim_ended(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
+        let is_seen = |lease: &Received| lease.is_handed_out();
+        if self.received.get(&id).is_some_and(is_seen) {
+            self.count(now, id, None, out);
+        } else {
+            self.fail_view(now, id, failures::too_slow(), out);
+        }
     }
 
     /// A look that nobody saw: its claim is released at once. Repeated, or for a look that was let

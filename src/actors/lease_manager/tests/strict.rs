@@ -90,7 +90,7 @@ fn a_grant_that_the_servers_do_not_have_yet_is_told_later() {
 }
 
 #[test]
-fn a_look_that_was_counted_and_lost_in_a_crash_is_shown_once_more() {
+fn a_look_that_left_the_program_is_not_shown_again_after_a_crash() {
     let mut world = strict(2);
     let wish = world.view();
     world.settle();
@@ -98,11 +98,76 @@ fn a_look_that_was_counted_and_lost_in_a_crash_is_shown_once_more() {
     world.crash(BOB);
     let again = world.view();
     world.settle();
+    let second = world.view_of(again);
+    assert_ne!(first, second);
+    let shown = world.show(second);
+    world.settle();
+    assert_eq!(world.outcome(shown), counted(2, 0));
+    world.rest();
+    assert_eq!(world.terms(ALICE).used, 2);
+}
+
+#[test]
+fn a_look_that_nobody_confirms_counts_as_seen() {
+    let mut world = strict(2);
+    world.view();
+    world.settle();
+    world.pass(60_000);
+    world.settle();
+    assert_eq!(world.terms(BOB).used, 1);
+    assert_eq!(world.look(), counted(2, 0));
+}
+
+#[test]
+fn a_look_that_was_counted_and_lost_in_a_crash_is_told_and_not_given_again() {
+    let mut world = strict(2);
+    world.view();
+    while world.servers.released == 0 {
+        assert!(world.disk(BOB) || world.input(BOB));
+    }
+    world.crash(BOB);
+    let failure = refused(&mut world);
+    assert_eq!(
+        failure.message,
+        "look 1 of beach.jpg was counted, but its picture cannot be opened any more"
+    );
+    assert_eq!(world.servers.released, 1);
+    world.pass(1_000);
+    assert_eq!(world.look(), counted(2, 0));
+}
+
+#[test]
+fn a_look_that_is_let_go_soon_opens_again_and_counts_once() {
+    let mut world = strict(2);
+    let wish = world.view();
+    world.settle();
+    let first = world.view_of(wish);
+    world.let_go(first);
+    world.settle();
+    let again = world.view();
+    world.settle();
     assert_eq!(world.view_of(again), first);
     let shown = world.show(first);
     world.settle();
     assert_eq!(world.outcome(shown), counted(1, 1));
-    assert_eq!(world.look(), counted(2, 0));
+}
+
+#[test]
+fn a_copy_of_the_program_cannot_open_what_was_counted_for_the_other() {
+    let mut world = strict(2);
+    let wish = world.view();
+    while world.servers.released == 0 {
+        assert!(world.disk(BOB) || world.input(BOB));
+    }
+    let rows = world.nodes[BOB].rows.clone();
+    world.settle();
+    let shown = world.view_of(wish);
+    world.nodes[BOB].rows = rows;
+    world.crash(BOB);
+    let failure = refused(&mut world);
+    assert!(failure.message.ends_with("cannot be opened any more"));
+    assert!(!world.counted.contains(&shown));
+    assert_eq!((world.servers.released, world.handed_out), (1, 1));
 }
 
 #[test]
@@ -119,7 +184,7 @@ fn a_look_that_was_counted_and_never_shown_is_told_and_stands_in_both_logs() {
     let failure = refused(&mut world);
     assert_eq!(
         failure.message,
-        "look 1 of beach.jpg was counted, but it was not shown in time"
+        "look 1 of beach.jpg was counted, but its picture cannot be opened any more"
     );
     assert_eq!(world.look(), counted(2, 0));
     world.rest();
@@ -161,8 +226,8 @@ fn looks_that_are_added_after_the_last_one_get_new_shares() {
     assert_eq!(world.look(), counted(2, 0));
 }
 
-/// Losses, crashes and servers that come and go: never more looks than were granted, and what was
-/// confirmed to a person stays.
+/// Losses, crashes, homes that are copied back, and servers that come and go: never more pictures
+/// leave the borrower's program than were counted, nor more than were granted.
 #[test]
 fn whatever_fails_no_look_is_let_out_beyond_the_grant() {
     for seed in 0..60 {
@@ -170,9 +235,10 @@ fn whatever_fails_no_look_is_let_out_beyond_the_grant() {
         world.strict = true;
         world.loss = 10;
         world.share(1, 3, AtZero::KeepCover);
+        let mut copy = None;
         for _ in 0..200 {
             let who = world.below(2);
-            match world.below(12) {
+            match world.below(14) {
                 0 => drop(world.view()),
                 1 => {
                     let seen: Vec<ViewId> = world.seen.iter().copied().collect();
@@ -187,14 +253,27 @@ fn whatever_fails_no_look_is_let_out_beyond_the_grant() {
                 5 => world.any_letter(),
                 6 => drop(world.picture(true)),
                 7 | 8 => drop(world.input(who)),
+                12 => {
+                    copy = Some((
+                        world.nodes[BOB].rows.clone(),
+                        world.nodes[BOB].files.clone(),
+                    ))
+                }
+                13 => {
+                    if let Some((rows, files)) = copy.clone() {
+                        world.nodes[BOB].rows = rows;
+                        world.nodes[BOB].files = files;
+                        world.crash(BOB);
+                    }
+                }
                 _ => drop(world.disk(who)),
             }
             let account = world.servers.ledger.accounts().next();
             let spent = account.map_or(0, |(_, account)| account.standing().spent);
             assert!(spent <= 3, "seed {seed}");
             assert!(
-                world.seen.len() <= spent as usize,
-                "seed {seed}: seen before counted"
+                world.handed_out <= spent,
+                "seed {seed}: seen before counted, or twice for one count"
             );
         }
         world.servers.up = true;

@@ -144,6 +144,8 @@ pub(super) struct World {
     wishes: u64,
     /// Views that were opened for a person, and those whose count was confirmed to them.
     pub(super) seen: BTreeSet<ViewId>,
+    /// How often a picture left the borrower's program.
+    pub(super) handed_out: u32,
     pub(super) counted: BTreeSet<ViewId>,
     pub(super) shows: BTreeMap<WishId, ViewId>,
     /// The end date of grants that are shared from now on.
@@ -185,6 +187,7 @@ impl World {
             added: Vec::new(),
             wishes: 0,
             seen: BTreeSet::new(),
+            handed_out: 0,
             counted: BTreeSet::new(),
             shows: BTreeMap::new(),
             until: None,
@@ -351,6 +354,7 @@ impl World {
                     let is_over = until.is_some_and(|date| date <= self.date_in(0));
                     assert!(!is_over || self.behind_ms > 0, "no look after the end");
                     // One that was counted and not shown opens again.
+                    self.handed_out += 1;
                     let is_new = self.seen.insert(view);
                     assert!(is_new || self.strict, "a view opens once");
                 }
