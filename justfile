@@ -49,6 +49,10 @@ deny:
 seeds N="1000":
     cargo run --locked --bin pentimento-chaos -- seeds {{N}}
 
+# Simulates the servers that agree on rights under N seeds, and judges what they answered.
+rights N="1250":
+    cargo run --locked --bin pentimento-chaos -- rights --seeds {{N}}
+
 # Plays the scenarios of the tree in virtual time; `just chaos process` with real processes.
 chaos MODE="sim":
     for file in config/chaos/*.toml; do \

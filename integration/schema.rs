@@ -520,6 +520,7 @@ fn chaos(play: &Play) {
         "chaos link --listen 127.0.0.1:0 --to 127.0.0.1:9 --for 1",
     );
     play.does("nobody", "chaos transfers --seeds 2");
+    play.does("nobody", "chaos rights --seeds 2");
     play.does(
         "nobody",
         "chaos flood --rate 1000 --for 1 --clients 3 --within 30000",

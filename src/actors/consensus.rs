@@ -302,11 +302,14 @@ impl<S: StateMachine> Consensus<S> {
     }
 
     /// Whether it votes and may lead.
-    fn votes(&self) -> bool {
+    #[must_use]
+    pub fn votes(&self) -> bool {
         self.quarantine.is_none() && self.entrance.is_none() && self.node.store().floor().is_none()
     }
 
-    fn is_leader(&self) -> bool {
+    /// Whether it leads, as far as it knows.
+    #[must_use]
+    pub fn is_leader(&self) -> bool {
         self.node.raft.state == StateRole::Leader
     }
 

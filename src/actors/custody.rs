@@ -9,9 +9,10 @@
 //! share is put into one's own accounts only.
 //!
 //! Invariants: a deposit is confirmed when it is on disk. A share leaves only for an effect of an
-//! applied entry, and sealed. What is known in memory is on disk, or about to be.
+//! applied entry, and sealed. What was erased does not come back by a deposit that is late. What is
+//! known in memory is on disk, or about to be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -33,6 +34,9 @@ use crate::time::Moment;
 
 /// Deposits that may wait for the disk.
 const WAITING_MAX: usize = 1_024;
+/// Erasures that are remembered: a deposit that is late must not bring back what was erased. After
+/// a start the ledger tells all of them again.
+const ERASURES_MAX: usize = 16_384;
 /// No row is larger.
 const ROW_MAX_BYTES: usize = 512;
 
@@ -131,6 +135,9 @@ pub struct Custody {
     writing: BTreeMap<u64, (UserId, Key)>,
     /// Rows whose deletion failed, and when to try again.
     to_erase: Vec<Key>,
+    /// Up to which round shares were erased, and of which accounts, the oldest first.
+    erased: BTreeMap<AccountId, u32>,
+    erased_in_order: VecDeque<AccountId>,
     erase_at: Option<Moment>,
     erasing: BTreeMap<u64, Vec<Key>>,
     tickets: TicketBook,
@@ -147,6 +154,8 @@ impl Custody {
             of_owner: BTreeMap::new(),
             writing: BTreeMap::new(),
             to_erase: Vec::new(),
+            erased: BTreeMap::new(),
+            erased_in_order: VecDeque::new(),
             erase_at: None,
             erasing: BTreeMap::new(),
             tickets: TicketBook::new(Desk::Custody),
@@ -185,7 +194,8 @@ impl Custody {
         if is_here {
             return;
         }
-        if !self.has_room(owner) || self.opened(key, &deposit.sealed).is_none() {
+        let is_over = self.erased.get(&key.0).is_some_and(|last| key.1 <= *last);
+        if is_over || !self.has_room(owner) || self.opened(key, &deposit.sealed).is_none() {
             return self.answer(owner, key, false, out);
         }
         let kept = Kept {
@@ -334,6 +344,22 @@ impl Custody {
         }
         self.to_erase.extend(keys);
         self.erase_rows(out);
+        self.note_erased(account, round);
+    }
+
+    fn note_erased(&mut self, account: AccountId, round: u32) {
+        match self.erased.get_mut(&account) {
+            Some(last) => *last = round.max(*last),
+            None => {
+                self.erased.insert(account, round);
+                self.erased_in_order.push_back(account);
+            }
+        }
+        if self.erased_in_order.len() > ERASURES_MAX
+            && let Some(oldest) = self.erased_in_order.pop_front()
+        {
+            self.erased.remove(&oldest);
+        }
     }
 
     fn erase_rows(&mut self, out: &mut Outbox<Output>) {

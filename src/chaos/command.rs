@@ -1,5 +1,5 @@
-//! The commands of chaos runs: check, run, replay, link, transfers, flood. They give what to print
-//! and the exit code.
+//! The commands of chaos runs: check, run, replay, link, transfers, rights, flood. They give what to
+//! print and the exit code.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use super::judge::{self, KNOWN};
 use super::link;
 use super::link::command::LinkArguments;
 use super::report::{self, Report};
+use super::rights::{self, RightsArguments};
 use super::scenario::{Mode, Scenario};
 use super::simulated::Simulated;
 use super::transfers::{self, TransfersArguments};
@@ -51,6 +52,8 @@ pub enum ChaosVerb {
     Link(LinkArguments),
     /// Run drawn transfers between endpoints over bad links, in virtual time
     Transfers(TransfersArguments),
+    /// Run drawn faults of the servers that agree on rights, in virtual time
+    Rights(RightsArguments),
     /// Pour forged handshakes into a real server over loopback while good clients come
     Flood(FloodArguments),
 }
@@ -105,6 +108,7 @@ pub fn run(verb: &ChaosVerb, tell: &mut dyn FnMut(&str)) -> Result<u8, Failure> 
         ChaosVerb::Replay { report, out } => replay(report, out.as_deref(), tell),
         ChaosVerb::Link(arguments) => link::command::run(arguments, tell),
         ChaosVerb::Transfers(arguments) => Ok(transfers::run(arguments, tell)),
+        ChaosVerb::Rights(arguments) => Ok(rights::run(arguments, tell)),
         ChaosVerb::Flood(arguments) => flood::run(arguments, tell),
     }
 }

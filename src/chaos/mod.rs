@@ -18,6 +18,7 @@ mod process;
 mod record;
 pub mod relay;
 mod report;
+mod rights;
 pub mod scenario;
 mod schedule;
 mod simulated;

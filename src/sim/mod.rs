@@ -11,6 +11,7 @@ pub mod meetings;
 pub mod network;
 pub mod node;
 pub mod plan;
+pub mod rights;
 pub mod run;
 pub mod transfers;
 pub mod translation;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::{Consensus, OutputOf, StateMachine};
 use crate::ledger::{Damaged, Effect, Ledger};
 use crate::proto::ids::Digest;
-use crate::proto::ledger::Reply;
+use crate::proto::ledger::{Entry, Refusal, Reply, Signed};
 use crate::time::WallTime;
 
 /// The concern: the servers agree on the ledger.
@@ -30,6 +30,45 @@ impl Agreed {
     #[must_use]
     pub const fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// As [`StateMachine::admit`] for who simulates without signatures.
+    ///
+    /// # Errors
+    /// What the client is told instead.
+    pub fn admit_authentic(&self, clock: WallTime, command: &[u8]) -> Result<(), Reply> {
+        if command.is_empty() {
+            return Ok(());
+        }
+        Signed::decode(command)
+            .map_err(|_| Refusal::Malformed)
+            .and_then(|signed| self.ledger.admit_authentic(Some(clock), &signed))
+            .map_err(Reply::Refused)
+    }
+
+    /// As [`StateMachine::apply`] for who simulates without signatures.
+    pub fn apply_authentic(
+        &mut self,
+        seq: u64,
+        stamp: WallTime,
+        command: &[u8],
+    ) -> (Reply, Vec<Effect>) {
+        let Ok(entry) = Entry::from_parts(stamp, command) else {
+            return StateMachine::apply(self, seq, stamp, command);
+        };
+        let mut effects = self.made_up_for();
+        let applied = self.ledger.apply_authentic(seq, &entry);
+        effects.extend(applied.effects);
+        (applied.reply, effects)
+    }
+
+    /// What a server that got the state as a whole was not told of, once.
+    fn made_up_for(&mut self) -> Vec<Effect> {
+        if core::mem::take(&mut self.erasures_missing) {
+            self.erasures()
+        } else {
+            Vec::new()
+        }
     }
 
     /// Erasures of all shares that the ledger calls erased.
@@ -61,10 +100,7 @@ impl StateMachine for Agreed {
     }
 
     fn apply(&mut self, seq: u64, stamp: WallTime, command: &[u8]) -> (Reply, Vec<Effect>) {
-        let mut effects = Vec::new();
-        if core::mem::take(&mut self.erasures_missing) {
-            effects = self.erasures();
-        }
+        let mut effects = self.made_up_for();
         let (reply, more) = StateMachine::apply(&mut self.ledger, seq, stamp, command);
         effects.extend(more);
         (reply, effects)

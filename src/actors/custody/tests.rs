@@ -239,3 +239,35 @@ fn a_row_that_could_not_be_deleted_is_deleted_later() {
     assert_eq!(written(&mut custody, &told).0.len(), 1);
     assert_eq!(custody.deadline(), None);
 }
+
+#[test]
+fn a_late_deposit_does_not_bring_back_what_was_erased() {
+    let (mut custody, _) = with_share();
+    let account = deposit(1).account(OWNER);
+    let told = applied(&mut custody, Effect::Erase { account, round: 0 }, false);
+    written(&mut custody, &told);
+    assert!(!answer_of(&arrives(&mut custody, deposit(1))));
+    assert!(applied(&mut custody, release(reply().public().0), false).is_empty());
+    // The next set is another matter, and so is another account.
+    assert!(matches!(
+        arrives(&mut custody, deposit(2))[..],
+        [Output::Disk { .. }]
+    ));
+}
+
+#[test]
+fn erasures_are_remembered_up_to_their_limit() {
+    let mut custody = custody(Vec::new());
+    let account = |number: usize| {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&(number as u64).to_be_bytes());
+        AccountId(id)
+    };
+    for number in 0..=ERASURES_MAX {
+        let account = account(number);
+        applied(&mut custody, Effect::Erase { account, round: 1 }, false);
+    }
+    assert_eq!(custody.erased.len(), ERASURES_MAX);
+    assert!(!custody.erased.contains_key(&account(0)));
+    assert!(custody.erased.contains_key(&account(ERASURES_MAX)));
+}

@@ -1,0 +1,268 @@
+//! The commit run, determinism, and what was found once.
+
+use super::*;
+
+fn total(seeds: impl Iterator<Item = u64>) -> Tally {
+    let mut total = Tally::default();
+    for seed in seeds {
+        match run(seed) {
+            Ok(tally) => total.add(&tally),
+            Err(failure) => panic!("{}\nreplay: {}", failure.broken, failure.command()),
+        }
+    }
+    total
+}
+
+#[test]
+fn rights_hold_under_faults() {
+    let total = total(0..24);
+    println!("{total}");
+    for kind in [
+        "look shown",
+        "look refused",
+        "change",
+        "rekey",
+        "looks lent",
+        "check-in",
+    ] {
+        assert!(total.told(kind) > 20, "{kind}: {total}");
+    }
+    assert!(total.faults() > 10_000, "{total}");
+    assert!(total.linear[0] > 5, "{total}");
+}
+
+#[test]
+fn the_same_seed_is_the_same_run() {
+    for seed in [0, 3] {
+        let first = run(seed).expect("holds");
+        assert_eq!(run(seed).expect("holds"), first, "seed {seed}");
+        assert_ne!(run(seed + 1).expect("holds").trace, first.trace);
+    }
+}
+
+mod broken_histories {
+    //! What the judge says of histories that no good servers leave.
+
+    use super::super::judge::Judge;
+    use super::super::watched::Applied;
+    use crate::crypto::identity::SecretIdentity;
+    use crate::ledger::{Effect, Ledger};
+    use crate::proto::ids::{AccountId, DeviceId, Digest, GrantId, ViewId};
+    use crate::proto::lease::{Adjust, Change};
+    use crate::proto::ledger::{Answer, Command, Entry, Opening, Refusal, Reply, Signed};
+    use crate::time::{Moment, WallTime};
+
+    const NOW: WallTime = WallTime(1_800_000_000_000);
+
+    struct History {
+        ledger: Ledger,
+        owner: SecretIdentity,
+        borrower: SecretIdentity,
+        seq: u64,
+        judge: Judge,
+    }
+
+    fn opening(borrower: &SecretIdentity) -> Opening {
+        Opening {
+            grant: GrantId([1; 16]),
+            granted_at: NOW,
+            borrower: borrower.user_id(),
+            looks: 1,
+            not_before: None,
+            until: None,
+            offline_max: 0,
+            threshold: 2,
+            share_hashes: vec![Digest([1; 32]); 3],
+        }
+    }
+
+    impl History {
+        /// A grant of one look.
+        fn new() -> Self {
+            let mut history = Self {
+                ledger: Ledger::default(),
+                owner: SecretIdentity::from_secret([1; 32]),
+                borrower: SecretIdentity::from_secret([2; 32]),
+                seq: 0,
+                judge: Judge::default(),
+            };
+            let open = Command::Open(opening(&history.borrower));
+            let opened = history.next(&history.owner.command(NOW, open));
+            history.judge.applied(opened, true).expect("is good");
+            history
+        }
+
+        fn account(&self) -> AccountId {
+            opening(&self.borrower).account(self.owner.user_id())
+        }
+
+        /// What a good server makes of an order.
+        fn next(&mut self, signed: &Signed) -> Applied {
+            self.seq += 1;
+            let entry = Entry {
+                stamp: NOW,
+                signed: Some(signed.clone()),
+            };
+            let applied = self.ledger.apply(self.seq, &entry);
+            Applied {
+                seq: self.seq,
+                stamp: NOW,
+                command: signed.encode(),
+                reply: applied.reply,
+                effects: applied.effects,
+            }
+        }
+
+        fn spend(&mut self, view: u8) -> Applied {
+            let command = Command::Spend {
+                account: self.account(),
+                view: ViewId([view; 16]),
+                reply_key: [view; 32],
+                device: DeviceId([1; 16]),
+            };
+            let signed = self
+                .borrower
+                .command(WallTime(NOW.0 + u64::from(view)), command);
+            self.next(&signed)
+        }
+
+        fn revoke(&mut self) -> Applied {
+            let adjust = Adjust {
+                grant: GrantId([1; 16]),
+                owner_sequence: 1,
+                change: Change::Revoke,
+                at: NOW,
+            };
+            let account = self.account();
+            let command = Command::Adjust { account, adjust };
+            self.next(&self.owner.command(WallTime(NOW.0 + 1), command))
+        }
+    }
+
+    #[test]
+    fn good_ones_pass() {
+        let mut history = History::new();
+        for entry in [history.spend(1), history.spend(2), history.revoke()] {
+            history.judge.applied(entry.clone(), true).expect("is good");
+            history
+                .judge
+                .applied(entry, true)
+                .expect("another server's");
+        }
+        let account = history.account();
+        let view = ViewId([1; 16]);
+        history.judge.look_opens(account, view, 1).expect("counted");
+    }
+
+    #[test]
+    fn a_look_too_many_is_found() {
+        let mut history = History::new();
+        let first = history.spend(1);
+        history.judge.applied(first.clone(), true).expect("is good");
+        let mut second = history.spend(2);
+        second.reply = Reply::Spent {
+            ordinal: 2,
+            remaining: 0,
+            counted: second.seq,
+            released: true,
+        };
+        assert!(history.judge.applied(second, true).is_err());
+        let (account, view) = (history.account(), ViewId([2; 16]));
+        assert!(history.judge.look_opens(account, view, 2).is_err());
+    }
+
+    #[test]
+    fn servers_that_differ_are_found() {
+        let mut history = History::new();
+        let first = history.spend(1);
+        history.judge.applied(first.clone(), true).expect("is good");
+        let mut other = first.clone();
+        other.reply = Reply::Refused(Refusal::Exhausted);
+        assert!(history.judge.applied(other, true).is_err());
+        let mut other = first.clone();
+        other.effects.clear();
+        assert!(history.judge.applied(other, true).is_err());
+        // Erasures that were missed may come before.
+        let mut restored = first;
+        let (account, round) = (history.account(), 0);
+        restored.effects.insert(0, Effect::Erase { account, round });
+        assert!(history.judge.applied(restored, true).is_ok());
+    }
+
+    #[test]
+    fn shares_of_what_is_revoked_and_shares_without_an_entry_are_found() {
+        let mut history = History::new();
+        let (spent, revoked) = (history.spend(1), history.revoke());
+        let again = history.spend(1);
+        for entry in [&spent, &revoked] {
+            history.judge.applied(entry.clone(), true).expect("is good");
+        }
+        let mut released = again;
+        released.reply = spent.reply;
+        released.effects.clone_from(&spent.effects);
+        assert!(history.judge.applied(released, true).is_err());
+    }
+
+    #[test]
+    fn forged_and_old_orders_that_were_taken_are_found() {
+        let mut history = History::new();
+        let mut forged = history.spend(1);
+        let mut signed = Signed::decode(&forged.command).expect("an order");
+        signed.signature.0[0][0] ^= 1;
+        forged.command = signed.encode();
+        assert!(history.judge.applied(forged, true).is_err());
+        let mut history = History::new();
+        let mut old = history.spend(1);
+        old.stamp = WallTime(NOW.0 + 2 * 3_600_000);
+        assert!(history.judge.applied(old, true).is_err());
+    }
+
+    #[test]
+    fn answers_that_nobody_applied_and_two_leaders_are_found() {
+        let mut history = History::new();
+        let entry = history.spend(1);
+        let key = (0, 0, 7);
+        history.judge.sent(key, Moment::START, &entry.command);
+        let (seq, reply) = (entry.seq, entry.reply);
+        let answer = Answer { seq, reply };
+        assert!(
+            history
+                .judge
+                .heard(key, Moment::from_millis(1), answer)
+                .is_err()
+        );
+        history.judge.applied(entry, true).expect("is good");
+        history
+            .judge
+            .heard(key, Moment::from_millis(1), answer)
+            .expect("is applied");
+        assert_eq!(history.judge.by_sequence(true), Ok([1, 0]));
+        let (one, two) = (crate::proto::ids::NodeId(1), crate::proto::ids::NodeId(2));
+        history.judge.leads(4, one).expect("the first");
+        history.judge.leads(5, two).expect("of another term");
+        assert!(history.judge.leads(4, two).is_err());
+    }
+
+    #[test]
+    fn an_order_that_overtakes_an_answered_one_is_found() {
+        let mut history = History::new();
+        let (first, second) = (history.spend(1), history.spend(2));
+        for (number, entry) in [(1, &second), (2, &first)] {
+            let at = Moment::from_millis(10 * number);
+            history.judge.sent((0, 0, number), at, &entry.command);
+        }
+        for entry in [&first, &second] {
+            history.judge.applied(entry.clone(), true).expect("is good");
+        }
+        for (number, entry) in [(1, &second), (2, &first)] {
+            let at = Moment::from_millis(10 * number + 5);
+            let (seq, reply) = (entry.seq, entry.reply);
+            let answer = Answer { seq, reply };
+            history
+                .judge
+                .heard((0, 0, number), at, answer)
+                .expect("is applied");
+        }
+        assert!(history.judge.by_sequence(true).is_err());
+    }
+}
