@@ -1,5 +1,5 @@
-//! The commands of chaos runs: check, run, replay, link, transfers, rights, flood. They give what to
-//! print and the exit code.
+//! The commands of chaos runs: check, run, replay, link, transfers, rights, flood. They give what
+//! to print and the exit code.
 
 use std::fs;
 use std::path::{Path, PathBuf};
