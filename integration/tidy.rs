@@ -16,6 +16,7 @@ mod source;
 #[rustfmt::skip]
 const MAY_IMPORT: &Table = &[
     ("bin",      ANYTHING),
+    ("models",   ANYTHING),
     ("cli",      PROGRAMS),
     ("tui",      &["talk", "node", "terminal", "stego", "proto", "time"]),
     ("web",      &["talk", "node", "terminal", "stego", "proto", "time"]),
@@ -32,11 +33,12 @@ const MAY_IMPORT: &Table = &[
     ("node",     &["net", "actors", "ledger", "transport", "stego", "crypto", "proto", "time"]),
     ("net",      &["transport", "proto", "time"]),
     ("transport", &["proto", "crypto", "time"]),
-    ("actors",   &["ledger", "proto", "crypto", "time"]),
-    ("ledger",   &["proto", "crypto", "time"]),
+    ("actors",   &["ledger", "proto", "crypto", "planted", "time"]),
+    ("ledger",   &["proto", "crypto", "planted", "time"]),
     ("crypto",   &["proto", "time"]),
     ("proto",    &["time"]),
     ("stego",    NOTHING),
+    ("planted",  NOTHING),
     ("time",     NOTHING),
 ];
 

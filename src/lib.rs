@@ -5,6 +5,8 @@
 
 pub mod time;
 
+pub mod planted;
+
 pub mod proto;
 
 pub mod crypto;
@@ -37,3 +39,6 @@ pub mod tui;
 pub mod web;
 
 pub mod cli;
+
+#[cfg(test)]
+mod models;

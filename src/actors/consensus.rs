@@ -28,6 +28,7 @@ mod guard;
 mod ledger;
 mod letters;
 mod log;
+mod planting;
 mod reads;
 mod ready;
 mod rows;
@@ -47,6 +48,7 @@ use raft::{RawNode, StateRole};
 
 use super::edges::{DiskAnswer, DiskOrder, Ticket};
 use super::machine::{Machine, Outbox, earliest};
+use crate::planted::{self, Bug};
 use crate::proto::ids::{NodeId, UserId};
 use crate::time::Moment;
 pub use agreed::{Agreed, Agreement, AgreementOutput};
@@ -253,7 +255,7 @@ impl<S: StateMachine> Consensus<S> {
             checkpoints,
             entrance,
             sent_states: BTreeMap::new(),
-            caught_up: false,
+            caught_up: planted::is(Bug::ServedBeforeCaughtUp),
             halted: false,
             disk_fails: None,
             quarantine,
@@ -494,4 +496,4 @@ impl<S: StateMachine> Machine for Consensus<S> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

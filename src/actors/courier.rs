@@ -35,7 +35,7 @@ mod incoming;
 mod outgoing;
 mod seen;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// Who we are, timings and bounds.
 #[derive(Clone)]

@@ -25,6 +25,7 @@ use super::machine::{Machine, Outbox};
 use crate::crypto::shares::{Purpose, Share};
 use crate::crypto::static_key::StaticSecret;
 use crate::ledger::{Effect, Loan, Release};
+use crate::planted::{self, Bug};
 use crate::proto::codec;
 use crate::proto::identity::PublicKey;
 use crate::proto::ids::{AccountId, UserId};
@@ -202,6 +203,9 @@ impl Custody {
             owner,
             sealed: deposit.sealed,
         };
+        if planted::is(Bug::ShareAckBeforeDisk) {
+            self.answer(owner, key, true, out);
+        }
         let value = Some(codec::encode(&kept).into());
         self.put(key, kept);
         let ticket = self.write(vec![(key, value)], out);
@@ -252,7 +256,7 @@ impl Custody {
     fn carry_out(&mut self, effect: &Effect, replayed: bool, out: &mut Outbox<Output>) {
         match effect {
             Effect::Erase { account, round } => self.erase(*account, *round, out),
-            _ if replayed => {}
+            _ if replayed && !planted::is(Bug::ReplayedReleases) => {}
             Effect::Release(release) => self.release(release, out),
             Effect::Lend(loan) => self.lend(loan, out),
             Effect::Forked { .. } => {}
@@ -363,7 +367,7 @@ impl Custody {
     }
 
     fn erase_rows(&mut self, out: &mut Outbox<Output>) {
-        if self.to_erase.is_empty() {
+        if self.to_erase.is_empty() || planted::is(Bug::ErasedInMemoryOnly) {
             return;
         }
         let keys = core::mem::take(&mut self.to_erase);
@@ -439,4 +443,4 @@ impl Machine for Custody {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -21,20 +21,18 @@ use std::time::Duration;
 
 use super::machine::{Machine, Outbox, earliest};
 use super::membership::Member;
+use crate::planted::{self, Bug};
 use crate::proto::ids::{NodeId, RequestId, UserId};
 use crate::proto::packet::{Ask, Claim, Packet, Party};
 use crate::time::Moment;
 
 mod case;
 mod over;
-mod planted;
 mod seats;
 mod words;
 
 use case::{Case, Stand};
 use over::{End, Over};
-#[cfg(any(test, feature = "planted-faults"))]
-pub use planted::PlantedFault;
 use seats::Seats;
 pub use seats::outlook;
 use words::{refuse, to_server};
@@ -59,9 +57,6 @@ pub struct Config {
     pub forget_after_ms: u64,
     /// Requests remembered at the most.
     pub requests_max: usize,
-    /// A fault of this server, for those who show that the checkers find it.
-    #[cfg(any(test, feature = "planted-faults"))]
-    pub fault: PlantedFault,
 }
 
 impl Config {
@@ -78,8 +73,6 @@ impl Config {
             forget_after_ms: 600_000,
             // About a megabyte, and far more than the jobs of a cluster that still moves.
             requests_max: 4_096,
-            #[cfg(any(test, feature = "planted-faults"))]
-            fault: PlantedFault::None,
         }
     }
 
@@ -218,7 +211,10 @@ impl Election {
                         self.tell_peers(&case.claim(), out);
                     }
                 }
-                Stand::Theirs { owner, .. } if !self.seats.is_there(owner, now) => {
+                Stand::Theirs { owner, .. }
+                    if !self.seats.is_there(owner, now)
+                        || planted::is(Bug::TakesOverFromTheLiving) =>
+                {
                     return self.take_over(now, case, out);
                 }
                 Stand::Theirs { .. } | Stand::Waiting { .. } => {}
@@ -229,7 +225,7 @@ impl Election {
 
     /// Claims the case's epoch now or when it is this server's turn.
     fn run(&mut self, now: Moment, mut case: Case, out: &mut Outbox<Output>) {
-        let rank = if self.config.everyone_wins() {
+        let rank = if planted::is(Bug::EveryoneWins) {
             0
         } else {
             self.seats.rank(case.ask.request)
@@ -263,15 +259,17 @@ impl Election {
 
     /// The owner is gone before the request was done.
     fn take_over(&mut self, now: Moment, mut case: Case, out: &mut Outbox<Output>) {
-        if self.config.never_takes_over() || self.retired {
+        if planted::is(Bug::NeverTakesOver) || self.retired {
             return self.put(case);
         }
-        case.epoch = case.epoch.saturating_add(1);
+        if !planted::is(Bug::ClaimWithoutEpoch) {
+            case.epoch = case.epoch.saturating_add(1);
+        }
         self.run(now, case, out);
     }
 
     fn claimed(&mut self, now: Moment, from: NodeId, claim: &Claim, out: &mut Outbox<Output>) {
-        if !self.seats.is_peer(from) || self.config.everyone_wins() {
+        if !self.seats.is_peer(from) || planted::is(Bug::EveryoneWins) {
             return;
         }
         self.seats.spoke(from, now);
@@ -485,4 +483,4 @@ impl Machine for Election {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -40,6 +40,7 @@ use rand_chacha::rand_core::SeedableRng;
 
 use super::machine::{Machine, Outbox, earliest};
 use super::membership::Member;
+use crate::planted::{self, Bug};
 use crate::proto::ids::NodeId;
 use crate::proto::packet::TokenPacket;
 use crate::time::{Calendar, Moment, WallTime};
@@ -184,7 +185,7 @@ struct Farewell {
 }
 
 /// The machine. See the module for what it decides.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct FailureToken {
     config: Config,
     rng: ChaCha20Rng,
@@ -424,7 +425,7 @@ impl Machine for FailureToken {
         self.catch_up(now, out);
         match input {
             Input::Heard { from, packet } => {
-                if !self.is_failing() {
+                if !self.is_failing() || planted::is(Bug::HeardWhileFailing) {
                     self.heard(now, from, packet, out);
                 }
             }
@@ -482,4 +483,4 @@ impl Machine for FailureToken {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

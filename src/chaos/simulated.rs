@@ -19,9 +19,6 @@ pub(super) struct Simulated {
     servers: Vec<ServerState>,
     /// What happened at once when something was done.
     waiting: Vec<Happened>,
-    /// What is planted into the election of every server that starts.
-    #[cfg(test)]
-    pub(super) fault: crate::sim::world::PlantedFault,
 }
 
 impl Simulated {
@@ -46,8 +43,6 @@ impl Simulated {
             world,
             servers: vec![ServerState::default(); servers],
             waiting: Vec::new(),
-            #[cfg(test)]
-            fault: crate::sim::world::PlantedFault::None,
         }
     }
 
@@ -98,12 +93,7 @@ impl Stage for Simulated {
 
     fn deed(&mut self, host: Host, deed: Deed) -> Result<(), Failure> {
         let seen = match deed {
-            Deed::Start => {
-                let seen = self.world.start(host);
-                #[cfg(test)]
-                self.world.plant(host, self.fault);
-                seen
-            }
+            Deed::Start => self.world.start(host),
             Deed::Strike => self.world.crash(host),
             Deed::Pause => {
                 self.world.pause(host);

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::looks::later;
+use crate::planted::{self, Bug};
 use crate::proto::ids::{AccountId, CheckoutId, DeviceId, Digest};
 use crate::proto::ledger::{LoggedView, Refusal, Room, ViewLog};
 use crate::proto::limits::{CHECK_INS_MAX, CHECKOUT_GRACE_MS, RELEASE_AGAIN_MS};
@@ -103,7 +104,10 @@ impl Checkout {
     pub(super) fn check_in(&mut self, told: &CheckIn<'_>) -> Result<u32, Refusal> {
         let same = self.check_ins.iter().find(|(from, _)| *from == told.from);
         match same {
-            Some((_, order)) if *order == told.order => return Ok(0),
+            Some((_, order)) if *order == told.order => {
+                let again = planted::is(Bug::ReturnedTwice) && self.state == State::Closed;
+                return Ok(if again { self.returned } else { 0 });
+            }
             Some(_) => return Err(Refusal::Fork),
             None if told.from > self.log.length => return Err(Refusal::Gap),
             None if told.from < self.log.length => return Err(Refusal::Fork),
@@ -132,6 +136,9 @@ impl Checkout {
             return Ok(0);
         }
         self.returned = self.outstanding();
+        if planted::is(Bug::OverdueComesBack) {
+            self.returned = self.looks.saturating_sub(self.log.length);
+        }
         self.state = State::Closed;
         Ok(self.returned)
     }

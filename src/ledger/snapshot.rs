@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use super::bounds::Kept;
 use super::{Account, Bounds, Ledger};
+use crate::planted::{self, Bug};
 use crate::proto::codec;
 use crate::proto::ids::{AccountId, Digest};
 use crate::time::WallTime;
@@ -155,7 +156,10 @@ impl Ledger {
         }
     }
 
-    fn take_in(&mut self, id: AccountId, account: Account) -> Result<(), Damaged> {
+    fn take_in(&mut self, id: AccountId, mut account: Account) -> Result<(), Damaged> {
+        if planted::is(Bug::LooksForgotten) {
+            account.forget_looks();
+        }
         let is_next = self
             .accounts
             .last_key_value()

@@ -19,4 +19,4 @@ pub mod workshop;
 pub mod world;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -114,15 +114,6 @@ pub fn run(seed: u64) -> Verdict {
     Run::new(seed).play()
 }
 
-/// Runs one seed with a fault planted into the election of every server.
-#[cfg(any(test, feature = "planted-faults"))]
-#[must_use]
-pub fn run_planted(seed: u64, fault: crate::actors::election::PlantedFault) -> Verdict {
-    let mut run = Run::new(seed);
-    run.fault = fault;
-    run.play()
-}
-
 struct Run {
     seed: u64,
     world: World,
@@ -138,8 +129,6 @@ struct Run {
     looks: Vec<(u64, ViewId)>,
     done: Done,
     counts: Counts,
-    #[cfg(any(test, feature = "planted-faults"))]
-    fault: crate::actors::election::PlantedFault,
 }
 
 impl Run {
@@ -165,8 +154,6 @@ impl Run {
             looks: Vec::new(),
             done: Done::default(),
             counts: Counts::default(),
-            #[cfg(any(test, feature = "planted-faults"))]
-            fault: crate::actors::election::PlantedFault::None,
         }
     }
 
@@ -293,8 +280,6 @@ impl Run {
     fn start(&mut self, node: usize) {
         *self.lives.entry(node).or_default() += 1;
         let seen = self.world.start(node);
-        #[cfg(any(test, feature = "planted-faults"))]
-        self.world.plant(node, self.fault);
         self.watch(vec![(node, seen)]);
     }
 

@@ -3,8 +3,9 @@
 
 use std::thread;
 
-use super::run::{Counts, Verdict, run, run_planted};
-use crate::actors::election::PlantedFault;
+use super::run::{Counts, Verdict, run};
+use crate::planted::tests::Hunt;
+use crate::planted::{self, Bug};
 
 /// Runs seeds on two threads, in blocks.
 fn sweep(seeds: std::ops::Range<u64>, one: fn(u64) -> Verdict) -> Vec<Verdict> {
@@ -54,12 +55,27 @@ fn the_same_seed_gives_the_same_trace_and_another_seed_another() {
     assert_ne!(run(7).trace, run(8).trace);
 }
 
+/// Which of these runs find which planted bug.
+pub(crate) const HUNTS: &[Hunt] = &[
+    Hunt::new(Bug::NeverTakesOver, CLUSTER, || all_hold(0..60)),
+    Hunt::new(Bug::EveryoneWins, CLUSTER, || all_hold(0..10)),
+];
+
+const CLUSTER: &str = "whole nodes from seeds";
+
+fn all_hold(seeds: std::ops::Range<u64>) {
+    for seed in seeds {
+        let violations = run(seed).violations;
+        assert!(violations.is_empty(), "seed {seed}: {violations:?}");
+    }
+}
+
 fn never_takes_over(seed: u64) -> Verdict {
-    run_planted(seed, PlantedFault::NeverTakesOver)
+    planted::with(Some(Bug::NeverTakesOver), || run(seed))
 }
 
 fn everyone_wins(seed: u64) -> Verdict {
-    run_planted(seed, PlantedFault::EveryoneWins)
+    planted::with(Some(Bug::EveryoneWins), || run(seed))
 }
 
 /// Whether a check of this name found something in any of the runs.

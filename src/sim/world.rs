@@ -8,9 +8,6 @@ use std::time::Duration;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
-#[cfg(any(test, feature = "planted-faults"))]
-pub use crate::actors::election::PlantedFault;
-
 use super::disk::Disk;
 use super::network::{Cuts, Weather};
 use super::node::{Happening, Role, Running, Wanted};
@@ -213,17 +210,6 @@ impl World {
         slot.running = Some(slot.role.start(slot.disk.tables(), calendar, seed));
         self.plan_wake(node);
         Seen::Started
-    }
-
-    /// Plants a fault into the election of a running server.
-    #[cfg(any(test, feature = "planted-faults"))]
-    pub fn plant(&mut self, node: usize, fault: PlantedFault) {
-        let running = self.slots[node].running.as_mut();
-        if let Some(super::node::Machines::Server(machines)) =
-            running.map(|running| &mut running.machines)
-        {
-            machines.election.plant(fault);
-        }
     }
 
     /// Ends a node at once: what is not durable is gone.

@@ -11,6 +11,7 @@ use super::log::Kept;
 use super::wire::{self, Letter, RaftMessage};
 use super::writer::Held;
 use super::{Consensus, Out, Output, StateMachine, Why};
+use crate::planted::{self, Bug};
 use crate::proto::ids::NodeId;
 use crate::time::Moment;
 
@@ -95,7 +96,9 @@ impl<S: StateMachine> Consensus<S> {
             return;
         };
         self.entrance = None;
-        if let Way::Novice { floor } = way {
+        if let Way::Novice { floor } = way
+            && !planted::is(Bug::ForgetfulVotes)
+        {
             self.node.mut_store().set_floor(Some(floor));
             self.node.raft.become_follower(floor, raft::INVALID_ID);
             self.be_patient();
@@ -199,7 +202,9 @@ impl<S: StateMachine> Consensus<S> {
 
     /// Looks whether a majority made something else of the same commands.
     pub(super) fn compare(&mut self, out: &mut Out<S>) {
-        if let Some(seq) = self.checkpoints.outvoted() {
+        if let Some(seq) = self.checkpoints.outvoted()
+            && !planted::is(Bug::DigestsNotCompared)
+        {
             self.quarantine(Why::Differs(seq), out);
         }
     }

@@ -121,6 +121,12 @@ impl Log {
         }
     }
 
+    /// What a server that cuts its log off as if nothing had been does with the mark of how much
+    /// was agreed.
+    pub(super) fn forget_commit(&mut self) {
+        self.hard.commit = self.hard.commit.min(self.end().index);
+    }
+
     /// See `entrance`.
     pub(super) const fn floor(&self) -> Option<u64> {
         self.floor

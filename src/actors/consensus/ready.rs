@@ -13,6 +13,7 @@ use super::rows::VoteRow;
 use super::wire::{Envelope, LogEntry};
 use super::writer::{Done, Held};
 use super::{Consensus, Out, Output, Standing, StateMachine};
+use crate::planted::{self, Bug};
 use crate::proto::codec;
 use crate::proto::limits::MESSAGE_MAX_BYTES;
 use crate::time::Moment;
@@ -53,6 +54,9 @@ impl<S: StateMachine> Consensus<S> {
         };
         if let Some((ticket, order)) = self.writer.order(now, &vote) {
             out.push(Output::Disk { ticket, order });
+            if planted::is(Bug::FsyncSkipped) {
+                self.written(now, out);
+            }
         }
     }
 
@@ -70,11 +74,14 @@ impl<S: StateMachine> Consensus<S> {
         }
         for entry in ready.take_entries() {
             let row = LogEntry::of(&entry);
+            if planted::is(Bug::ReleasedBeforeApply) {
+                self.carry_out_early(&entry, out);
+            }
             let place = self.node.mut_store().put(entry);
             let place = place.expect("raft appends behind what it has");
             self.writer.entry(row, place);
         }
-        if ready.must_sync() {
+        if ready.must_sync() && !planted::is(Bug::VoteNotWritten) {
             self.writer.vote();
         }
         let mut letters: Vec<Held> = Vec::new();
@@ -84,7 +91,9 @@ impl<S: StateMachine> Consensus<S> {
                 MessageType::MsgHeartbeatResponse | MessageType::MsgReadIndex
             );
             match Self::addressed(message) {
-                Some(letter) if promises => letters.push(letter),
+                Some(letter) if promises && !planted::is(Bug::SentBeforePersisted) => {
+                    letters.push(letter);
+                }
                 Some(letter) => self.post(now, letter, out),
                 None => {}
             }

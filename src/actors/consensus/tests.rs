@@ -1,6 +1,7 @@
 mod conversion;
 mod damage;
 mod looks;
+pub(crate) mod planted;
 mod seeds;
 mod toy;
 mod working;

@@ -4,6 +4,8 @@
 //! is a function of the seed, the term and how often the wait has run out, and it is set again
 //! after everything that might have drawn: a run repeats from its seed.
 
+use crate::planted::{self, Bug};
+
 /// See the module.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
@@ -37,6 +39,9 @@ impl Patience {
     }
 
     fn draw(&self, term: u64) -> usize {
+        if planted::is(Bug::ElectionWaitFixed) {
+            return usize::try_from(self.min_ticks).unwrap_or(usize::MAX);
+        }
         let drawn = mixed(mixed(self.seed ^ mixed(term)) ^ self.ran_out);
         usize::try_from(self.min_ticks + drawn % self.min_ticks.max(1)).unwrap_or(usize::MAX)
     }

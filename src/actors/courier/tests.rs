@@ -1,5 +1,6 @@
 mod arriving;
 mod bounds;
+pub(crate) mod planted;
 mod posting;
 mod refused;
 

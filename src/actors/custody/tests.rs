@@ -1,3 +1,6 @@
+pub(crate) mod planted;
+mod view;
+
 use super::*;
 use crate::crypto::shares::split;
 use crate::proto::ids::{GrantId, ViewId};

@@ -8,6 +8,7 @@ use crate::proto::packet::{Elected, RefusalReason};
 use crate::time::WallTime;
 
 mod bus;
+pub(crate) mod planted;
 
 const NODES: [NodeId; 3] = [NodeId(1), NodeId(2), NodeId(3)];
 
@@ -565,20 +566,19 @@ fn strangers_are_not_believed() {
 
 #[test]
 fn the_planted_faults_do_what_they_say() {
-    let mut idle = config(2);
-    idle.fault = PlantedFault::NeverTakesOver;
-    let mut machine = with(idle, EVEN);
-    give(&mut machine, at(6), claimed(1, 1, 0, 1_000));
-    let dead = view([None, Some(1), Some(2)]);
-    assert!(give(&mut machine, at(500), dead).is_empty());
-    assert!(give(&mut machine, at(501), asked(1)).is_empty());
-
-    let mut greedy = config(3);
-    greedy.fault = PlantedFault::EveryoneWins;
-    let mut machine = with(greedy, EVEN);
-    assert!(give(&mut machine, at(6), claimed(1, 1, 0, 1_000)).is_empty());
-    assert!(give(&mut machine, at(6), asked(1)).contains(&won(1, 0)));
-    assert!(give(&mut machine, at(6), claimed(1, 1, 0, 1_000)).is_empty());
+    crate::planted::with(Some(Bug::NeverTakesOver), || {
+        let mut machine = server(2, EVEN);
+        give(&mut machine, at(6), claimed(1, 1, 0, 1_000));
+        let dead = view([None, Some(1), Some(2)]);
+        assert!(give(&mut machine, at(500), dead).is_empty());
+        assert!(give(&mut machine, at(501), asked(1)).is_empty());
+    });
+    crate::planted::with(Some(Bug::EveryoneWins), || {
+        let mut machine = server(3, EVEN);
+        assert!(give(&mut machine, at(6), claimed(1, 1, 0, 1_000)).is_empty());
+        assert!(give(&mut machine, at(6), asked(1)).contains(&won(1, 0)));
+        assert!(give(&mut machine, at(6), claimed(1, 1, 0, 1_000)).is_empty());
+    });
 }
 
 fn any_input() -> impl Strategy<Value = Input> {

@@ -8,6 +8,7 @@ use rand_chacha::rand_core::Rng;
 use super::ring::Token;
 use super::{Activity, Config, FailureToken, Farewell, HOLD_LIMIT_MS, Output};
 use crate::actors::machine::Outbox;
+use crate::planted::{self, Bug};
 use crate::proto::ids::NodeId;
 use crate::proto::packet::TokenPacket;
 use crate::time::Moment;
@@ -136,7 +137,8 @@ impl FailureToken {
         hold_ms: u32,
         out: &mut Outbox<Output>,
     ) {
-        let free = matches!(self.activity, Activity::Calm) && hold_ms <= HOLD_LIMIT_MS;
+        let calm = matches!(self.activity, Activity::Calm) || planted::is(Bug::PermitsWhileAsking);
+        let free = calm && hold_ms <= HOLD_LIMIT_MS;
         let keep = promised(&self.config, hold_ms);
         let answer = if free && self.promises.grant(now, from, nonce, keep) {
             TokenPacket::YouMay { nonce }
@@ -160,7 +162,8 @@ impl FailureToken {
             return;
         }
         question.granted.insert(from);
-        if question.granted.len() < self.config.peers.len() {
+        let is_all = question.granted.len() >= self.config.peers.len();
+        if !is_all && !planted::is(Bug::TokenWithoutPermission) {
             return;
         }
         let (announced, until) = (question.announced, question.back_at());

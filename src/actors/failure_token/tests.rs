@@ -2,6 +2,7 @@ use super::*;
 use crate::proto::packet::LoadReport;
 
 mod bus;
+pub(crate) mod planted;
 
 const ME: NodeId = NodeId(2);
 const ONE: NodeId = NodeId(1);

@@ -454,4 +454,4 @@ fn failed(wish: WishId, failure: Failure) -> Output {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

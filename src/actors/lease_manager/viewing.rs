@@ -12,6 +12,7 @@ use super::received::{FileState, Received};
 use super::storing::fault_text;
 use super::{LeaseManager, Output, done, failed, failures};
 use crate::actors::machine::Outbox;
+use crate::planted::{self, Bug};
 use crate::proto::control::{Failure, Outcome, Reason};
 use crate::proto::ids::{GrantId, ViewId, WishId};
 use crate::proto::lease::{LogEntry, LogEvent};
@@ -107,7 +108,11 @@ impl LeaseManager {
         if let Some(lease) = self.received.get_mut(&id) {
             lease.claim = Some(view);
         }
-        let then = vec![Then::ReadView(id, view)];
+        let mut then = vec![Then::ReadView(id, view)];
+        if planted::is(Bug::OpenedBeforeClaim) {
+            then.clear();
+            self.read_view(now, id, view, out);
+        }
         self.store(now, vec![RowKey::Received(id)], then, out);
     }
 
@@ -365,11 +370,15 @@ impl LeaseManager {
         let (ordinal, left) = (counted.ordinal, counted.left);
         self.tell_received(id, LeaseNews::Viewed { ordinal }, out);
         let event = LogEvent::Viewed { view, ordinal };
-        let then = wish.map(|wish| Then::Counted {
+        let mut then = wish.map(|wish| Then::Counted {
             wish,
             ordinal,
             left,
         });
+        if let (Some(wish), true) = (wish, planted::is(Bug::CountToldBeforeWritten)) {
+            then = None;
+            out.push(done(wish, Outcome::Counted { ordinal, left }));
+        }
         self.record(
             now,
             id,

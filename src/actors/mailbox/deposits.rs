@@ -3,6 +3,7 @@
 use super::shelf::Usage;
 use super::{ENCODED_MAX_BYTES, Effect, LETTERS_MAX_BYTES, Mailbox, Output, deposited};
 use crate::actors::machine::Outbox;
+use crate::planted::{self, Bug};
 use crate::proto::codec;
 use crate::proto::ids::{LetterId, UserId};
 use crate::proto::letter::Letter;
@@ -42,6 +43,9 @@ impl Mailbox {
         match self.judge(now, client, id, body) {
             Judgement::Keep(letter) => {
                 let letter = *letter;
+                if planted::is(Bug::MailAckBeforeDisk) {
+                    out.push(deposited(client, id));
+                }
                 let effect = Effect::Deposit { letter, client };
                 if self.journal.add(effect).is_err() {
                     out.push(refuse(DepositRefusal::Disk));

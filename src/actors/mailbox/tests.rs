@@ -2,6 +2,7 @@ mod cluster;
 mod depositing;
 mod fetching;
 mod merging;
+pub(crate) mod planted;
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
 //! The player sees what must not happen: on a stage that misbehaves on purpose, and in the
-//! simulator with faults planted into the election.
+//! simulator with bugs planted into the election.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use crate::chaos::scenario::Mode;
 use crate::chaos::simulated::Simulated;
 use crate::chaos::stage::{Happened, What};
 use crate::node::config::TokenConfig;
+use crate::planted::{self, Bug};
 use crate::proto::control::{News, Outcome, Reason, Timings};
 use crate::proto::ids::UserId;
 use crate::proto::outcome::Peer;
-use crate::sim::world::PlantedFault;
 use crate::time::WallTime;
 
 /// How a stage misbehaves.
@@ -188,13 +188,13 @@ fn a_full_cluster_that_says_so_has_lost_nothing() {
     assert_eq!(broken(Fault::Says(Reason::Busy)), Vec::<&str>::new());
 }
 
-/// Plays a scenario of the tree in the simulator with a fault in every election.
-fn planted(text: &str, fault: PlantedFault) -> judge::Verdict {
+/// Plays a scenario of the tree in the simulator with a bug in every server, or with none.
+fn with_bug(text: &str, bug: Option<Bug>) -> judge::Verdict {
     let scenario = Scenario::parse(text, KNOWN).expect("reads");
     let token = TokenConfig::default();
     let mut stage = Simulated::set(&scenario, scenario.seed, token, Weather::FAIR);
-    stage.fault = fault;
-    let record = play(&scenario, scenario.seed, Weather::FAIR, &mut stage).expect("plays");
+    let play = || play(&scenario, scenario.seed, Weather::FAIR, &mut stage).expect("plays");
+    let record = planted::with(bug, play);
     judge::judge(&scenario, Mode::Sim, &record)
 }
 
@@ -202,8 +202,8 @@ const CRASH_ELECTED: &str = include_str!("../../../config/chaos/crash-elected.to
 
 #[test]
 fn an_election_without_takeover_breaks_the_run() {
-    assert!(planted(CRASH_ELECTED, PlantedFault::None).passed);
-    let verdict = planted(CRASH_ELECTED, PlantedFault::NeverTakesOver);
+    assert!(with_bug(CRASH_ELECTED, None).passed);
+    let verdict = with_bug(CRASH_ELECTED, Some(Bug::NeverTakesOver));
     // Whoever waits is served in the end, when the client asks anew; but not in time.
     let late = |metric: &str| metric == "request.max_ms" || metric == "takeovers.count";
     let mut broken = verdict.thresholds.iter().filter(|bound| !bound.holds);
@@ -215,7 +215,7 @@ fn an_election_without_takeover_breaks_the_run() {
 
 #[test]
 fn an_election_that_everyone_wins_breaks_the_bound_of_work() {
-    let verdict = planted(CRASH_ELECTED, PlantedFault::EveryoneWins);
+    let verdict = with_bug(CRASH_ELECTED, Some(Bug::EveryoneWins));
     let bounds = verdict.thresholds.iter().filter(|bound| !bound.holds);
     let broken: Vec<&str> = bounds.map(|bound| bound.metric.as_str()).collect();
     assert!(broken.contains(&"work.per_request"), "{broken:?}");

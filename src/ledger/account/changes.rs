@@ -2,6 +2,7 @@
 
 use super::Account;
 use crate::ledger::effect::Effect;
+use crate::planted::{self, Bug};
 use crate::proto::codec;
 use crate::proto::ids::{AccountId, Digest};
 use crate::proto::lease::Adjust;
@@ -30,6 +31,9 @@ impl Account {
         }
         // The owner sends changes in order and repeats them until they are answered, so nothing
         // has to wait here for those before it.
+        if planted::is(Bug::ChangeOutOfOrder) && adjust.owner_sequence > self.terms.applied {
+            self.terms.applied = adjust.owner_sequence - 1;
+        }
         match adjust.owner_sequence.checked_sub(self.terms.applied) {
             None | Some(0) => {}
             Some(1) => {

@@ -7,6 +7,7 @@ use crate::ledger::checkout::{CheckIn, Checkout, State};
 use crate::ledger::effect::{Effect, Loan};
 use crate::ledger::evidence::Evidence;
 use crate::ledger::looks::later;
+use crate::planted::{self, Bug};
 use crate::proto::codec;
 use crate::proto::ids::{AccountId, CheckoutId, Digest};
 use crate::proto::ledger::{Command, Refusal, Reply, Signed};
@@ -137,7 +138,7 @@ impl Account {
                     remaining: self.terms.left(),
                 })
             }
-            Err(Refusal::Fork) => {
+            Err(Refusal::Fork) if !planted::is(Bug::ForkIgnored) => {
                 let kept = space.for_evidence().then_some(signed);
                 self.fork(id, at, *name, kept, effects);
                 Err(Refusal::Fork)

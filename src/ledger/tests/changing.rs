@@ -52,7 +52,7 @@ fn a_change_of_another_grant_is_refused() {
 }
 
 #[test]
-fn a_revocation_erases_at_once_and_nothing_is_let_out_after_it() {
+pub(super) fn a_revocation_erases_at_once_and_nothing_is_let_out_after_it() {
     let mut world = World::with_grant(3, 3);
     let until = world.now + DAY;
     world.borrower(spend(1));

@@ -123,7 +123,7 @@ fn a_grant_is_opened_on_the_day_it_was_given() {
 }
 
 #[test]
-fn dates_are_those_of_the_ledger_whatever_a_later_stamp_says() {
+pub(super) fn dates_are_those_of_the_ledger_whatever_a_later_stamp_says() {
     let mut world = World::new();
     let (from, until) = (T0 + HOUR, T0 + 2 * HOUR);
     let opening = Opening {
@@ -186,7 +186,7 @@ fn a_captured_look_never_counts_again_not_even_when_its_name_is_forgotten() {
 }
 
 #[test]
-fn an_order_that_was_refused_never_counts_later() {
+pub(super) fn an_order_that_was_refused_never_counts_later() {
     let mut world = World::with_grant(1, 1);
     world.borrower(spend(1));
     let look = sign(BORROWER, world.now + 1, spend(2));

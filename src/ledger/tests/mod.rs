@@ -11,6 +11,7 @@ mod changing;
 mod flow;
 mod looking;
 mod offline;
+pub(crate) mod planted;
 mod random;
 mod restored;
 
@@ -233,7 +234,8 @@ impl Device {
 fn sound(ledger: &Ledger) {
     let mut kept = Kept::default();
     for (id, account) in ledger.accounts() {
-        assert!(account.is_sound(ledger.now, ledger.applied), "{account:?}");
+        let is_sound = account.is_sound(ledger.now, ledger.applied);
+        assert!(is_sound, "an account is not sound; {account:?}");
         let stands = account.standing();
         assert!(stands.spent + stands.escrowed <= stands.granted);
         kept = kept.changed(Kept::default(), account.kept());

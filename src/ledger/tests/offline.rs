@@ -167,7 +167,7 @@ fn an_empty_device_gives_everything_back() {
 }
 
 #[test]
-fn a_device_that_was_rolled_back_forks() {
+pub(super) fn a_device_that_was_rolled_back_forks() {
     let (mut world, mut device) = lent();
     let mut copy = device.clone();
     device.look(1);

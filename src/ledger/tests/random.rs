@@ -1,6 +1,8 @@
 //! Random orders, repeated and late, against a ledger kept by hand; and every snapshot on the way.
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 
 use super::*;
 use crate::ledger::check::model::{Model, Outcome};
@@ -183,7 +185,11 @@ impl Run {
             _ => {}
         }
         let expected = self.model.step(now, &command);
-        assert_eq!(heard, expected.map(Some), "{command:?}");
+        assert_eq!(
+            heard,
+            expected.map(Some),
+            "the books have another answer to {command:?}"
+        );
         if heard.is_err() {
             self.refused[usize::from(is_owners)] = refused_at.max(at);
         }
@@ -214,6 +220,65 @@ impl Run {
     }
 }
 
+fn agrees(steps: &[Step]) {
+    let mut run = Run::new();
+    run.step(&Step::Open { looks: 8 });
+    for step in steps {
+        run.step(step);
+    }
+    let numbers: BTreeSet<u32> = run.released.values().map(|one| one.ordinal).collect();
+    assert_eq!(numbers.len(), run.released.len());
+}
+
+fn goes_on_when_restored(steps: &[Step]) {
+    let mut run = Run::new();
+    run.step(&Step::Open { looks: 8 });
+    let mut entries = Vec::new();
+    let mut snapshots = vec![Ledger::default().snapshot()];
+    for step in steps {
+        let before = run.world.seq;
+        run.step(step);
+        if run.world.seq > before {
+            snapshots.push(run.world.ledger.snapshot());
+        }
+    }
+    // The same entries again, one at a time, each on the ledger that the bytes before give.
+    let mut again = Run::new();
+    again.step(&Step::Open { looks: 8 });
+    for step in steps {
+        let bytes = again.world.ledger.snapshot();
+        again.world.ledger = Ledger::restore(&bytes).expect("is whole");
+        let before = again.world.seq;
+        again.step(step);
+        if again.world.seq > before {
+            entries.push(again.world.ledger.snapshot());
+        }
+    }
+    assert!(
+        snapshots[1..] == entries[..],
+        "a restored ledger goes on differently"
+    );
+}
+
+/// The first property again, on the same random steps each time.
+pub(super) fn beside_books() {
+    draw_alike(80, agrees);
+}
+
+/// The second one, likewise.
+pub(super) fn restored_anywhere() {
+    draw_alike(40, goes_on_when_restored);
+}
+
+fn draw_alike(most: usize, property: fn(&[Step])) {
+    let mut runner = TestRunner::deterministic();
+    let steps = prop::collection::vec(any_step(), 1..most);
+    for _ in 0..1_024 {
+        let drawn = steps.new_tree(&mut runner).expect("can be drawn");
+        property(&drawn.current());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_024))]
 
@@ -221,42 +286,13 @@ proptest! {
     fn the_ledger_agrees_with_books_kept_by_hand(
         steps in prop::collection::vec(any_step(), 1..80),
     ) {
-        let mut run = Run::new();
-        run.step(&Step::Open { looks: 8 });
-        for step in &steps {
-            run.step(step);
-        }
-        let numbers: BTreeSet<u32> = run.released.values().map(|one| one.ordinal).collect();
-        prop_assert_eq!(numbers.len(), run.released.len());
+        agrees(&steps);
     }
 
     #[test]
     fn a_ledger_restored_at_any_position_goes_on_like_the_one_it_was(
         steps in prop::collection::vec(any_step(), 1..40),
     ) {
-        let mut run = Run::new();
-        run.step(&Step::Open { looks: 8 });
-        let mut entries = Vec::new();
-        let mut snapshots = vec![Ledger::default().snapshot()];
-        for step in &steps {
-            let before = run.world.seq;
-            run.step(step);
-            if run.world.seq > before {
-                snapshots.push(run.world.ledger.snapshot());
-            }
-        }
-        // The same entries again, one at a time, each on the ledger that the bytes before give.
-        let mut again = Run::new();
-        again.step(&Step::Open { looks: 8 });
-        for step in &steps {
-            let bytes = again.world.ledger.snapshot();
-            again.world.ledger = Ledger::restore(&bytes).expect("is whole");
-            let before = again.world.seq;
-            again.step(step);
-            if again.world.seq > before {
-                entries.push(again.world.ledger.snapshot());
-            }
-        }
-        prop_assert_eq!(&snapshots[1..], &entries[..]);
+        goes_on_when_restored(&steps);
     }
 }

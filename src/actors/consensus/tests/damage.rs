@@ -45,7 +45,7 @@ fn a_disk_as_it_was_left_is_read_to_the_same_state() {
 
 /// Every row, every third byte: a flipped bit is seen, and the server does not vote.
 #[test]
-fn a_flipped_bit_anywhere_takes_the_server_out() {
+pub(super) fn a_flipped_bit_anywhere_takes_the_server_out() {
     let mut world = worked();
     world.crash(0);
     assert_eq!(standing(&world, 0), (Standing::CatchingUp, None));
@@ -151,12 +151,13 @@ fn a_rolled_back_disk_is_found_out_by_the_leader_of_the_same_term() {
 }
 
 #[test]
-fn a_server_whose_state_differs_from_the_majoritys_takes_itself_out() {
+pub(super) fn a_server_whose_state_differs_from_the_majoritys_takes_itself_out() {
     let mut world = worked();
     world.bend(1);
     world.run(4 * SECOND);
     let machine = world.machine(1).expect("runs");
-    assert!(matches!(machine.quarantine, Some(Why::Differs(_))));
+    let is_out = matches!(machine.quarantine, Some(Why::Differs(_)));
+    assert!(is_out, "a server that differs goes on");
     for server in [0, 2] {
         let machine = world.machine(server).expect("runs");
         assert_eq!(machine.standing(), Standing::Serving);
@@ -245,7 +246,7 @@ fn is_vote(letters: &[Letter]) -> Option<bool> {
 }
 
 #[test]
-fn a_vote_is_on_disk_before_it_is_told_and_is_not_given_twice_after_a_restart() {
+pub(super) fn a_vote_is_on_disk_before_it_is_told_and_is_not_given_twice_after_a_restart() {
     let mut voter = Voter::started(BTreeMap::new());
     for from in [NodeId(2), NodeId(3)] {
         let boot = u64::from_le_bytes([9; 8]);

@@ -100,7 +100,7 @@ fn run(seed: u64) -> (Tally, Digest) {
 }
 
 #[test]
-fn seeds() {
+pub(super) fn seeds() {
     let set = |name: &str| {
         std::env::var(name)
             .ok()
@@ -139,5 +139,27 @@ fn the_same_seed_gives_the_same_trace() {
         let (tally, trace) = run(seed);
         assert_eq!(run(seed), (tally, trace), "seed {seed}");
         assert_ne!(run(seed + 100).1, trace);
+    }
+}
+
+/// Hosts that were started together and hear each other at once: nothing but their own waits lets
+/// one of them stand for election before the others do.
+#[test]
+pub(super) fn a_new_leader_is_there_soon_whenever_the_old_one_is_gone() {
+    for seed in 0..10 {
+        let mut world = World::new(seed, 3, 2, |_| {});
+        for _ in 0..10 {
+            let since = world.now;
+            while world.leader().is_none() {
+                world.run(20 * MS);
+                let is_soon = world.now - since <= 3 * SECOND;
+                world.hold(is_soon, "a new leader is there within three seconds");
+            }
+            world.run(SECOND);
+            let leader = world.leader().expect("leads in peace");
+            world.crash(leader);
+            world.run(40 * MS);
+            world.start(leader);
+        }
     }
 }

@@ -116,6 +116,8 @@ struct Server {
     life: u64,
     wake_at: u64,
     letters: u64,
+    /// What had been answered when it started or was back: it has to learn that first.
+    behind: u64,
 }
 
 impl Server {
@@ -234,6 +236,7 @@ impl World {
                 life: 0,
                 wake_at: u64::MAX,
                 letters: 0,
+                behind: 0,
             });
         }
         for server in 0..nodes.len() {
@@ -333,6 +336,7 @@ impl World {
             seed,
         ));
         slot.wake_at = u64::MAX;
+        slot.behind = self.newest_answer;
         self.arm(server);
     }
 
@@ -429,7 +433,16 @@ impl World {
             Output::Told {
                 client, nonce, seq, ..
             } => self.told(client, nonce, seq),
-            Output::Effects { seq, effects, .. } => {
+            Output::Effects {
+                seq,
+                effects,
+                replayed,
+            } => {
+                let is_old = seq <= self.servers[server].behind;
+                self.hold(
+                    replayed || !is_old,
+                    "what was agreed before a start is replayed",
+                );
                 let effect = effects[0];
                 let known = *self.truth.entry(seq).or_insert(effect);
                 self.hold(known == effect, "all apply the same at the same place");

@@ -52,7 +52,7 @@ fn a_confirmation_of_anybody_but_the_reader_is_ignored() {
 }
 
 #[test]
-fn a_silent_reader_is_missing_after_three_attempts_and_the_servers_get_the_letter() {
+pub(super) fn a_silent_reader_is_missing_after_three_attempts_and_the_servers_get_the_letter() {
     let mut rig = Rig::new(config());
     let (ticket, sent) = rig.post_to(lasting(1), true);
     let id = sent_letter(&sent);

@@ -250,7 +250,9 @@ impl World {
 
     fn deliver(&mut self, (from, to, packet): Letter) {
         let index = usize::from(to.0) - 1;
-        if self.servers[index].is_audible() {
+        // What the gate does not hold back any more is in the mailbox of the machine already.
+        let slips_through = self.draw(4) == 0;
+        if self.servers[index].is_audible() || slips_through {
             self.turn(index, |machine, now, out| {
                 machine.handle(now, Input::Heard { from, packet }, out);
             });
@@ -354,7 +356,7 @@ impl World {
 }
 
 #[test]
-fn never_two_fail_at_once_and_never_beside_a_real_failure() {
+pub(super) fn never_two_fail_at_once_and_never_beside_a_real_failure() {
     for (faults, at_least) in [(WILD, 200), (CROWDED, 400)] {
         let mut failures = 0;
         for seed in 0..24 {

@@ -154,7 +154,7 @@ fn run(seed: u64, steps: usize, loss: u32, crashes: bool) -> World {
 }
 
 #[test]
-fn the_runs_below_are_full_of_looks_changes_and_new_grants() {
+pub(super) fn the_runs_below_are_full_of_looks_changes_and_new_grants() {
     let mut sums = [0; 5];
     for seed in 0..30 {
         let world = run(seed, 1_500, 10, true);

@@ -131,13 +131,13 @@ fn a_repeated_shown_is_counted_once() {
 }
 
 #[test]
-fn the_claim_is_on_disk_before_the_picture_opens() {
+pub(super) fn the_claim_is_on_disk_before_the_picture_opens() {
     let mut world = shared(1);
     world.view();
     assert!(world.disk(BOB), "the claim is written");
     world.crash(BOB);
     let claim = world.nodes[BOB].machine.received[&grant_id()].claim;
-    assert!(claim.is_some());
+    assert!(claim.is_some(), "a picture opens without a claim on disk");
     let again = world.look();
     assert_eq!(
         again,

@@ -386,6 +386,19 @@ fn run(seed: u64, weather: Weather) {
     }
 }
 
+/// As the property below, with the same weather each time.
+pub(super) fn many_runs() {
+    for seed in 0..24 {
+        let (lost, disk_silent, disk_fails) = (seed % 40, seed % 7 * 3, seed % 5 * 4);
+        let weather = Weather {
+            lost,
+            disk_silent,
+            disk_fails,
+        };
+        run(seed, weather);
+    }
+}
+
 /// A repetition that failed was believed, though the first order was on disk.
 #[test]
 fn a_lost_answer_of_the_disk_and_a_failed_repetition_bring_no_letter_back() {

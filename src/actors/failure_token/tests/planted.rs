@@ -1,0 +1,25 @@
+//! Which of these tests find which planted bug.
+
+use super::bus;
+use crate::planted::Bug;
+use crate::planted::tests::Hunt;
+
+const BUS: &str = "servers on a bad bus that all want to fail";
+
+pub(crate) const HUNTS: &[Hunt] = &[
+    Hunt::new(
+        Bug::TokenWithoutPermission,
+        BUS,
+        bus::never_two_fail_at_once_and_never_beside_a_real_failure,
+    ),
+    Hunt::new(
+        Bug::PermitsWhileAsking,
+        BUS,
+        bus::never_two_fail_at_once_and_never_beside_a_real_failure,
+    ),
+    Hunt::new(
+        Bug::HeardWhileFailing,
+        BUS,
+        bus::never_two_fail_at_once_and_never_beside_a_real_failure,
+    ),
+];
