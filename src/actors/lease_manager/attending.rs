@@ -6,7 +6,7 @@ use super::super::edges::{Ticket, WorkDone};
 use super::jobs::Job;
 use super::storing::not_opened;
 use super::viewing::Claim;
-use super::{ATTEND_MAX, LeaseManager, Output, STAGGER_MS, borrower, failures, naming, owner};
+use super::{ATTEND_MAX, LeaseManager, Output, STAGGER_MS, borrower, naming, owner};
 use crate::actors::machine::Outbox;
 use crate::proto::control::{Failure, Lease, Outcome, Posted};
 use crate::time::Moment;
