@@ -3,9 +3,9 @@
 use crate::actors::custody::{Custody, Key};
 use crate::proto::ids::AccountId;
 
-/// Keys of the shares in memory, of those being written, of those to be erased, and of those being
-/// erased.
-pub(crate) type Held = [Vec<(AccountId, u32)>; 4];
+/// Keys of the shares in memory, of those being written, of those to be erased, of those being
+/// erased, and what was erased of which account.
+pub(crate) type Held = [Vec<(AccountId, u32)>; 5];
 
 impl Clone for Custody {
     fn clone(&self) -> Self {
@@ -16,6 +16,8 @@ impl Clone for Custody {
             of_owner: self.of_owner.clone(),
             writing: self.writing.clone(),
             to_erase: self.to_erase.clone(),
+            erased: self.erased.clone(),
+            erased_in_order: self.erased_in_order.clone(),
             erase_at: self.erase_at,
             erasing: self.erasing.clone(),
             tickets: self.tickets,
@@ -31,6 +33,10 @@ impl Custody {
             writing,
             self.to_erase.clone(),
             self.erasing.values().flatten().copied().collect(),
+            self.erased
+                .iter()
+                .map(|(account, round)| (*account, *round))
+                .collect(),
         ]
     }
 }
