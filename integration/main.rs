@@ -6,6 +6,7 @@
 mod bad_input;
 mod bad_pictures;
 mod chaos;
+mod cheating;
 mod command_line;
 mod dates;
 mod decoders;
@@ -20,6 +21,7 @@ mod people;
 mod reach;
 mod restart_all;
 mod schema;
+mod secrets;
 mod stage;
 mod strict;
 mod tidy;

@@ -4,6 +4,7 @@
 //! Waiting is polling with a deadline of steps; no test asserts how long something took.
 
 mod sharing;
+mod tampering;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -1,8 +1,5 @@
 //! Strict grants with real processes: the servers count each look before the picture opens.
 
-use std::fs;
-use std::path::Path;
-
 use bytes::Bytes;
 use pentimento::proto::control::{Command, Failure, Outcome, Reason};
 use pentimento::proto::ids::GrantId;
@@ -16,11 +13,7 @@ const FILE_BYTES: usize = 40_000;
 fn shared(views: u32) -> (Stage, GrantId, Bytes) {
     let stage = Stage::with(&["alice", "bob"]);
     let original = noise(3, FILE_BYTES);
-    let conditions = Conditions {
-        strict: true,
-        ..Conditions::default()
-    };
-    let grant = stage.share_with_bob(&original, views, conditions);
+    let grant = stage.share_with_bob(&original, views, Conditions::STRICT);
     (stage, grant, original)
 }
 
@@ -48,37 +41,13 @@ fn refused(stage: &Stage, grant: GrantId, original: &Bytes) -> Reason {
     refused.expect_err("no look").reason
 }
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("the folder can be made");
-    for entry in fs::read_dir(from).expect("the folder can be read") {
-        let entry = entry.expect("an entry");
-        let (kind, target) = (
-            entry.file_type().expect("a kind"),
-            to.join(entry.file_name()),
-        );
-        if kind.is_dir() {
-            copy(&entry.path(), &target);
-        } else if kind.is_file() {
-            fs::copy(entry.path(), target).expect("it can be copied");
-        }
-    }
-}
-
 #[test]
 fn a_home_that_is_copied_back_gives_no_look_more() {
     let (mut stage, grant, original) = shared(2);
-    let (home, kept) = (stage.home("bob"), stage.home("bob-before"));
-    stage.strike("bob");
-    copy(&home, &kept);
-    stage.enter("bob");
-    stage.wait_online("bob");
+    stage.copy_home("bob", "bob-before");
     assert_eq!(look(&stage, grant, &original), Ok((1, 1)));
     assert_eq!(look(&stage, grant, &original), Ok((2, 0)));
-    stage.strike("bob");
-    fs::remove_dir_all(&home).expect("it can be removed");
-    copy(&kept, &home);
-    stage.enter("bob");
-    stage.wait_online("bob");
+    stage.put_home_back("bob", "bob-before");
     assert_eq!(refused(&stage, grant, &original), Reason::QuotaSpent);
     assert_eq!(stage.fallen(), Vec::<String>::new());
 }

@@ -1,0 +1,258 @@
+//! A borrower who cheats, with real processes: homes that are copied, clocks that are set, clients
+//! that run twice and clients that are ended in the middle of a system call. The program is not
+//! changed; against one that is, nothing helps.
+
+use std::collections::BTreeSet;
+use std::process::Command as Program;
+
+use bytes::Bytes;
+use pentimento::proto::control::{Command, Failure, Outcome, Reason};
+use pentimento::proto::ids::{GrantId, ViewId};
+use pentimento::proto::lease::{Conditions, EndReason};
+use pentimento::proto::outcome::TakenLooks;
+use pentimento::talk::session::Session;
+
+use super::stage::{SERVERS, Stage, noise, until};
+
+const FILE_BYTES: usize = 20_000;
+
+/// A grant of alice's that the servers count, with bob; so many looks may be taken offline.
+struct Scene {
+    stage: Stage,
+    grant: GrantId,
+    original: Bytes,
+    /// Looks whose picture left the borrower's program.
+    seen: Vec<ViewId>,
+}
+
+impl Scene {
+    fn new(views: u32, offline: u32) -> Self {
+        let stage = Stage::with(&["alice", "bob"]);
+        let original = noise(5, FILE_BYTES);
+        let conditions = Conditions {
+            offline,
+            ..Conditions::STRICT
+        };
+        let grant = stage.share_with_bob(&original, views, conditions);
+        Self {
+            stage,
+            grant,
+            original,
+            seen: Vec::new(),
+        }
+    }
+
+    /// Has a picture opened, and its look confirmed: its number and the looks left.
+    fn look(&mut self, who: &str) -> Result<(u32, u32), Failure> {
+        let mut talk = self.stage.talk(who);
+        let view = self.open(&mut talk)?;
+        match talk.ask(Command::Shown(view), |_| {})? {
+            Outcome::Counted { ordinal, left } => Ok((ordinal, left)),
+            other => panic!("not counted: {other:?}"),
+        }
+    }
+
+    fn open(&mut self, talk: &mut Session) -> Result<ViewId, Failure> {
+        match talk.ask(Command::View(self.grant.hex()), |_| {})? {
+            Outcome::Opened { view, original, .. } => {
+                assert!(original == self.original, "other bytes were shown");
+                self.seen.push(view);
+                Ok(view)
+            }
+            other => panic!("not opened: {other:.200?}"),
+        }
+    }
+
+    fn refused(&mut self, who: &str) -> Reason {
+        self.look(who).expect_err("no look").reason
+    }
+
+    fn take(&self, looks: u32) -> Result<u32, Failure> {
+        let take = Command::TakeLooks {
+            lease: self.grant.hex(),
+            looks: Some(looks),
+            until: None,
+        };
+        match self.stage.ask("bob", take)? {
+            Outcome::LooksTaken { looks, .. } => Ok(looks),
+            other => panic!("not taken: {other:?}"),
+        }
+    }
+
+    fn give_back(&self) -> Result<u32, Failure> {
+        let lease = self.grant.hex();
+        match self.stage.ask("bob", Command::ReturnLooks { lease })? {
+            Outcome::LooksReturned { looks, .. } => Ok(looks),
+            other => panic!("not returned: {other:?}"),
+        }
+    }
+
+    fn taken(&self) -> Option<TakenLooks> {
+        self.stage.only_lease("bob").and_then(|lease| lease.taken)
+    }
+
+    fn strike_servers(&mut self) {
+        for id in SERVERS {
+            self.stage.strike_server(id);
+        }
+    }
+
+    fn raise_servers(&mut self) {
+        for id in SERVERS {
+            self.stage.raise(id);
+        }
+        self.stage.wait_ready();
+        self.stage.wait_online("bob");
+    }
+}
+
+#[test]
+fn two_copies_of_a_client_at_once_share_the_looks() {
+    let mut scene = Scene::new(3, 0);
+    scene.stage.copy_home("bob", "twin");
+    scene.stage.move_client("twin");
+    scene.stage.enter("twin");
+    let mut numbers = BTreeSet::new();
+    // Which of the two hears the servers is a matter of luck; one that does not tries again.
+    let last = (0..20).find_map(|round| {
+        let who = if round % 2 == 0 { "bob" } else { "twin" };
+        match scene.look(who) {
+            Ok((ordinal, _)) => {
+                assert!(numbers.insert(ordinal), "one count, two looks");
+                None
+            }
+            Err(failure) => Some(failure.reason).filter(|reason| *reason == Reason::QuotaSpent),
+        }
+    });
+    assert_eq!(last, Some(Reason::QuotaSpent));
+    assert!((1..=3).contains(&scene.seen.len()), "{:?}", scene.seen);
+    assert!(numbers.iter().all(|number| *number <= 3), "{numbers:?}");
+}
+
+#[test]
+fn looks_that_were_taken_need_no_server_and_are_not_more() {
+    let mut scene = Scene::new(4, 2);
+    assert_eq!(scene.take(3).expect_err("too many").reason, Reason::Usage);
+    assert_eq!(scene.take(2), Ok(2));
+    scene.strike_servers();
+    assert_eq!(scene.look("bob"), Ok((1, 3)));
+    scene.stage.strike("bob");
+    scene.stage.enter("bob");
+    assert_eq!(scene.look("bob"), Ok((2, 2)));
+    assert_eq!(scene.refused("bob"), Reason::Unreachable);
+    scene.raise_servers();
+    let third = until("the servers count again", || scene.look("bob").ok());
+    assert_eq!(third, (3, 1), "the looks without them are told first");
+    assert_eq!(scene.taken(), None);
+}
+
+#[test]
+fn a_home_that_is_copied_back_offline_is_found_out() {
+    let mut scene = Scene::new(5, 2);
+    assert_eq!(scene.take(2), Ok(2));
+    scene.stage.copy_home("bob", "bob-before");
+    assert_eq!(scene.look("bob"), Ok((1, 4)));
+    assert_eq!(scene.give_back(), Ok(1));
+    scene.stage.put_home_back("bob", "bob-before");
+    // Without asking anybody: this is what is not prevented.
+    assert_eq!(scene.look("bob"), Ok((1, 4)));
+    let found = scene.give_back().expect_err("a fork");
+    assert_eq!(found.reason, Reason::Revoked, "{found:?}");
+    assert_eq!(scene.refused("bob"), Reason::Revoked);
+    let told = until("alice is told", || {
+        let lease = scene.stage.only_lease("alice")?;
+        lease.ended.map(|ended| ended.reason)
+    });
+    assert_eq!(told, EndReason::Copied);
+}
+
+#[test]
+fn a_clock_that_is_set_gives_no_look_more() {
+    if Program::new("faketime").arg("--version").output().is_err() {
+        eprintln!("skipped: faketime is not installed");
+        return;
+    }
+    let mut scene = Scene::new(4, 2);
+    assert_eq!(scene.take(2), Ok(2));
+    assert_eq!(scene.look("bob"), Ok((1, 3)));
+    scene.strike_servers();
+    for offset in ["-1y", "+1y", "-1d", "+8d"] {
+        scene.stage.strike("bob");
+        scene.stage.enter_at("bob", offset);
+        assert_eq!(scene.refused("bob"), Reason::Unreachable, "{offset}");
+    }
+    scene.raise_servers();
+    // The servers keep the time: with the clock a week ahead the looks are three in all.
+    let mut numbers = Vec::new();
+    for _ in 0..6 {
+        numbers.extend(scene.look("bob").ok().map(|(ordinal, _)| ordinal));
+    }
+    assert_eq!(numbers, [2, 3, 4]);
+}
+
+/// System calls in which a client that shows a look is ended, and how often each is tried.
+const CALLS: [(&str, u32); 7] = [
+    ("fdatasync,fsync", 6),
+    ("pwrite64,write,writev", 50),
+    ("sendmmsg,sendmsg,sendto", 40),
+    ("recvmmsg,recvmsg,recvfrom,read", 50),
+    ("futex", 60),
+    ("epoll_wait,epoll_pwait,ppoll,poll", 50),
+    ("mmap,munmap,madvise,mprotect,lseek,pread64", 20),
+];
+
+/// Ends the client in one call after another while it opens a look. Gives how often it was ended
+/// before it answered.
+fn end_everywhere(scene: &mut Scene, step: usize, wait_online: bool) -> Option<usize> {
+    let mut ended = 0;
+    for (calls, most) in CALLS {
+        for place in (1..=most).step_by(step) {
+            let mut talk = scene.stage.talk("bob");
+            let trap = scene.stage.end_in_call("bob", calls, place)?;
+            if let Ok(view) = scene.open(&mut talk) {
+                // It may be ended in this one as well.
+                let _ = talk.ask(Command::Shown(view), |_| {});
+            }
+            drop(trap);
+            let is_ended = scene.stage.fallen() == ["bob"];
+            ended += usize::from(is_ended);
+            scene.stage.strike("bob");
+            scene.stage.enter("bob");
+            if wait_online {
+                scene.stage.wait_online("bob");
+            }
+            let seen: BTreeSet<ViewId> = scene.seen.iter().copied().collect();
+            assert_eq!(seen.len(), scene.seen.len(), "{calls} {place}: seen twice");
+        }
+    }
+    Some(ended)
+}
+
+#[test]
+fn a_client_that_is_ended_anywhere_shows_no_look_twice() {
+    if Program::new("strace").arg("-V").output().is_err() {
+        eprintln!("skipped: strace is not installed");
+        return;
+    }
+    let mut scene = Scene::new(900, 400);
+    let Some(ended) = end_everywhere(&mut scene, 1, true) else {
+        eprintln!("skipped: strace may not trace here");
+        return;
+    };
+    assert!(ended >= 140, "ended {ended} times only");
+    let (ordinal, _) = until("a look", || scene.look("bob").ok());
+    let seen = scene.seen.len();
+    assert!(seen <= ordinal as usize, "{seen} seen, {ordinal} counted");
+
+    assert_eq!(scene.take(400), Ok(400));
+    scene.strike_servers();
+    scene.seen.clear();
+    let ended = end_everywhere(&mut scene, 2, false).expect("strace works");
+    assert!(ended >= 60, "ended {ended} times only");
+    let used = scene.taken().expect("they are here").used as usize;
+    let seen = scene.seen.len();
+    assert!(seen <= used, "{seen} seen, {used} in the log");
+    scene.raise_servers();
+    let back = until("the rest goes back", || scene.give_back().ok());
+    assert_eq!(back as usize, 400 - used, "nobody is called a copy");
+}
