@@ -441,7 +441,7 @@ fn questions(play: &Play) {
 fn grants(play: &Play) -> String {
     let shared = play.does(
         "alice",
-        "share beach.bin --to @bob --views 2 --until 7d --show-for 30s",
+        "share beach.bin --to @bob --views 2 --offline 2 --until 7d --show-for 30s",
     );
     let lease = text(&shared, "lease").to_owned();
     play.until_told("bob", "lease ls", |told| any(told, "lease", &*lease));
@@ -469,7 +469,10 @@ fn grants(play: &Play) -> String {
 /// Looks, counted until none is left and given back.
 fn looks(play: &Play, lease: &str) {
     let view = format!("view {lease}");
+    play.does_at_last("bob", &format!("lease take {lease} --looks 2 --until 1d"));
     play.does("bob", &view);
+    play.fails("bob", "not_found", "lease return ffffffff");
+    play.does("bob", &format!("lease return {lease}"));
     play.does("bob", &view);
     play.fails("bob", "quota_spent", &view);
     play.does_at_last("alice", &format!("lease refund {lease}"));

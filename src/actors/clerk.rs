@@ -14,18 +14,19 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::edges::Ticket;
-use super::looks::{Look, LookFault, LookOrder};
+use super::looks::{Lent, LoanOrder, Look, LookFault, LookOrder};
 use super::machine::{Machine, Outbox};
-use crate::crypto::identity::SecretIdentity;
 use crate::proto::codec;
 use crate::proto::ids::NodeId;
 use crate::proto::ledger::{Answer, Command, Refusal, Reply};
 use crate::proto::packet::Packet;
 use crate::proto::shares::{ReleasedShare, ShareAnswer, ShareDeposit};
-use crate::time::{Calendar, Moment, WallTime};
+use crate::time::{Moment, WallTime};
 
-use self::gathered::Gathered;
+pub use self::config::Config;
+use self::gathered::{Gathered, Given, Wanted};
 
+mod config;
 mod gathered;
 #[cfg(test)]
 mod tests;
@@ -33,39 +34,6 @@ mod tests;
 /// An order is signed anew so often for a time that the ledger tells: another time will not help
 /// one that is about a day long gone.
 const SIGNED_ANEW_MAX: u32 = 3;
-
-/// Who we are, timings and bounds.
-#[derive(Clone)]
-pub struct Config {
-    /// Our keys.
-    pub identity: SecretIdentity,
-    /// The servers, in the order of the configuration: share `i` is that of server `i`, from 1.
-    pub servers: Vec<NodeId>,
-    /// An order that is not answered is sent again after so long, in milliseconds.
-    pub repeat_ms: u64,
-    /// An order is given up after so long, in milliseconds. It may have been counted all the same.
-    pub give_up_ms: u64,
-    /// Orders under way at the most.
-    pub orders_max: usize,
-    /// To stamp orders.
-    pub calendar: Calendar,
-}
-
-impl Config {
-    /// For a local network.
-    #[must_use]
-    pub const fn lan(identity: SecretIdentity, servers: Vec<NodeId>, calendar: Calendar) -> Self {
-        Self {
-            identity,
-            servers,
-            // A commit takes two writes to disk; a new leader is found within a second.
-            repeat_ms: 300,
-            give_up_ms: 8_000,
-            orders_max: 1_024,
-            calendar,
-        }
-    }
-}
 
 /// What can happen.
 #[derive(Clone, Debug)]
@@ -83,6 +51,13 @@ pub enum Input {
         ticket: Ticket,
         /// Which.
         look: LookOrder,
+    },
+    /// Have looks moved to this device. Answered by [`Output::Lent`].
+    Borrow {
+        /// Whose order.
+        ticket: Ticket,
+        /// Which.
+        loan: LoanOrder,
     },
     /// Have servers keep shares. Answered by [`Output::Deposited`].
     Deposit {
@@ -140,6 +115,13 @@ pub enum Output {
         /// The servers' part of the key, or why there is none.
         looked: Result<Look, LookFault>,
     },
+    /// What became of looks that were to go to this device.
+    Lent {
+        /// Whose order.
+        ticket: Ticket,
+        /// The servers' part of the key, or why there is none.
+        lent: Result<Lent, LookFault>,
+    },
     /// How many servers have their shares on disk.
     Deposited {
         /// Whose order.
@@ -153,7 +135,7 @@ pub enum Output {
 #[derive(Debug)]
 enum Errand {
     Order,
-    Look(Gathered),
+    Shares(Gathered),
     Deposit {
         deposits: Vec<(NodeId, ShareDeposit, bool)>,
         needed: usize,
@@ -290,18 +272,26 @@ impl Clerk {
                 out.push(Output::Answered { ticket, answer });
             }
             Errand::Deposit { .. } => return,
-            Errand::Look(gathered) => {
-                let looked = match answer.reply {
-                    Reply::Spent { released: true, .. } => return,
-                    Reply::Spent {
-                        ordinal, remaining, ..
-                    } if !gathered.is_begun() => LookFault::Late { ordinal, remaining },
+            Errand::Shares(gathered) => {
+                let fault = match answer.reply {
+                    Reply::Spent { released: true, .. }
+                    | Reply::Escrowed { released: true, .. } => return,
                     Reply::Refused(refusal) => LookFault::Refused(refusal),
                     // Shares that were let out earlier are on their way.
+                    _ if gathered.is_begun() => return,
+                    Reply::Spent {
+                        ordinal, remaining, ..
+                    } => LookFault::Late {
+                        ordinal: Some(ordinal),
+                        remaining,
+                    },
+                    Reply::Escrowed { remaining, .. } => LookFault::Late {
+                        ordinal: None,
+                        remaining,
+                    },
                     _ => return,
                 };
-                let looked = Err(looked);
-                out.push(Output::Looked { ticket, looked });
+                out.push(no_shares(ticket, gathered, fault));
             }
         }
         self.jobs.remove(&nonce);
@@ -337,16 +327,24 @@ impl Clerk {
             return;
         }
         let found = self.jobs.iter_mut().find_map(|(nonce, job)| {
-            let Errand::Look(gathered) = &mut job.errand else {
+            let Errand::Shares(gathered) = &mut job.errand else {
                 return None;
             };
-            let look = gathered.take(share)?;
-            Some((*nonce, job.ticket, look))
+            let given = gathered.take(share)?;
+            Some((*nonce, job.ticket, given))
         });
-        if let Some((nonce, ticket, look)) = found {
+        if let Some((nonce, ticket, given)) = found {
             self.jobs.remove(&nonce);
-            let looked = Ok(look);
-            out.push(Output::Looked { ticket, looked });
+            out.push(match given {
+                Given::Look(look) => Output::Looked {
+                    ticket,
+                    looked: Ok(look),
+                },
+                Given::Loan(lent) => Output::Lent {
+                    ticket,
+                    lent: Ok(lent),
+                },
+            });
         }
     }
 
@@ -386,14 +384,21 @@ fn ended(job: &Job) -> Output {
             ticket,
             answer: None,
         },
-        Errand::Look(_) => Output::Looked {
-            ticket,
-            looked: Err(LookFault::Unanswered),
-        },
+        Errand::Shares(gathered) => no_shares(ticket, gathered, LookFault::Unanswered),
         Errand::Deposit { deposits, .. } => Output::Deposited {
             ticket,
             servers: kept(deposits),
         },
+    }
+}
+
+const fn no_shares(ticket: Ticket, gathered: &Gathered, fault: LookFault) -> Output {
+    if gathered.is_loan() {
+        let lent = Err(fault);
+        Output::Lent { ticket, lent }
+    } else {
+        let looked = Err(fault);
+        Output::Looked { ticket, looked }
     }
 }
 
@@ -414,7 +419,19 @@ impl Machine for Clerk {
                     reply_key: look.reply.public().0,
                     device: look.device,
                 };
-                let errand = Errand::Look(Gathered::new(look));
+                let errand = Errand::Shares(Gathered::new(Wanted::Look(look)));
+                self.begin(now, ticket, errand, Some(command), out);
+            }
+            Input::Borrow { ticket, loan } => {
+                let command = Command::Escrow {
+                    account: loan.account,
+                    checkout: loan.checkout,
+                    device: loan.device,
+                    reply_key: loan.reply.public().0,
+                    looks: loan.looks,
+                    until: loan.until,
+                };
+                let errand = Errand::Shares(Gathered::new(Wanted::Loan(loan)));
                 self.begin(now, ticket, errand, Some(command), out);
             }
             Input::Deposit {

@@ -4,6 +4,7 @@ mod grants;
 mod hiding;
 mod node;
 mod passphrase;
+mod sharing;
 
 use std::path::PathBuf;
 
@@ -13,6 +14,7 @@ pub use self::grants::{LeaseVerb, MailboxVerb, PeersVerb, RequestsVerb, RulesVer
 pub use self::hiding::{AtEnd, HidingMode};
 pub use self::node::{KeygenArguments, NodeArguments, NodeVerb, Role};
 pub use self::passphrase::{PassphraseArguments, VARIABLE};
+pub use self::sharing::{Counter, ShareArguments};
 use super::bench::BenchVerb;
 use super::person::Way;
 use crate::chaos::command::ChaosVerb;
@@ -456,42 +458,4 @@ pub enum ClusterVerb {
         #[command(flatten)]
         cluster: ClusterDir,
     },
-}
-
-/// What is shared, with whom, and on which conditions.
-#[derive(Debug, Args)]
-pub struct ShareArguments {
-    /// The file, or the name of a picture you offer
-    pub image: String,
-    /// The person, as @name
-    #[arg(long)]
-    pub to: String,
-    /// How many looks
-    #[arg(long, default_value_t = 1)]
-    pub views: u32,
-    /// No look from then on: 7d, 12h, 30m, 2026-12-24 or 2026-12-24T18:00 (UTC)
-    #[arg(long, value_name = "WHEN")]
-    pub until: Option<String>,
-    /// A look closes by itself after so long, 1s to 60m
-    #[arg(long, value_name = "TIME")]
-    pub show_for: Option<String>,
-    /// The servers count the looks, before the picture opens; without a majority of them it does
-    /// not, and a copy of the other person's files gives no look more
-    #[arg(long)]
-    pub strict: bool,
-    /// What becomes of the file when no look is left
-    #[arg(long, value_enum, default_value_t = AtEnd::Carrier)]
-    pub at_end: AtEnd,
-    /// Your own picture to hide it in
-    #[arg(long, value_name = "FILE")]
-    pub cover: Option<PathBuf>,
-    /// How it is hidden
-    #[arg(long, value_enum, default_value_t)]
-    pub mode: HidingMode,
-    /// Leave place, serial numbers and the like in the file
-    #[arg(long)]
-    pub keep_metadata: bool,
-    /// Put a faint mark into the image by which `trace` knows this person's copy
-    #[arg(long, conflicts_with = "keep_metadata")]
-    pub mark: bool,
 }

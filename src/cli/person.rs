@@ -202,6 +202,12 @@ impl Person {
                     .line(format!("took {ask} back"), json!({ "ask": ask.hex() }));
                 return Ok(0);
             }
+            Outcome::LooksTaken {
+                grant,
+                looks,
+                until,
+            } => render::looks_taken(grant, looks, until),
+            Outcome::LooksReturned { grant, looks } => render::looks_returned(grant, looks),
             Outcome::Settled(settled) => {
                 let text = if settled {
                     "nothing is on its way"

@@ -6,7 +6,7 @@ mod people;
 
 use serde_json::{Map, Value, json};
 
-pub use self::leases::{lease_story, leases, ledger, removed};
+pub use self::leases::{lease_story, leases, ledger, looks_returned, looks_taken, removed};
 pub use self::people::{notice, own_id, peer, peers};
 use super::paint;
 

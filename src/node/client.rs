@@ -221,6 +221,9 @@ impl Arrows<clerk::Output> for Mailboxes {
             clerk::Output::Looked { ticket, looked } => {
                 To::LeaseManager(lease_manager::Input::Looked { ticket, looked })
             }
+            clerk::Output::Lent { ticket, lent } => {
+                To::LeaseManager(lease_manager::Input::Lent { ticket, lent })
+            }
             clerk::Output::Deposited { ticket, servers } => {
                 To::LeaseManager(lease_manager::Input::Deposited { ticket, servers })
             }
@@ -398,6 +401,9 @@ impl Arrows<lease_manager::Output> for Mailboxes {
             }
             lease_manager::Output::Look { ticket, look } => {
                 To::Clerk(clerk::Input::Look { ticket, look })
+            }
+            lease_manager::Output::Borrow { ticket, loan } => {
+                To::Clerk(clerk::Input::Borrow { ticket, loan })
             }
             lease_manager::Output::Work { ticket, work } => To::Work(WorkRequest { ticket, work }),
             lease_manager::Output::Report(report) => To::Person(report),

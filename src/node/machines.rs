@@ -14,6 +14,7 @@ use crate::crypto::identity::SecretIdentity;
 use crate::crypto::static_key::StaticSecret;
 use crate::proto::identity::PublicKey;
 use crate::proto::ids::NodeId;
+use crate::proto::lease::Conditions;
 use crate::time::Calendar;
 
 /// The rows of a disk, by table.
@@ -155,7 +156,10 @@ pub fn client(
             take(&mut tables, Table::Keyring),
         ),
         sharing: sharing::Sharing::new(
-            sharing::Config::lan(me, config.name.clone(), calendar),
+            sharing::Config {
+                answers: Conditions::STRICT,
+                ..sharing::Config::lan(me, config.name.clone(), calendar)
+            },
             seed_for(&seed, "sharing"),
             take(&mut tables, Table::Offers),
             take(&mut tables, Table::Asks),

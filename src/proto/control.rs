@@ -13,6 +13,7 @@ use super::lease::{Change, Conditions};
 use super::letter::ImageRef;
 pub use super::notice::*;
 pub use super::outcome::*;
+use crate::time::WallTime;
 
 /// A command with its number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,6 +137,21 @@ pub enum Command {
         lease: String,
         /// The change.
         change: Change,
+    },
+    /// Take looks of a grant that I received to this device, for use without the servers. Answered
+    /// by [`Outcome::LooksTaken`].
+    TakeLooks {
+        /// The grant, by the first digits of its hexadecimal name, or `peer/image`.
+        lease: String,
+        /// So many; as many as may be, if not said.
+        looks: Option<u32>,
+        /// Good until then; as long as may be, if not said.
+        until: Option<WallTime>,
+    },
+    /// Give the looks on this device back. Answered by [`Outcome::LooksReturned`].
+    ReturnLooks {
+        /// The grant, by the first digits of its hexadecimal name, or `peer/image`.
+        lease: String,
     },
     /// The log of one grant or of all. Answered by [`Outcome::Ledger`].
     Ledger(Option<String>),

@@ -31,6 +31,20 @@ pub struct Conditions {
     /// Whether the servers count the looks, before the picture opens; otherwise the borrower's
     /// program does.
     pub strict: bool,
+    /// Of a strict grant: looks that may be with the borrower's device at a time, for use without
+    /// the servers; 0 for none.
+    pub offline: u32,
+}
+
+impl Conditions {
+    /// The servers count the looks; nothing else is set.
+    pub const STRICT: Self = Self {
+        at_zero: AtZero::KeepCover,
+        until: None,
+        show_ms: None,
+        strict: true,
+        offline: 0,
+    };
 }
 
 /// Why a grant gives no looks any more.
@@ -43,6 +57,8 @@ pub enum EndReason {
     Expired,
     /// The owner took it back.
     Revoked,
+    /// Two copies of the borrower's client told the servers different things.
+    Copied,
 }
 
 /// The end of a grant, kept when the picture is gone.
@@ -253,6 +269,21 @@ pub enum LogEvent {
     Spent,
     /// The end date came first: no look is given any more.
     Expired,
+    /// Looks went to the borrower's device, for use without the servers.
+    Taken {
+        /// So many.
+        looks: u32,
+        /// Good until then.
+        until: WallTime,
+    },
+    /// The device has told of its looks, and gave the rest back.
+    Returned {
+        /// So many.
+        looks: u32,
+    },
+    /// Two copies of the borrower's client told the servers different things: no look is given any
+    /// more.
+    Copied,
 }
 
 #[cfg(test)]

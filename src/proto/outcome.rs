@@ -116,6 +116,22 @@ pub enum Outcome {
         /// How the letter went.
         posted: Posted,
     },
+    /// Looks are on this device.
+    LooksTaken {
+        /// The grant.
+        grant: GrantId,
+        /// So many.
+        looks: u32,
+        /// Good until then.
+        until: WallTime,
+    },
+    /// The looks of this device are told, and the rest is given back.
+    LooksReturned {
+        /// The grant.
+        grant: GrantId,
+        /// So many were given back.
+        looks: u32,
+    },
     /// Log entries with their grants, by time.
     Ledger(Vec<(GrantId, LogEntry)>),
     /// The rules, by peer.
@@ -280,6 +296,19 @@ pub struct Lease {
     pub delivered: bool,
     /// Name of the picture file in the `received` folder, on the borrower's side.
     pub file: Option<String>,
+    /// Looks that are with the borrower's device, as far as this side knows.
+    pub taken: Option<TakenLooks>,
+}
+
+/// Looks that are with a device, for use without the servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenLooks {
+    /// So many were taken.
+    pub looks: u32,
+    /// Used of them, as far as this side knows: the owner learns it when they go back.
+    pub used: u32,
+    /// Good until then.
+    pub until: WallTime,
 }
 
 impl Lease {

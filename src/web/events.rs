@@ -126,6 +126,9 @@ pub(super) fn text(notice: &Notice) -> String {
                 LeaseNews::Ended(EndReason::Spent) => format!("{picture}: no looks left"),
                 LeaseNews::Ended(EndReason::Expired) => format!("{picture}: its time is over"),
                 LeaseNews::Ended(EndReason::Revoked) => format!("{picture} was taken back"),
+                LeaseNews::Ended(EndReason::Copied) => {
+                    format!("{picture} was ended: two copies of the client were used")
+                }
             }
         }
     }

@@ -49,6 +49,7 @@ impl State {
             Self::Ended(EndReason::Spent) => "spent",
             Self::Ended(EndReason::Expired) => "expired",
             Self::Ended(EndReason::Revoked) => "revoked",
+            Self::Ended(EndReason::Copied) => "copied",
         }
     }
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::actors::edges::{Desk, TicketBook};
+use crate::crypto::identity::SecretIdentity;
 use crate::crypto::identity::verify_command;
 use crate::crypto::shares::{Purpose, Share, split};
 use crate::crypto::static_key::StaticSecret;
@@ -7,6 +8,7 @@ use crate::proto::ids::{AccountId, DeviceId, GrantId, UserId, ViewId};
 use crate::proto::ledger::Signed;
 use crate::proto::limits::LEDGER_ENTRY_MAX_BYTES;
 use crate::proto::shares::ReleasePurpose;
+use crate::time::Calendar;
 
 const ACCOUNT: AccountId = AccountId([1; 16]);
 const VIEW: ViewId = ViewId([2; 16]);
@@ -165,7 +167,7 @@ fn a_refused_or_a_late_look_tells_why() {
         (
             spent(false),
             LookFault::Late {
-                ordinal: 1,
+                ordinal: Some(1),
                 remaining: 2,
             },
         ),

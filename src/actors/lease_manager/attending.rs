@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::super::edges::{Ticket, WorkDone};
+use super::super::looks::LookFault;
 use super::jobs::Job;
 use super::storing::not_opened;
+use super::taken::Taken;
 use super::viewing::Claim;
 use super::{ATTEND_MAX, LeaseManager, Output, STAGGER_MS, borrower, naming, owner};
 use crate::actors::machine::Outbox;
@@ -26,6 +28,7 @@ impl LeaseManager {
             picture_bytes: given.grant.picture_bytes,
             delivered: given.delivered,
             file: None,
+            taken: given.lent,
         });
         let received = self.received.values().map(|lease| Lease {
             grant: lease.grant.grant,
@@ -39,6 +42,7 @@ impl LeaseManager {
             picture_bytes: lease.grant.picture_bytes,
             delivered: lease.has_file(),
             file: lease.has_file().then(|| lease.picture_file().name),
+            taken: lease.taken.as_ref().map(Taken::told_to_person),
         });
         given.chain(received).collect()
     }
@@ -117,6 +121,9 @@ impl LeaseManager {
                 } else {
                     not_opened(opening.ticket, "no answer", out);
                 }
+            }
+            Job::Borrow(grant, checkout, wish) => {
+                self.not_lent(now, grant, (checkout, wish), LookFault::Unanswered, out);
             }
             // It is on our disk, and is posted again when it is due.
             Job::PostChange { made, .. } => self.change_told(now, made, Posted::Queued, out),

@@ -177,15 +177,19 @@ impl LeaseManager {
 
     /// Does again what is due with a grant that we received.
     pub(super) fn attend_received(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
-        let due = self.due_end(now);
+        let (due, at) = (self.due_end(now), self.config.calendar.at(now));
         let Some(lease) = self.received.get_mut(&id) else {
             return;
         };
         lease.run.due_at = due;
         let is_wanting = lease.is_wanting();
+        let checks_in = lease.checks_in(now, at);
         let user = lease.owner.user_id();
         self.post_report(now, id, out);
         self.settle(now, id, out);
+        if checks_in {
+            self.check_in(now, id, out);
+        }
         self.empty_if_stored(now, id, out);
         if is_wanting && !self.is_arriving(id) {
             let ticket = self.jobs.add(self.step_end(now), Job::LocateOwner(id));

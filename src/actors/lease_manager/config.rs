@@ -26,6 +26,11 @@ pub struct Config {
     /// A step (disk, CPU pool, courier, presence) that is not answered for so long counts as lost,
     /// in milliseconds. Longer than the courier takes to tell how a letter went.
     pub step_ms: u64,
+    /// Milliseconds between two attempts to tell the servers of looks without them.
+    pub check_in_ms: u64,
+    /// Milliseconds between two questions to the ledger how a grant stands that we gave and whose
+    /// looks may be with the borrower's device.
+    pub standing_ms: u64,
     /// How pictures are sent to borrowers. A picture in an own cover always travels whole.
     pub delivery: Form,
     /// The servers and their keys, in the order of the configuration: share `i` of a strict grant
@@ -54,6 +59,9 @@ impl Config {
             delivery_ms: 10_000,
             due_every_ms: 2_000,
             step_ms: 12_000,
+            // Each costs an entry of the servers' log; a fork shows so much later.
+            check_in_ms: 60_000,
+            standing_ms: 600_000,
             // A quarter of the bytes for a moment of work at each end.
             delivery: Form::Delta,
         }

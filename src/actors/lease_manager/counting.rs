@@ -5,25 +5,32 @@ use rand_chacha::rand_core::Rng;
 use super::super::edges::Ticket;
 use super::super::looks::{Look, LookFault, LookOrder};
 use super::jobs::Job;
+use super::offline::account;
 use super::{LeaseManager, Output, failed, failures};
 use crate::actors::machine::Outbox;
 use crate::crypto::shares::other_part;
 use crate::crypto::static_key::StaticSecret;
-use crate::proto::ids::{AccountId, DeviceId, GrantId, UserId, ViewId};
+use crate::proto::ids::{GrantId, ViewId};
 use crate::proto::lease::{LogEntry, LogEvent};
 use crate::proto::ledger::Refusal;
 use crate::time::Moment;
 
 impl LeaseManager {
-    /// What opens the picture of the look that is claimed; none until the servers gave their part.
-    pub(super) fn view_key(&self, id: GrantId) -> Option<[u8; 32]> {
+    /// What opens the picture of the look that is claimed; none until the servers gave their part,
+    /// for this look or for some that are here.
+    pub(super) fn view_key(&self, now: Moment, id: GrantId) -> Option<[u8; 32]> {
         let lease = self.received.get(&id)?;
         let key = lease.key?;
         if lease.grant.lock.is_none() {
             return Some(key);
         }
-        let look = self.claims.get(&id)?.given.as_ref()?;
-        Some(other_part(&key, &look.secret))
+        let claim = self.claims.get(&id)?;
+        if let Some(look) = &claim.given {
+            return Some(other_part(&key, &look.secret));
+        }
+        let at = self.config.calendar.at(now);
+        let secret = lease.taken.as_ref()?.secret_for(claim.view, at)?;
+        Some(other_part(&key, &secret))
     }
 
     /// Has a look counted that is claimed, and on disk.
@@ -34,16 +41,22 @@ impl LeaseManager {
         view: ViewId,
         out: &mut Outbox<Output>,
     ) {
-        let me = self.config.me;
+        if self
+            .received
+            .get(&id)
+            .is_some_and(|lease| lease.taken.is_some())
+        {
+            return self.return_first(now, id, out);
+        }
+        let (me, device) = (self.config.me, self.device);
         let reply = self.reply_key(id, view);
         let order = self.opening(id, view).and_then(|(_, lease)| {
             let lock = lease.grant.lock.as_ref()?;
-            let owner = lease.owner.user_id();
             Some(LookOrder {
-                account: AccountId::of(owner, me, id, lease.grant.granted_at),
+                account: account(lease, me),
                 view,
                 reply: reply?,
-                device: device(me),
+                device,
                 threshold: lock.threshold,
                 share_hashes: lock.share_hashes.clone(),
             })
@@ -54,6 +67,15 @@ impl LeaseManager {
         let job = Job::CountLook(id, view);
         let ticket = self.jobs.add(self.step_end(now), job);
         out.push(Output::Look { ticket, look });
+    }
+
+    /// Looks that are here and of no use go back before one is asked for, so that the ledger counts
+    /// in the order in which they were seen.
+    fn return_first(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
+        if let Some(claim) = self.claims.get_mut(&id) {
+            claim.waits_for_return = true;
+        }
+        self.check_in(now, id, out);
     }
 
     /// The key that shares for a look are sealed to: the same for the same look while we run.
@@ -91,7 +113,7 @@ impl LeaseManager {
                 self.read_view(now, id, view, out);
             }
             Err(LookFault::Late { ordinal, .. }) => {
-                self.count_unshown(now, id, Some(ordinal), out);
+                self.count_unshown(now, id, ordinal, out);
             }
             // For another key: of this program before it ended, or of a copy of it.
             Err(LookFault::Refused(Refusal::Conflict)) => self.count_unshown(now, id, None, out),
@@ -148,12 +170,4 @@ impl LeaseManager {
         }
         self.settle(now, id, out);
     }
-}
-
-/// A home is one device.
-fn device(me: UserId) -> DeviceId {
-    let hash = blake3::derive_key("pentimento 1 device of a home", &me.0);
-    let mut id = DeviceId([0; 16]);
-    id.0.copy_from_slice(&hash[..16]);
-    id
 }

@@ -15,6 +15,13 @@ impl LeaseManager {
             Input::ViewWanted { wish, lease } => self.view_wanted(now, wish, &lease, out),
             Input::Shown { wish, view } => self.shown(now, wish, view, out),
             Input::LetGo { wish, view } => self.let_go(now, wish, view, out),
+            Input::TakeWanted {
+                wish,
+                lease,
+                looks,
+                until,
+            } => self.take_wanted(now, wish, &lease, (looks, until), out),
+            Input::ReturnWanted { wish, lease } => self.return_wanted(now, wish, &lease, out),
             Input::LeasesWanted(wish) => {
                 let leases = self.leases(now);
                 out.push(done(wish, Outcome::Leases(leases)));
@@ -38,16 +45,7 @@ impl LeaseManager {
                 to,
                 grant,
                 picture,
-            } => {
-                let opening = Opening {
-                    ticket,
-                    to,
-                    grant,
-                    picture,
-                    tries: 0,
-                };
-                self.open_grant(now, opening, out);
-            }
+            } => self.open_grant(now, Opening::new(ticket, to, grant, picture), out),
             Input::NoteArrived {
                 letter,
                 from,
@@ -74,6 +72,7 @@ impl LeaseManager {
             Input::Deposited { ticket, servers } => self.deposited(now, ticket, servers, out),
             Input::Ordered { ticket, answer } => self.ordered(now, ticket, answer, out),
             Input::Looked { ticket, looked } => self.looked(now, ticket, looked, out),
+            Input::Lent { ticket, lent } => self.lent(now, ticket, lent, out),
             Input::Worked { ticket, done } => self.worked(now, ticket, done, out),
             Input::Disk { ticket, answer } => self.disk_answered(now, ticket, answer, out),
         }

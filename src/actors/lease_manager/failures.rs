@@ -44,6 +44,13 @@ pub(super) fn ended(lease: &Received) -> Failure {
             Reason::Expired,
             format!("the time for {name} from @{owner} is over since {since} ({used})"),
         ),
+        EndReason::Copied => (
+            Reason::Revoked,
+            format!(
+                "{name} from @{owner} was ended at {since}: two copies of this client were used \
+                 ({used})"
+            ),
+        ),
         EndReason::Revoked => (
             Reason::Revoked,
             format!("@{owner} revoked {name} at {since} ({used})"),
@@ -193,7 +200,7 @@ pub(super) fn no_servers() -> Failure {
     Failure::new(
         Reason::Usage,
         "there are no servers that could count the looks",
-        "configure servers, or share without --strict",
+        "configure servers, or share with --counted-by program",
     )
 }
 
@@ -201,7 +208,7 @@ pub(super) fn not_opened(name: &str, refusal: Refusal) -> Failure {
     Failure::new(
         Reason::Other,
         format!("the servers do not keep the looks of {name}: {refusal}"),
-        "share it again; without --strict the borrower's program counts",
+        "share it again; with --counted-by program the borrower's program counts",
     )
 }
 
@@ -245,5 +252,50 @@ pub(super) fn counted_unshown(name: &str, ordinal: u32) -> Failure {
         format!("look {ordinal} of {name} was counted, but its picture cannot be opened any more"),
         "it was asked for over a minute ago, or by a program that ended, or a copy of this one; \
          view it again for the next look; the owner can give one back: pentimento lease refund",
+    )
+}
+
+pub(super) fn not_offline(name: &str, owner: &str) -> Failure {
+    Failure::new(
+        Reason::Denied,
+        format!("@{owner} lets no looks at {name} be used without the servers"),
+        "view it while a majority of the servers can be reached",
+    )
+}
+
+pub(super) fn taken_already(name: &str) -> Failure {
+    Failure::new(
+        Reason::Usage,
+        format!("looks at {name} are on this device already"),
+        "use them, or give them back: pentimento lease return",
+    )
+}
+
+pub(super) fn nothing_taken(name: &str) -> Failure {
+    Failure::new(
+        Reason::Usage,
+        format!("no looks at {name} are on this device"),
+        "take some with: pentimento lease take",
+    )
+}
+
+pub(super) fn too_many_offline(name: &str, most: u32) -> Failure {
+    Failure::new(
+        Reason::Usage,
+        format!("of {name}, 1 to {most} looks can be taken at a time"),
+        "choose such a number",
+    )
+}
+
+/// Looks that the servers do not give to this device.
+pub(super) fn not_lent(refusal: Refusal) -> Failure {
+    let hint = match refusal {
+        Refusal::Exhausted | Refusal::Offline => "take fewer, or see: pentimento lease ls",
+        _ => "view it while the servers can be reached, or ask its owner",
+    };
+    Failure::new(
+        Reason::Denied,
+        format!("the servers give no looks to this device: {refusal}"),
+        hint,
     )
 }

@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::super::edges::{Contact, Folder, PictureFile, Ticket};
 use crate::proto::ids::{AccountId, GrantId};
 use crate::proto::lease::{Adjust, Change, EndReason, Ended, HELD_MAX, LogEntry, LogEvent, Terms};
+use crate::proto::ledger::Opening;
 use crate::proto::letter::Grant;
 use crate::proto::limits::VIEWS_MAX;
+use crate::proto::outcome::TakenLooks;
 use crate::time::{Moment, WallTime};
 
 /// A change that the borrower has not reported as applied, or not all before it.
@@ -39,6 +41,8 @@ pub(super) struct GivenRun {
     pub(super) waiting: Option<(Ticket, Moment)>,
     /// Next time to see what is due.
     pub(super) due_at: Moment,
+    /// Next time to ask the ledger how the account stands.
+    pub(super) asked_at: Moment,
     /// Whether the end date has passed, when it was last looked at.
     pub(super) is_late: bool,
 }
@@ -92,6 +96,10 @@ pub(super) struct Given {
     revoked_at: Option<WallTime>,
     /// What we keep of it if the servers count its looks.
     pub(super) locked: Option<Locked>,
+    /// Looks that the borrower has reported to have on their device.
+    pub(super) lent: Option<TakenLooks>,
+    /// When two copies of the borrower's client were found out, which ends it for good.
+    copied_at: Option<WallTime>,
     #[serde(skip)]
     pub(super) run: GivenRun,
 }
@@ -113,6 +121,8 @@ impl Given {
             ended: None,
             revoked_at: None,
             locked: None,
+            lent: None,
+            copied_at: None,
             run: GivenRun::default(),
         }
     }
@@ -247,6 +257,16 @@ impl Given {
                     owner_sequence,
                     change,
                 } => self.confirm(owner_sequence, change, used),
+                LogEvent::Taken { looks, until } => {
+                    self.hear(entry.at);
+                    self.lent = Some(TakenLooks {
+                        looks,
+                        used: 0,
+                        until,
+                    });
+                }
+                LogEvent::Returned { .. } => self.lent = None,
+                LogEvent::Copied => self.copied_at = Some(entry.at),
                 LogEvent::Expired => self.hear_end(EndReason::Expired, entry.at),
                 LogEvent::Spent => self.hear_end(EndReason::Spent, entry.at),
                 LogEvent::Viewed { .. } => {}
@@ -306,6 +326,36 @@ impl Given {
         pending.used.get_or_insert(used);
     }
 
+    /// The terms under which the ledger opens the account of a strict grant.
+    pub(super) fn opening(&self) -> Option<Opening> {
+        let lock = self.grant.lock.as_ref()?;
+        Some(Opening {
+            grant: self.id(),
+            granted_at: self.grant.granted_at,
+            borrower: self.to.identity.user_id(),
+            looks: self.grant.views,
+            not_before: None,
+            until: self.grant.conditions.until,
+            offline_max: self.grant.conditions.offline,
+            threshold: lock.threshold,
+            share_hashes: lock.share_hashes.clone(),
+        })
+    }
+
+    /// Whether it could be that two copies of the borrower's client are used, and is not known.
+    pub(super) fn may_be_copied(&self) -> bool {
+        let is_open = self.locked.as_ref().is_some_and(|locked| locked.opened);
+        is_open
+            && self.grant.conditions.offline > 0
+            && self.copied_at.is_none()
+            && !self.terms().revoked
+    }
+
+    /// Two copies were used.
+    pub(super) const fn end_copied(&mut self, at: WallTime) {
+        self.copied_at = Some(at);
+    }
+
     /// Whether an entry that the borrower reports may stand in our log.
     pub(super) fn may_log(&self, entry: &LogEntry) -> bool {
         match entry.event {
@@ -313,6 +363,9 @@ impl Given {
             LogEvent::Granted { .. } => false,
             LogEvent::Viewed { ordinal, .. } => (1..=VIEWS_MAX).contains(&ordinal),
             LogEvent::Received
+            | LogEvent::Taken { .. }
+            | LogEvent::Returned { .. }
+            | LogEvent::Copied
             | LogEvent::Adjusted { .. }
             | LogEvent::Spent
             | LogEvent::Expired => true,
@@ -331,6 +384,9 @@ impl Given {
             });
         }
         let ended = |reason, at| Some(Ended { reason, at });
+        if let Some(at) = self.copied_at {
+            return ended(EndReason::Copied, at);
+        }
         let told = self.ended;
         match terms.until.filter(|date| *date <= now) {
             _ if terms.left() == 0 => {

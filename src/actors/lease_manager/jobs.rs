@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::super::edges::{Contact, Desk, Ticket, TicketBook};
 use super::given::Given;
 use crate::proto::control::Outcome;
-use crate::proto::ids::{GrantId, LetterId, ViewId, WishId};
+use crate::proto::ids::{CheckoutId, GrantId, LetterId, ViewId, WishId};
 use crate::proto::lease::LogEntry;
 use crate::proto::letter::Grant;
 use crate::time::{Moment, WallTime};
@@ -19,6 +19,8 @@ pub(super) enum RowKey {
     Given(GrantId),
     /// A grant that we received.
     Received(GrantId),
+    /// The name of this home.
+    Device,
     /// A log entry.
     Log(GrantId, LogEntry),
 }
@@ -40,6 +42,18 @@ pub(super) struct Opening {
     pub(super) grant: Grant,
     pub(super) picture: Bytes,
     pub(super) tries: u32,
+}
+
+impl Opening {
+    pub(super) const fn new(ticket: Ticket, to: Contact, grant: Grant, picture: Bytes) -> Self {
+        Self {
+            ticket,
+            to,
+            grant,
+            picture,
+            tries: 0,
+        }
+    }
 }
 
 /// Who is told of a change.
@@ -93,6 +107,16 @@ pub(super) enum Then {
         ordinal: u32,
         left: u32,
     },
+    /// Looks are to come to this home: ask the servers for them.
+    Borrow {
+        grant: GrantId,
+        checkout: CheckoutId,
+        wish: WishId,
+    },
+    /// Looks are here: tell who wanted them.
+    Borrowed { wish: WishId, taken: Box<Outcome> },
+    /// A check-in is on disk: send it.
+    CheckIn(GrantId),
     /// The key is gone for good: replace the picture.
     Empty(GrantId),
 }
@@ -113,10 +137,16 @@ pub(super) enum Job {
     OpenAccount(GrantId, WallTime),
     /// A change of such a grant, by its sequence, is before the ledger.
     TellLedger(GrantId, WallTime, u32),
+    /// How the account of such a grant stands was asked.
+    AskStanding(GrantId, WallTime),
     /// New shares of such a grant are before the ledger.
     Rekey(GrantId, WallTime),
     /// A look is before the ledger.
     CountLook(GrantId, ViewId),
+    /// Looks for this home are before the ledger.
+    Borrow(GrantId, CheckoutId, WishId),
+    /// What was done with them is before the ledger.
+    CheckIn(GrantId, CheckoutId),
     /// A letter with a grant, granted then.
     PostGrant(GrantId, WallTime),
     /// A letter with a change; `accepted`: the borrower had reported the grant before.

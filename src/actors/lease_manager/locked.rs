@@ -15,7 +15,7 @@ use super::{LeaseManager, Output, failures};
 use crate::actors::machine::Outbox;
 use crate::crypto::shares::{Purpose, Share, other_part, split};
 use crate::proto::ids::{AccountId, GrantId, NodeId};
-use crate::proto::ledger::{Answer, Command, Opening, Refusal, Reply, Standing};
+use crate::proto::ledger::{Answer, Command, Refusal, Reply, Standing};
 use crate::proto::letter::Lock;
 use crate::proto::shares::ShareDeposit;
 use crate::time::{Moment, WallTime};
@@ -139,16 +139,8 @@ impl LeaseManager {
             };
             (Job::Rekey(id, granted_at), rekey)
         } else {
-            let opening = Opening {
-                grant: id,
-                granted_at,
-                borrower: given.to.identity.user_id(),
-                looks: given.grant.views,
-                not_before: None,
-                until: given.grant.conditions.until,
-                offline_max: 0,
-                threshold: lock.threshold,
-                share_hashes,
+            let Some(opening) = given.opening() else {
+                return;
             };
             (Job::OpenAccount(id, granted_at), Command::Open(opening))
         };
@@ -164,14 +156,22 @@ impl LeaseManager {
         answer: Option<Answer>,
         out: &mut Outbox<Output>,
     ) {
-        let job = self.jobs.take(ticket);
+        let Some(job) = self.jobs.take(ticket) else {
+            return;
+        };
+        if let Job::CheckIn(id, checkout) = job {
+            return self.checked_in(now, (id, checkout), answer, out);
+        }
         // What is not answered is ordered again when it is due.
-        let (Some(job), Some(Answer { reply, .. })) = (job, answer) else {
+        let Some(Answer { reply, .. }) = answer else {
             return;
         };
         match job {
             Job::OpenAccount(id, granted_at) => {
                 self.account_answered(now, (id, granted_at), reply, out);
+            }
+            Job::AskStanding(id, granted_at) => {
+                self.standing_told(now, (id, granted_at), reply, out);
             }
             Job::Rekey(id, granted_at) => {
                 let given = self.given_at(id, granted_at);

@@ -1,8 +1,9 @@
 //! Grants, given and received: looks left, pictures to deliver and to open, changes, and the log.
 //!
 //! Who counts the looks is a condition of the grant. Of a strict one the servers do, before the
-//! picture opens, and without their part of the key it does not (`locked.rs`, `counting.rs`).
-//! Else we do:
+//! picture opens, and without their part of the key it does not (`locked.rs`, `counting.rs`). Some
+//! of its looks may be with this home (`taken.rs`, `offline.rs`): those we count, before the
+//! picture leaves, and tell the servers. Else we do:
 //!
 //! A look is claimed, shown, committed: the claim is durable before the picture opens, the look is
 //! counted when the picture was shown, and a claim that was never shown is let go. Changes come in
@@ -26,13 +27,17 @@ mod dispatch;
 mod ending;
 mod failures;
 mod given;
+mod input;
 mod jobs;
 mod locked;
 mod log;
 mod naming;
+mod offline;
 mod owner;
 mod received;
+mod standing;
 mod storing;
+mod taken;
 mod telling;
 mod viewing;
 
@@ -42,180 +47,28 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use rand_chacha::ChaCha20Rng;
-use rand_chacha::rand_core::SeedableRng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 
 pub use self::config::Config;
 use self::given::Given;
+pub use self::input::Input;
 use self::jobs::{Jobs, RowKey};
 use self::log::Log;
 use self::received::Received;
 use self::viewing::Claim;
-use super::edges::{Contact, DiskAnswer, DiskOrder, Row, Ticket, Work, WorkDone};
-use super::looks::{Look, LookFault, LookOrder};
+use super::edges::{DiskOrder, Row, Ticket, Work};
+use super::looks::{LoanOrder, LookOrder};
 use super::machine::{Machine, Outbox, earliest};
 use crate::proto::cargo::Form;
 use crate::proto::codec;
 use crate::proto::control::{Failure, News, Outcome, Posted, Report};
 use crate::proto::identity::PublicIdentity;
-use crate::proto::ids::{GrantId, LetterId, NodeId, UserId, ViewId, WishId};
-use crate::proto::lease::Change;
-use crate::proto::ledger::{self, Answer};
-use crate::proto::letter::{Grant, Note};
+use crate::proto::ids::{DeviceId, GrantId, LetterId, NodeId, UserId, WishId};
+use crate::proto::ledger;
+use crate::proto::letter::Note;
 use crate::proto::notice::Notice;
 use crate::proto::shares::ShareDeposit;
-use crate::time::{Moment, WallTime};
-
-/// What can happen.
-#[derive(Clone, Debug)]
-pub enum Input {
-    /// A person wants to look.
-    ViewWanted {
-        /// The wish.
-        wish: WishId,
-        /// First digits of the grant's name, or `peer/image`.
-        lease: String,
-    },
-    /// The picture of a view was shown.
-    Shown {
-        /// The wish.
-        wish: WishId,
-        /// The view.
-        view: ViewId,
-    },
-    /// The picture of a view could not be shown.
-    LetGo {
-        /// The wish.
-        wish: WishId,
-        /// The view.
-        view: ViewId,
-    },
-    /// A person wants all grants.
-    LeasesWanted(WishId),
-    /// A person changes a grant.
-    AdjustWanted {
-        /// The wish.
-        wish: WishId,
-        /// First digits of the grant's name, or `peer/image`.
-        lease: String,
-        /// The change.
-        change: Change,
-    },
-    /// A person wants the log.
-    LedgerWanted {
-        /// The wish.
-        wish: WishId,
-        /// One grant, or all.
-        lease: Option<String>,
-    },
-    /// Looks are to be added to a grant, if it exists.
-    MoreLooks {
-        /// Whose order.
-        ticket: Ticket,
-        /// The grant.
-        grant: GrantId,
-        /// So many.
-        views: u32,
-    },
-    /// A new grant.
-    OpenGrant {
-        /// Whose order.
-        ticket: Ticket,
-        /// The borrower.
-        to: Contact,
-        /// The grant.
-        grant: Grant,
-        /// A PNG.
-        picture: Bytes,
-    },
-    /// A note for this concern: a grant, a change, a report, a question for the picture.
-    NoteArrived {
-        /// The letter, to be confirmed when its effect is durable.
-        letter: LetterId,
-        /// The writer.
-        from: PublicIdentity,
-        /// Whether it came from the writer directly.
-        direct: bool,
-        /// When it was posted, by the writer's clock.
-        posted_at: WallTime,
-        /// What it says.
-        note: Note,
-    },
-    /// A picture arrived.
-    PictureArrived {
-        /// From whom. Taken only from the grant's owner.
-        from: UserId,
-        /// Of which grant, as the sender says.
-        grant: GrantId,
-        /// In which form, as the sender says.
-        form: Form,
-        /// A PNG or a delta, perhaps.
-        body: Bytes,
-    },
-    /// A picture of ours is on its way.
-    PictureMoves {
-        /// The grant.
-        grant: GrantId,
-        /// Bytes that the borrower has acknowledged.
-        done_bytes: u32,
-        /// Bytes in all.
-        total_bytes: u32,
-    },
-    /// A picture of ours is at the borrower's end.
-    PictureSent(GrantId),
-    /// It did not get there.
-    PictureNotSent(GrantId),
-    /// Answer to `Locate`.
-    Located {
-        /// Our number.
-        ticket: Ticket,
-        /// Who.
-        user: UserId,
-        /// Whether they can be reached now.
-        online: bool,
-    },
-    /// A letter of ours went so.
-    Posted {
-        /// Our number.
-        ticket: Ticket,
-        /// How.
-        how: Posted,
-    },
-    /// So many servers keep their shares.
-    Deposited {
-        /// Our number.
-        ticket: Ticket,
-        /// So many.
-        servers: usize,
-    },
-    /// The ledger's word on an order of ours.
-    Ordered {
-        /// Our number.
-        ticket: Ticket,
-        /// The word; none if no majority of the servers was there.
-        answer: Option<Answer>,
-    },
-    /// What became of a look that the servers count.
-    Looked {
-        /// Our number.
-        ticket: Ticket,
-        /// Their part of the key, or why there is none.
-        looked: Result<Look, LookFault>,
-    },
-    /// The CPU pool is done.
-    Worked {
-        /// Our number.
-        ticket: Ticket,
-        /// With what result.
-        done: WorkDone,
-    },
-    /// The disk answered.
-    Disk {
-        /// Our number.
-        ticket: Ticket,
-        /// How.
-        answer: DiskAnswer,
-    },
-}
+use crate::time::Moment;
 
 /// What is ordered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -296,6 +149,13 @@ pub enum Output {
         /// Which.
         look: LookOrder,
     },
+    /// Have looks moved to this device.
+    Borrow {
+        /// Our number.
+        ticket: Ticket,
+        /// Which.
+        loan: LoanOrder,
+    },
     /// Do this on the CPU pool.
     Work {
         /// Our number.
@@ -325,11 +185,16 @@ const STAGGER_MS: u64 = 100;
 const ROW_MAX_BYTES: usize = 256 << 10;
 const GIVEN: u8 = b'o';
 const RECEIVED: u8 = b'b';
+const DEVICE: u8 = b'd';
 
 /// The concern.
 pub struct LeaseManager {
     config: Config,
     rng: ChaCha20Rng,
+    /// This home, as the ledger knows it. A copy of the home has the same.
+    device: DeviceId,
+    /// Whether its name is not on disk yet.
+    is_new_device: bool,
     given: BTreeMap<GrantId, Given>,
     received: BTreeMap<GrantId, Received>,
     log: Log,
@@ -349,6 +214,7 @@ impl LeaseManager {
         let mut given = BTreeMap::new();
         let mut received = BTreeMap::new();
         let mut claims = BTreeMap::new();
+        let mut device = None;
         for (key, value) in leases {
             match key.first() {
                 Some(&GIVEN) => {
@@ -360,6 +226,7 @@ impl LeaseManager {
                 Some(&RECEIVED) => {
                     if let Ok(mut row) = codec::decode::<Received>(&value, ROW_MAX_BYTES) {
                         row.run.durable = row.noted();
+                        row.found();
                         let id = row.grant.grant;
                         if let Some(view) = row.claim {
                             let wait = Duration::from_millis(config.claim_ms);
@@ -369,13 +236,19 @@ impl LeaseManager {
                         received.insert(id, row);
                     }
                 }
+                Some(&DEVICE) => device = value[..].try_into().ok().map(DeviceId),
                 _ => {}
             }
         }
+        let mut rng = ChaCha20Rng::from_seed(seed);
+        let mut fresh = DeviceId([0; 16]);
+        rng.fill_bytes(&mut fresh.0);
         Self {
             log: Log::load(log, config.log_max),
             config,
-            rng: ChaCha20Rng::from_seed(seed),
+            rng,
+            is_new_device: device.is_none(),
+            device: device.unwrap_or(fresh),
             given,
             received,
             claims,
@@ -424,6 +297,7 @@ impl Machine for LeaseManager {
         for given in self.given.values() {
             next = earliest(next, given.run.waiting.map(|(_, until)| until));
             next = earliest(next, given.is_due().then_some(given.run.due_at));
+            next = earliest(next, given.may_be_copied().then_some(given.run.asked_at));
         }
         for lease in self.received.values() {
             next = earliest(next, lease.is_due().then_some(lease.run.due_at));
@@ -440,6 +314,7 @@ impl Machine for LeaseManager {
             self.store(now, Vec::new(), Vec::new(), out);
         }
         self.attend(now, out);
+        self.ask_standings(now, out);
     }
 }
 

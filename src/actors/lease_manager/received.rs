@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
 use super::super::edges::{Folder, PictureFile};
+use super::taken::Taken;
 use crate::crypto::static_key::StaticSecret;
 use crate::proto::cargo::Form;
 use crate::proto::identity::PublicIdentity;
-use crate::proto::ids::{Digest, GrantId, UserId, ViewId};
+use crate::proto::ids::{Digest, GrantId, UserId, ViewId, WishId};
 use crate::proto::lease::{
     Adjust, Applied, AtZero, Change, EndReason, Ended, LogEntry, LogEvent, Terms,
 };
@@ -49,6 +50,12 @@ pub(super) struct ReceivedRun {
     /// copies of this program only the one that asked can open them, and a look that was counted
     /// for a program that is gone is gone with it.
     pub(super) reply: Option<(ViewId, StaticSecret)>,
+    /// Looks that were wanted here, until they are asked for, and until when.
+    pub(super) wanted: Option<(u32, WallTime)>,
+    /// Who gives looks back that are here.
+    pub(super) returning: Option<WishId>,
+    /// Next time to tell the servers of looks without them.
+    pub(super) check_in_at: Moment,
     /// Entries ever reported since the start, and those ever durable.
     pub(super) reported: u64,
     pub(super) durable: u64,
@@ -81,6 +88,8 @@ pub(super) struct Received {
     /// grant whose looks are counted first: it is asked for again, and is counted once.
     pub(super) unshown: Option<ViewId>,
     pub(super) counted: Option<Counted>,
+    /// Looks that are here for use without the servers.
+    pub(super) taken: Option<Taken>,
     /// The granting and the last look among the reported entries: they head each report.
     context: Vec<LogEntry>,
     /// In the order in which they happened.
@@ -104,6 +113,7 @@ impl Received {
             claim: None,
             unshown: None,
             counted: None,
+            taken: None,
             context: Vec::new(),
             unreported: Vec::new(),
             run: ReceivedRun::default(),
@@ -194,7 +204,7 @@ impl Received {
         false
     }
 
-    fn end(&mut self, reason: EndReason, at: WallTime) {
+    pub(super) fn end(&mut self, reason: EndReason, at: WallTime) {
         self.ended = Some(Ended { reason, at });
     }
 
@@ -292,6 +302,16 @@ impl Received {
     pub(super) fn erase_key(&mut self) {
         self.key.zeroize();
         self.key = None;
+        if let Some(taken) = &mut self.taken {
+            taken.give_back();
+        }
+    }
+
+    /// Found on disk at start.
+    pub(super) fn found(&mut self) {
+        if let Some(taken) = &mut self.taken {
+            taken.found();
+        }
     }
 
     /// Whether the picture is waited for.
@@ -357,6 +377,9 @@ impl Received {
                     self.context.push(entry);
                 }
                 LogEvent::Received
+                | LogEvent::Taken { .. }
+                | LogEvent::Returned { .. }
+                | LogEvent::Copied
                 | LogEvent::Adjusted { .. }
                 | LogEvent::Spent
                 | LogEvent::Expired => {}
@@ -365,9 +388,21 @@ impl Received {
         self.run.reported += count as u64;
     }
 
+    /// Whether the servers are to be told of looks without them: now and then, and when the looks
+    /// go back.
+    pub(super) fn checks_in(&self, now: Moment, at: WallTime) -> bool {
+        let is_wanted = |taken: &Taken| taken.is_due(at) || taken.is_untold();
+        self.run.check_in_at <= now
+            && self.claim.is_none()
+            && self.taken.as_ref().is_some_and(is_wanted)
+    }
+
     /// Whether something is to be done again and again until it is done.
     pub(super) fn is_due(&self) -> bool {
-        self.is_wanting() || self.is_ending() || self.run.durable > self.run.reported
+        self.is_wanting()
+            || self.is_ending()
+            || self.taken.is_some()
+            || self.run.durable > self.run.reported
     }
 
     /// The picture's file.
@@ -414,6 +449,7 @@ pub(super) fn is_sound(grant: &Grant, owner: UserId, borrower: UserId) -> bool {
         && grant.views <= VIEWS_MAX
         && grant.picture_bytes as usize <= MESSAGE_MAX_BYTES
         && grant.lock.is_some() == grant.conditions.strict
+        && (grant.lock.is_some() || grant.conditions.offline == 0)
         && grant.lock.as_ref().is_none_or(|lock| is_sound_lock(lock))
         && grant
             .conditions

@@ -8,7 +8,7 @@ use super::super::edges::{DiskAnswer, DiskFault, DiskOrder, Record, Table, Ticke
 use super::given::Given;
 use super::jobs::{Job, Mark, RowKey, Then};
 use super::received::FileState;
-use super::{GIVEN, LeaseManager, Output, RECEIVED, done, failed, failures, log};
+use super::{DEVICE, GIVEN, LeaseManager, Output, RECEIVED, done, failed, failures, log};
 use crate::actors::machine::Outbox;
 use crate::proto::codec;
 use crate::proto::control::Outcome;
@@ -65,6 +65,11 @@ impl LeaseManager {
                     .get(&id)
                     .map(|row| Bytes::from(codec::encode(row))),
             },
+            RowKey::Device => Record {
+                table: Table::Leases,
+                key: vec![DEVICE],
+                value: Some(Bytes::copy_from_slice(&self.device.0)),
+            },
             RowKey::Log(id, entry) => Record {
                 table: Table::Log,
                 key: log::row_key(id, &entry),
@@ -83,7 +88,7 @@ impl LeaseManager {
                 let lease = self.received.get(&id)?;
                 (lease.grant.granted_at, lease.noted())
             }
-            RowKey::Log(..) => return None,
+            RowKey::Device | RowKey::Log(..) => return None,
         };
         Some(Mark {
             key,
@@ -103,7 +108,8 @@ impl LeaseManager {
             return;
         };
         match (job, answer) {
-            (Job::Write { marks, then, .. }, DiskAnswer::Written) => {
+            (Job::Write { keys, marks, then }, DiskAnswer::Written) => {
+                self.is_new_device &= !keys.contains(&RowKey::Device);
                 self.written(now, &marks, then, out);
             }
             (Job::Write { keys, then, .. }, answer) => {
@@ -144,7 +150,7 @@ impl LeaseManager {
                         lease.run.durable = lease.run.durable.max(mark.reached);
                     }
                 }
-                RowKey::Log(..) => {}
+                RowKey::Device | RowKey::Log(..) => {}
             }
         }
         for then in then {
@@ -178,6 +184,13 @@ impl LeaseManager {
                 ordinal,
                 left,
             } => out.push(done(wish, Outcome::Counted { ordinal, left })),
+            Then::Borrow {
+                grant,
+                checkout,
+                wish,
+            } => self.borrow_looks(now, grant, (checkout, wish), out),
+            Then::Borrowed { wish, taken } => out.push(done(wish, *taken)),
+            Then::CheckIn(grant) => self.send_check_in(now, grant, out),
             Then::Empty(grant) => self.empty(now, grant, out),
         }
     }
@@ -195,7 +208,14 @@ impl LeaseManager {
         for then in then {
             match then {
                 // The letter comes again; the emptying is begun again when it is due.
-                Then::Keep(_) | Then::Empty(_) => {}
+                Then::Keep(_) | Then::Empty(_) | Then::CheckIn(_) => {}
+                Then::Borrow { grant, wish, .. } => {
+                    self.forget_taken(grant);
+                    out.push(failed(wish, failures::disk("the looks", why)));
+                }
+                Then::Borrowed { wish, .. } => {
+                    out.push(failed(wish, failures::disk("the looks", why)));
+                }
                 Then::Announce {
                     grant, ticket, old, ..
                 } => {

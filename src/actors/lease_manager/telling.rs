@@ -58,9 +58,14 @@ impl LeaseManager {
             LogEvent::Received => LeaseNews::Delivered,
             LogEvent::Viewed { ordinal, .. } => LeaseNews::Viewed { ordinal },
             LogEvent::Expired => LeaseNews::Ended(EndReason::Expired),
+            LogEvent::Copied => LeaseNews::Ended(EndReason::Copied),
             LogEvent::Spent if !is_revoked => LeaseNews::Ended(EndReason::Spent),
             // Told when we did it.
-            LogEvent::Spent | LogEvent::Granted { .. } | LogEvent::Adjusted { .. } => return,
+            LogEvent::Spent
+            | LogEvent::Taken { .. }
+            | LogEvent::Returned { .. }
+            | LogEvent::Granted { .. }
+            | LogEvent::Adjusted { .. } => return,
         };
         self.tell_given(now, id, what, out);
     }

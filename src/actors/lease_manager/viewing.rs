@@ -30,6 +30,8 @@ pub(super) struct Claim {
     pub(super) is_found: bool,
     /// What the servers gave for it, if they count the looks.
     pub(super) given: Option<Look>,
+    /// Looks that are here go back first.
+    pub(super) waits_for_return: bool,
 }
 
 impl Claim {
@@ -40,6 +42,7 @@ impl Claim {
             until,
             is_found: true,
             given: None,
+            waits_for_return: false,
         }
     }
 }
@@ -103,17 +106,20 @@ impl LeaseManager {
             until: self.after(now, self.config.claim_ms),
             is_found: false,
             given: None,
+            waits_for_return: false,
         };
         self.claims.insert(id, claim);
         if let Some(lease) = self.received.get_mut(&id) {
             lease.claim = Some(view);
         }
+        let mut keys = vec![RowKey::Received(id)];
+        keys.extend(self.is_new_device.then_some(RowKey::Device));
         let mut then = vec![Then::ReadView(id, view)];
         if planted::is(Bug::OpenedBeforeClaim) {
             then.clear();
             self.read_view(now, id, view, out);
         }
-        self.store(now, vec![RowKey::Received(id)], then, out);
+        self.store(now, keys, then, out);
     }
 
     /// The wish that waits for this view to open, if it still does.
@@ -132,7 +138,7 @@ impl LeaseManager {
         let Some((_, lease)) = self.opening(id, view) else {
             return;
         };
-        if lease.grant.lock.is_some() && self.view_key(id).is_none() {
+        if lease.grant.lock.is_some() && self.view_key(now, id).is_none() {
             return self.count_first(now, id, view, out);
         }
         let order = DiskOrder::Read(lease.picture_file());
@@ -151,7 +157,7 @@ impl LeaseManager {
             return;
         };
         let (name, owner) = (&lease.grant.name, &lease.grant.owner_name);
-        let failure = match (answer, self.view_key(id)) {
+        let failure = match (answer, self.view_key(now, id)) {
             (DiskAnswer::Read(picture), Some(key)) => {
                 let keys = vec![key];
                 let ticket = self.jobs.add(self.step_end(now), Job::OpenView(id, view));
@@ -244,7 +250,10 @@ impl LeaseManager {
             self.fail_view(now, id, failure, out);
             return;
         }
-        let until = self.after(now, self.config.claim_ms);
+        let (until, at) = (
+            self.after(now, self.config.claim_ms),
+            self.config.calendar.at(now),
+        );
         let (Some(lease), Some(claim)) = (self.received.get_mut(&id), self.claims.get_mut(&id))
         else {
             return;
@@ -267,6 +276,11 @@ impl LeaseManager {
         }
         // On disk before it leaves: whoever ends this program now does not see it twice.
         lease.unshown = None;
+        let is_here = claim.given.is_none();
+        let taken = lease.taken.as_mut().filter(|_| is_here);
+        if taken.is_some_and(|taken| !taken.log(view, at)) {
+            return self.fail_view(now, id, failures::too_slow(), out);
+        }
         let then = Then::HandOut {
             grant: id,
             view,

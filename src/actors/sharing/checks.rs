@@ -39,7 +39,28 @@ pub(super) fn views(views: u32) -> Result<(), Failure> {
 }
 
 /// Whether looks can be given on these conditions now.
-pub(super) fn conditions(conditions: &Conditions, now: WallTime) -> Result<(), Failure> {
+pub(super) fn conditions(
+    conditions: &Conditions,
+    views: u32,
+    now: WallTime,
+) -> Result<(), Failure> {
+    if conditions.offline > 0 && !conditions.strict {
+        return Err(Failure::new(
+            Reason::Usage,
+            "looks that the borrower's program counts need no servers anyway",
+            "leave --offline out, or have the servers count",
+        ));
+    }
+    if conditions.offline > views {
+        return Err(Failure::new(
+            Reason::Usage,
+            format!(
+                "of {views} looks, {} cannot be used offline",
+                conditions.offline
+            ),
+            "choose a smaller number",
+        ));
+    }
     if let Some(until) = conditions.until.filter(|until| *until <= now) {
         return Err(Failure::new(
             Reason::Usage,

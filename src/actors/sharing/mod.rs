@@ -53,6 +53,8 @@ pub struct Config {
     pub me: UserId,
     /// Our name.
     pub name: String,
+    /// What is set for the looks that are given to those who ask.
+    pub answers: Conditions,
     /// Pictures on offer at the most.
     pub offers_max: usize,
     /// Questions remembered at the most, from both sides; the oldest answered ones are dropped.
@@ -85,6 +87,7 @@ impl Config {
         Self {
             me,
             name,
+            answers: Conditions::default(),
             // More than a gallery answer shows, so that it is the letter that limits it.
             offers_max: 1_000,
             // A few hundred bytes each: a file of half a megabyte.

@@ -106,7 +106,7 @@ impl Sharing {
     fn may_share(&self, draft: &Draft, at: WallTime) -> Result<(), Failure> {
         checks::image_name(&draft.name)?;
         checks::views(draft.views)?;
-        checks::conditions(&draft.conditions, at)?;
+        checks::conditions(&draft.conditions, draft.views, at)?;
         match &draft.original {
             Some(original) => checks::original(original.len())?,
             None if self.offers.contains_key(&draft.name) => {}
@@ -177,7 +177,7 @@ impl Sharing {
             name: ask.image.clone(),
             grant,
             views,
-            conditions: Conditions::default(),
+            conditions: self.config.answers,
             carrier: Carrier::default(),
             removed: Vec::new(),
             ask: Some(id),

@@ -26,6 +26,7 @@ const DELETED: Conditions = Conditions {
     until: None,
     show_ms: None,
     strict: false,
+    offline: 0,
 };
 
 fn offered(name: &str) -> Outcome {

@@ -73,6 +73,22 @@ pub enum LeaseVerb {
         /// 7d, 12h, 30m, 2026-12-24, 2026-12-24T18:00 (UTC), or never
         when: String,
     },
+    /// Take looks to this device, for use without the servers
+    Take {
+        /// First digits of its id, or @peer/name
+        lease: String,
+        /// How many; as many as the owner lets, if not said
+        #[arg(long)]
+        looks: Option<u32>,
+        /// Good until then, a week at most: 7d, 12h, 30m, 2026-12-24 or 2026-12-24T18:00 (UTC)
+        #[arg(long, value_name = "WHEN")]
+        until: Option<String>,
+    },
+    /// Tell the servers of the looks on this device, and give the rest back
+    Return {
+        /// First digits of its id, or @peer/name
+        lease: String,
+    },
     /// Take all looks back
     Revoke {
         /// First digits of its id, or @peer/name; with --all a peer, as @name, or nobody

@@ -26,6 +26,14 @@ impl Person {
             LeaseVerb::Set { lease, views } => (lease, Change::Set(views)),
             LeaseVerb::Refund { lease } => (lease, Change::Refund),
             LeaseVerb::Until { lease, when } => (lease, Change::Until(date_or_never(&when)?)),
+            LeaseVerb::Take {
+                lease,
+                looks,
+                until,
+            } => return self.take_looks(session, lease, looks, until.as_deref()),
+            LeaseVerb::Return { lease } => {
+                return self.simple(session, Command::ReturnLooks { lease });
+            }
             LeaseVerb::Revoke { lease, all: true } => {
                 return self.revoke_all(session, lease.as_deref().map(petname));
             }
@@ -62,6 +70,22 @@ impl Person {
         }
         self.output.line(texts.join("\n"), Value::Array(items));
         Ok(ended(is_direct))
+    }
+
+    fn take_looks(
+        &self,
+        session: &mut Session,
+        lease: String,
+        looks: Option<u32>,
+        until: Option<&str>,
+    ) -> Ended {
+        let until = until.map(date).transpose()?;
+        let take = Command::TakeLooks {
+            lease,
+            looks,
+            until,
+        };
+        self.simple(session, take)
     }
 
     fn show_lease(&self, session: &mut Session, lease: &str) -> Ended {

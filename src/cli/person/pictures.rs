@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::leases::{date, show_ms};
 use super::{Person, odd, petname};
-use crate::cli::args::{AtEnd, ShareArguments};
+use crate::cli::args::{AtEnd, Counter, ShareArguments};
 use crate::cli::failure::{self, Ended, PENDING};
 use crate::cli::progress::Bar;
 use crate::cli::render;
@@ -203,6 +203,7 @@ fn conditions(wanted: &ShareArguments) -> Result<Conditions, Failure> {
         },
         until: wanted.until.as_deref().map(date).transpose()?,
         show_ms: wanted.show_for.as_deref().map(show_ms).transpose()?,
-        strict: wanted.strict,
+        strict: wanted.counted_by == Counter::Servers,
+        offline: wanted.offline,
     })
 }

@@ -7,6 +7,7 @@ use crate::proto::ids::GrantId;
 use crate::proto::lease::{AtZero, Change, EndReason, LogEntry, LogEvent};
 use crate::proto::outcome::Lease;
 use crate::terminal::text::{table, when};
+use crate::time::WallTime;
 
 /// How a grant stands, in one word.
 const fn state(lease: &Lease) -> &'static str {
@@ -24,6 +25,7 @@ const fn reason(reason: EndReason) -> &'static str {
         EndReason::Spent => "spent",
         EndReason::Expired => "expired",
         EndReason::Revoked => "revoked",
+        EndReason::Copied => "copied",
     }
 }
 
@@ -95,8 +97,32 @@ fn lease_json(lease: &Lease) -> Value {
             AtZero::DeleteFile => "delete",
         },
         "strict": lease.conditions.strict,
+        "offline": lease.conditions.offline,
+        "taken": lease.taken.map(|taken| json!({
+            "looks": taken.looks,
+            "used": taken.used,
+            "until_ms": taken.until.0,
+        })),
         "file": lease.file,
     })
+}
+
+/// Looks that are on this device now.
+#[must_use]
+pub fn looks_taken(grant: GrantId, looks: u32, until: WallTime) -> Said {
+    Said {
+        text: format!("{looks} looks are on this device, good until {until} UTC"),
+        json: json!({ "lease": grant.hex(), "looks": looks, "until_ms": until.0 }),
+    }
+}
+
+/// Looks that were given back.
+#[must_use]
+pub fn looks_returned(grant: GrantId, looks: u32) -> Said {
+    Said {
+        text: format!("{looks} looks are back with the servers"),
+        json: json!({ "lease": grant.hex(), "returned": looks }),
+    }
 }
 
 /// What happened to grants.
@@ -120,9 +146,31 @@ pub fn ledger(entries: &[(GrantId, LogEntry)]) -> Said {
 pub fn lease_story(lease: &Lease, entries: &[(GrantId, LogEntry)]) -> Said {
     let (state, story) = (leases(std::slice::from_ref(lease)), ledger(entries));
     Said {
-        text: format!("{}\n{}", state.text, story.text),
+        text: format!("{}\n{}\n{}", state.text, promise(lease), story.text),
         json: json!({ "lease": lease_json(lease), "ledger": story.json }),
     }
+}
+
+/// What the grant prevents, and what nothing can, in a line for each.
+fn promise(lease: &Lease) -> String {
+    let counted = if !lease.conditions.strict {
+        "looks are counted by the borrower's program: a copy of its files gives them again"
+    } else if lease.conditions.offline == 0 {
+        "looks are counted by the servers: no copy of files gives one more"
+    } else {
+        "looks are counted by the servers; those taken offline can be repeated from a copy of the \
+         files until their date, and the copy shows when both report"
+    };
+    let with_device = lease.taken.map_or_else(String::new, |taken| {
+        format!(
+            "{} of {} looks taken offline are used, as far as is known; good until {}\n",
+            taken.used, taken.looks, taken.until
+        )
+    });
+    format!(
+        "{with_device}{counted}\nnot prevented: a camera, a patched client, a majority of servers \
+         that conspire with the borrower\n"
+    )
 }
 
 fn event(event: &LogEvent) -> String {
@@ -141,5 +189,8 @@ fn event(event: &LogEvent) -> String {
         },
         LogEvent::Spent => "spent".into(),
         LogEvent::Expired => "expired".into(),
+        LogEvent::Taken { looks, until } => format!("took {looks} offline until {until}"),
+        LogEvent::Returned { looks } => format!("gave {looks} back"),
+        LogEvent::Copied => "ended, two copies of the client were used".into(),
     }
 }

@@ -160,6 +160,17 @@ fn wished_lease(wish: WishId, command: Command) -> Option<To> {
         Command::View(lease) => lease_manager::Input::ViewWanted { wish, lease },
         Command::Shown(view) => lease_manager::Input::Shown { wish, view },
         Command::LetGo(view) => lease_manager::Input::LetGo { wish, view },
+        Command::TakeLooks {
+            lease,
+            looks,
+            until,
+        } => lease_manager::Input::TakeWanted {
+            wish,
+            lease,
+            looks,
+            until,
+        },
+        Command::ReturnLooks { lease } => lease_manager::Input::ReturnWanted { wish, lease },
         Command::Leases => lease_manager::Input::LeasesWanted(wish),
         Command::Adjust { lease, change } => lease_manager::Input::AdjustWanted {
             wish,

@@ -116,6 +116,7 @@ mod tests {
             picture_bytes: 1,
             delivered: true,
             file: None,
+            taken: None,
         };
         let entry = |(at, event): &(u64, LogEvent)| {
             let (at, event) = (wall_time(*at), *event);

@@ -37,6 +37,7 @@ pub(crate) const fn ending(reason: EndReason) -> &'static str {
         EndReason::Spent => "spent",
         EndReason::Expired => "expired",
         EndReason::Revoked => "revoked",
+        EndReason::Copied => "copied",
     }
 }
 

@@ -167,6 +167,14 @@ fn log_line((_, entry): &(GrantId, LogEntry)) -> String {
         LogEvent::Adjusted { change, .. } => change_words(change),
         LogEvent::Spent => super::super::model::tray::ending(EndReason::Spent).into(),
         LogEvent::Expired => super::super::model::tray::ending(EndReason::Expired).into(),
+        LogEvent::Taken {
+            looks: count,
+            until,
+        } => {
+            format!("{} taken offline until {until}", looks(count))
+        }
+        LogEvent::Returned { looks: count } => format!("{} came back", looks(count)),
+        LogEvent::Copied => super::super::model::tray::ending(EndReason::Copied).into(),
     };
     format!("{}  {what}", entry.at)
 }

@@ -58,7 +58,7 @@ pub(super) fn share_own(model: &mut Model, name: String, to: String, views: u32)
         original: None,
         to,
         views,
-        conditions: Conditions::default(),
+        conditions: Conditions::STRICT,
         carrier: Carrier::default(),
         keep_metadata: false,
     };
@@ -113,7 +113,7 @@ pub(super) fn file_read(
                 original: Some(original),
                 to,
                 views,
-                conditions: Conditions::default(),
+                conditions: Conditions::STRICT,
                 carrier: Carrier::default(),
                 keep_metadata: false,
             };

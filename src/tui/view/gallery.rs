@@ -288,6 +288,7 @@ fn story(standing: &Standing, model: &Model) -> Vec<String> {
                 EndReason::Spent => "all looks are used",
                 EndReason::Expired => "its date has passed",
                 EndReason::Revoked => "its owner took it back",
+                EndReason::Copied => "two copies of the client were used",
             };
             vec![why.into(), clock(now, *at)]
         }

@@ -100,6 +100,7 @@ fn lease(number: u8, name: &str, ours: bool, peer: &str, granted: u32, used: u32
         picture_bytes: 900_000,
         delivered: true,
         file: None,
+        taken: None,
     }
 }
 

@@ -17,6 +17,7 @@ fn lease(name: &str) -> Lease {
         picture_bytes: 10,
         delivered: true,
         file: Some("00.png".into()),
+        taken: None,
     }
 }
 

@@ -157,7 +157,7 @@ pub(in crate::web) fn badge(state: &State) -> Markup {
         State::Viewing | State::Interrupted => Icon::Eye,
         State::Ended(EndReason::Spent) => Icon::Spent,
         State::Ended(EndReason::Expired) => Icon::Expired,
-        State::Ended(EndReason::Revoked) => Icon::Revoked,
+        State::Ended(EndReason::Revoked | EndReason::Copied) => Icon::Revoked,
     };
     html! { span.badge data-state=(state.word()) { (icon(drawing)) (state.word()) } }
 }

@@ -79,6 +79,14 @@ fn facts(tile: &Tile, lease: &Lease, now: WallTime) -> Markup {
                     "by the other person's program"
                 }
             }
+            @if lease.conditions.offline > 0 {
+                dt { "Without servers" }
+                dd { "up to " (looks(lease.conditions.offline)) " at a time" }
+            }
+            @if let Some(taken) = lease.taken {
+                dt { @if lease.ours { "On their device" } @else { "On this device" } }
+                dd { (looks(taken.looks)) ", good until " (moment(taken.until)) }
+            }
             dt { "At the end" }
             dd {
                 @match lease.conditions.at_zero {
@@ -175,6 +183,18 @@ fn event(event: &LogEvent) -> String {
         },
         LogEvent::Spent => "no looks left".into(),
         LogEvent::Expired => "its time was over".into(),
+        LogEvent::Taken {
+            looks: count,
+            until,
+        } => {
+            format!(
+                "{} taken offline until {} UTC",
+                looks(*count),
+                when(until.0)
+            )
+        }
+        LogEvent::Returned { looks: count } => format!("{} came back", looks(*count)),
+        LogEvent::Copied => "ended: two copies of the client were used".into(),
     }
 }
 

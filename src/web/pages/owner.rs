@@ -225,10 +225,12 @@ fn share_fields(peers: &[Peer]) -> Markup {
         }
         label { "Looks are counted "
             select name="counted_by" {
-                option value="borrower" { "by the other person's program" }
                 option value="servers" { "by the servers, before the picture opens" }
+                option value="program" { "by the other person's program" }
             }
         }
+        label { "Usable without the servers "
+            input type="number" name="offline" value="0" min="0" max="1000"; }
         label { "At the end "
             select name="at_end" {
                 option value="carrier" { "the cover stays" }

@@ -306,7 +306,8 @@ async fn share(state: Data<State>, request: HttpRequest, body: Payload) -> Answe
         at_zero,
         until: until(&state, Some(fields.text("until"))),
         show_ms: show_seconds.map(|seconds| seconds.saturating_mul(1_000)),
-        strict: fields.text("counted_by") == "servers",
+        strict: fields.text("counted_by") != "program",
+        offline: fields.number("offline").unwrap_or(0),
     };
     let to = fields.text("to").trim_start_matches('@').to_owned();
     let command = Command::Share {

@@ -4,7 +4,9 @@ use super::super::*;
 use super::rules::{counted, events, keys_on_disk, shared};
 use super::world::*;
 use crate::proto::control::Reason;
+use crate::proto::lease::Change;
 use crate::proto::lease::{AtZero, EndReason, Ended};
+use crate::time::WallTime;
 
 fn dated(views: u32, wait_ms: u64) -> World {
     let mut world = World::new(1);

@@ -3,6 +3,7 @@
 use super::super::*;
 use super::rules::shared;
 use super::world::*;
+use crate::actors::edges::Contact;
 use crate::actors::edges::Desk;
 use crate::proto::lease::AtZero;
 

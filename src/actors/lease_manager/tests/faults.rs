@@ -2,7 +2,10 @@ use proptest::prelude::*;
 
 use super::super::*;
 use super::world::*;
+use crate::proto::ids::ViewId;
+use crate::proto::lease::Change;
 use crate::proto::lease::{AtZero, LogEvent};
+use crate::time::WallTime;
 
 /// What can be drawn, by its share of a hundred.
 fn step(world: &mut World, shares: &mut u8, crashes: bool) {
@@ -165,7 +168,11 @@ pub(super) fn the_runs_below_are_full_of_looks_changes_and_new_grants() {
                 LogEvent::Granted { .. } => sums[2] += 1,
                 LogEvent::Spent => sums[3] += 1,
                 LogEvent::Expired => sums[4] += 1,
-                LogEvent::Received | LogEvent::Viewed { .. } => {}
+                LogEvent::Received
+                | LogEvent::Viewed { .. }
+                | LogEvent::Taken { .. }
+                | LogEvent::Returned { .. }
+                | LogEvent::Copied => {}
             }
         }
     }

@@ -2,6 +2,7 @@ mod dates;
 mod delivering;
 mod faults;
 mod news;
+mod offline;
 pub(crate) mod planted;
 mod rules;
 mod servers;

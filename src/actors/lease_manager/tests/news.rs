@@ -3,6 +3,7 @@
 use super::super::*;
 use super::rules::shared;
 use super::world::*;
+use crate::proto::lease::Change;
 use crate::proto::lease::{AtZero, EndReason};
 use crate::proto::notice::LeaseNews;
 

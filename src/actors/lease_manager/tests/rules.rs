@@ -3,7 +3,11 @@ use super::world::*;
 use crate::actors::edges::{Desk, Folder, PictureFile};
 use crate::proto::control::Reason;
 
+use crate::actors::edges::Contact;
+use crate::proto::lease::Change;
 use crate::proto::lease::{AtZero, HELD_MAX, LogEvent};
+use crate::proto::letter::Grant;
+use crate::time::WallTime;
 
 pub(super) fn shared(views: u32) -> World {
     let mut world = World::new(1);
@@ -24,6 +28,9 @@ pub(super) fn events(world: &World, who: usize) -> Vec<&'static str> {
         LogEvent::Adjusted { .. } => "adjusted",
         LogEvent::Spent => "spent",
         LogEvent::Expired => "expired",
+        LogEvent::Taken { .. } => "taken",
+        LogEvent::Returned { .. } => "returned",
+        LogEvent::Copied => "copied",
     };
     let mut names: Vec<_> = world
         .log(who)

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use super::super::super::looks::{Look, LookFault, LookOrder};
+use super::super::super::looks::{Lent, LoanOrder, Look, LookFault, LookOrder};
 use super::world::identity;
-use crate::crypto::shares::{Purpose, Share, combine};
+use crate::crypto::shares::{Purpose, Secret, Share, combine};
 use crate::crypto::static_key::StaticSecret;
 use crate::ledger::{Effect, Ledger};
 use crate::proto::identity::{PublicKey, Signature};
-use crate::proto::ids::{AccountId, NodeId};
+use crate::proto::ids::{AccountId, Digest, NodeId};
 use crate::proto::ledger::{Answer, Command, Entry, Reply, Signed};
 use crate::proto::shares::ShareDeposit;
 use crate::time::WallTime;
@@ -35,6 +35,10 @@ pub(super) struct Servers {
     pub(super) up: bool,
     /// Looks for which shares were let out.
     pub(super) released: u32,
+    /// Looks that went to devices.
+    pub(super) lent: u32,
+    /// Copies that were found out.
+    pub(super) forks: u32,
 }
 
 impl Servers {
@@ -45,6 +49,8 @@ impl Servers {
             shares: BTreeMap::new(),
             up: true,
             released: 0,
+            lent: 0,
+            forks: 0,
         }
     }
 
@@ -84,15 +90,59 @@ impl Servers {
         for effect in applied.effects {
             match effect {
                 Effect::Release(_) => self.released += 1,
+                Effect::Lend(loan) => self.lent += loan.looks,
+                Effect::Forked { .. } => self.forks += 1,
                 Effect::Erase { account, round } => {
                     let is_kept = |of: &(AccountId, u32, u8)| of.0 != account || of.1 > round;
                     self.shares.retain(|of, _| is_kept(of));
                 }
-                other => panic!("not ordered: {other:?}"),
             }
         }
         let (seq, reply) = (self.seq, applied.reply);
         Some(Answer { seq, reply })
+    }
+
+    pub(super) fn lend(
+        &mut self,
+        who: usize,
+        at: WallTime,
+        loan: &LoanOrder,
+    ) -> Result<Lent, LookFault> {
+        let command = Command::Escrow {
+            account: loan.account,
+            checkout: loan.checkout,
+            device: loan.device,
+            reply_key: loan.reply.public().0,
+            looks: loan.looks,
+            until: loan.until,
+        };
+        let answer = self.order(who, at, command);
+        match answer.ok_or(LookFault::Unanswered)?.reply {
+            Reply::Escrowed {
+                looks,
+                until,
+                released: true,
+                ..
+            } => Ok(Lent {
+                secret: self.secret(loan.account, loan.threshold, &loan.share_hashes),
+                looks,
+                until,
+            }),
+            Reply::Escrowed { remaining, .. } => Err(LookFault::Late {
+                ordinal: None,
+                remaining,
+            }),
+            Reply::Refused(refusal) => Err(LookFault::Refused(refusal)),
+            other => panic!("no answer to a loan: {other:?}"),
+        }
+    }
+
+    /// What two of the three servers give together.
+    fn secret(&self, account: AccountId, threshold: u8, hashes: &[Digest]) -> Secret {
+        let standing = self.ledger.account(account).expect("known").standing();
+        let share = |server| self.shares[&(account, standing.round, server)].clone();
+        let of_two: Vec<Share> = (1..=2).map(share).collect();
+        combine(&of_two, threshold, hashes).expect("two of three")
     }
 
     pub(super) fn look(
@@ -114,26 +164,17 @@ impl Servers {
                 remaining,
                 released: true,
                 ..
-            } => {
-                let round = self
-                    .ledger
-                    .account(look.account)
-                    .expect("known")
-                    .standing()
-                    .round;
-                let share = |server| self.shares[&(look.account, round, server)].clone();
-                let of_two = (1..=2).map(share);
-                let of_two: Vec<Share> = of_two.collect();
-                let secret = combine(&of_two, look.threshold, &look.share_hashes);
-                Ok(Look {
-                    secret: secret.expect("two of three"),
-                    ordinal,
-                    remaining,
-                })
-            }
+            } => Ok(Look {
+                secret: self.secret(look.account, look.threshold, &look.share_hashes),
+                ordinal,
+                remaining,
+            }),
             Reply::Spent {
                 ordinal, remaining, ..
-            } => Err(LookFault::Late { ordinal, remaining }),
+            } => Err(LookFault::Late {
+                ordinal: Some(ordinal),
+                remaining,
+            }),
             Reply::Refused(refusal) => Err(LookFault::Refused(refusal)),
             other => panic!("no answer to a look: {other:?}"),
         }

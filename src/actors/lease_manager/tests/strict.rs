@@ -2,7 +2,9 @@ use super::super::*;
 use super::rules::{counted, events, keys_on_disk};
 use super::world::*;
 use crate::proto::control::Reason;
+use crate::proto::ids::ViewId;
 use crate::proto::lease::AtZero;
+use crate::proto::lease::Change;
 
 /// Of the picture, unlike anything else in the world.
 const KEY: u8 = 50;

@@ -7,12 +7,19 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::super::*;
 use super::servers::{self, Servers};
+use crate::actors::edges::Contact;
+use crate::actors::edges::DiskAnswer;
+use crate::actors::edges::WorkDone;
 use crate::actors::edges::{Desk, PictureFile, Rights, Table, WorkFault};
 use crate::proto::ids::Digest;
+use crate::proto::ids::ViewId;
+use crate::proto::lease::Change;
 use crate::proto::lease::{AtZero, Conditions, Ended, LogEntry, Terms};
+use crate::proto::letter::Grant;
 use crate::proto::notice::LeaseNews;
 use crate::proto::outcome::Lease;
 use crate::time::Calendar;
+use crate::time::WallTime;
 
 pub(super) const IMAGE: &str = "beach.jpg";
 pub(super) const ALICE: usize = 0;
@@ -152,6 +159,8 @@ pub(super) struct World {
     pub(super) until: Option<WallTime>,
     /// Whether the servers count the looks of such grants, and those servers.
     pub(super) strict: bool,
+    /// Of strict grants: looks that may be with the borrower.
+    pub(super) offline: u32,
     pub(super) servers: Servers,
     /// By so much the clock of a node that starts again is behind.
     pub(super) behind_ms: u64,
@@ -192,6 +201,7 @@ impl World {
             shows: BTreeMap::new(),
             until: None,
             strict: false,
+            offline: 0,
             servers: Servers::new(),
             behind_ms: 0,
             notices: [Vec::new(), Vec::new()],
@@ -290,6 +300,16 @@ impl World {
                 let done = work(wanted, self.renders);
                 self.answer(who, Input::Worked { ticket, done });
             }
+            Output::Report(report) => self.hear(report),
+            Output::Disk { ticket, order } => self.nodes[who].orders.push_back((ticket, order)),
+            to_servers => self.obey_servers(who, to_servers),
+        }
+    }
+
+    /// What goes to the servers.
+    fn obey_servers(&mut self, who: usize, output: Output) {
+        let at = self.date_in(0);
+        match output {
             Output::Deposit {
                 ticket, deposits, ..
             } => {
@@ -297,17 +317,18 @@ impl World {
                 self.answer(who, Input::Deposited { ticket, servers });
             }
             Output::Order { ticket, command } => {
-                let at = self.date_in(0);
                 let answer = self.servers.order(who, at, command);
                 self.answer(who, Input::Ordered { ticket, answer });
             }
             Output::Look { ticket, look } => {
-                let at = self.date_in(0);
                 let looked = self.servers.look(who, at, &look);
                 self.answer(who, Input::Looked { ticket, looked });
             }
-            Output::Report(report) => self.hear(report),
-            Output::Disk { ticket, order } => self.nodes[who].orders.push_back((ticket, order)),
+            Output::Borrow { ticket, loan } => {
+                let lent = self.servers.lend(who, at, &loan);
+                self.answer(who, Input::Lent { ticket, lent });
+            }
+            other => panic!("not for servers: {other:?}"),
         }
     }
 
@@ -541,8 +562,8 @@ impl World {
         }
     }
 
-    /// All comes to rest, without faults.
-    pub(super) fn rest(&mut self) {
+    /// Letters and orders go where they go, without faults.
+    pub(super) fn calm(&mut self) {
         self.loss = 0;
         self.online = true;
         for _ in 0..60 {
@@ -550,6 +571,11 @@ impl World {
             self.pass(2_000);
         }
         self.settle();
+    }
+
+    /// All comes to rest, without faults.
+    pub(super) fn rest(&mut self) {
+        self.calm();
         for node in &self.nodes {
             let (next, date) = (node.machine.deadline(), node.machine.next_date());
             assert_eq!(next, date, "nothing is left to do");
@@ -563,6 +589,7 @@ impl World {
         let mut grant = grant(key, views, at_zero);
         grant.conditions.until = self.until;
         grant.conditions.strict = self.strict;
+        grant.conditions.offline = self.offline;
         let to = Contact {
             name: "bob".to_owned(),
             identity: identity(BOB),
@@ -609,6 +636,27 @@ impl World {
     pub(super) fn let_go(&mut self, view: ViewId) -> WishId {
         let wish = self.wish();
         self.give(BOB, Input::LetGo { wish, view });
+        wish
+    }
+
+    pub(super) fn take_looks(&mut self, looks: u32) -> WishId {
+        let (wish, lease) = (self.wish(), grant_id().short());
+        let (looks, until) = (Some(looks), None);
+        self.give(
+            BOB,
+            Input::TakeWanted {
+                wish,
+                lease,
+                looks,
+                until,
+            },
+        );
+        wish
+    }
+
+    pub(super) fn return_looks(&mut self) -> WishId {
+        let (wish, lease) = (self.wish(), grant_id().short());
+        self.give(BOB, Input::ReturnWanted { wish, lease });
         wish
     }
 
