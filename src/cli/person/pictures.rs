@@ -15,6 +15,7 @@ use crate::proto::lease::{AtZero, Conditions};
 use crate::stego;
 use crate::talk::files::{beside, file_name, read, shown, write};
 use crate::talk::session::Session;
+use crate::terminal::promise;
 use crate::terminal::text::size;
 
 impl Person {
@@ -121,11 +122,11 @@ impl Person {
         }
     }
 
-    fn say_what_is_not_stopped(&self, session: &mut Session, to: &str) {
-        self.output.remark(
-            "note: looks are counted by the other person's program; a camera or a changed \
-             program is not stopped",
-        );
+    fn say_what_is_stopped(&self, session: &mut Session, to: &str, conditions: &Conditions) {
+        let prevented = promise::prevented(conditions.strict, conditions.offline);
+        let not_prevented = promise::NOT_PREVENTED;
+        self.output
+            .remark(&format!("note: {prevented}; {not_prevented}"));
         self.remind_to_verify(session, to);
     }
 
@@ -168,7 +169,7 @@ impl Person {
         else {
             return Err(odd(&outcome));
         };
-        self.say_what_is_not_stopped(session, &wanted.to);
+        self.say_what_is_stopped(session, &wanted.to, &conditions);
         let until = conditions.until;
         let until = until.map_or_else(String::new, |until| format!(" until {until} UTC"));
         let state = if delivered { "delivered" } else { "on its way" };

@@ -6,6 +6,7 @@ use super::Said;
 use crate::proto::ids::GrantId;
 use crate::proto::lease::{AtZero, Change, EndReason, LogEntry, LogEvent};
 use crate::proto::outcome::Lease;
+use crate::terminal::promise;
 use crate::terminal::text::{table, when};
 use crate::time::WallTime;
 
@@ -153,24 +154,15 @@ pub fn lease_story(lease: &Lease, entries: &[(GrantId, LogEntry)]) -> Said {
 
 /// What the grant prevents, and what nothing can, in a line for each.
 fn promise(lease: &Lease) -> String {
-    let counted = if !lease.conditions.strict {
-        "looks are counted by the borrower's program: a copy of its files gives them again"
-    } else if lease.conditions.offline == 0 {
-        "looks are counted by the servers: no copy of files gives one more"
-    } else {
-        "looks are counted by the servers; those taken offline can be repeated from a copy of the \
-         files until their date, and the copy shows when both report"
-    };
+    let conditions = lease.conditions;
+    let counted = promise::prevented(conditions.strict, conditions.offline);
     let with_device = lease.taken.map_or_else(String::new, |taken| {
         format!(
             "{} of {} looks taken offline are used, as far as is known; good until {}\n",
             taken.used, taken.looks, taken.until
         )
     });
-    format!(
-        "{with_device}{counted}\nnot prevented: a camera, a patched client, a majority of servers \
-         that conspire with the borrower\n"
-    )
+    format!("{with_device}{counted}\n{}\n", promise::NOT_PREVENTED)
 }
 
 fn event(event: &LogEvent) -> String {

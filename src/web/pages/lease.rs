@@ -6,6 +6,7 @@ use super::gallery::{action, badge};
 use super::layout::{moment, span};
 use crate::proto::lease::{AtZero, Change, LogEntry, LogEvent};
 use crate::proto::outcome::Lease;
+use crate::terminal::promise;
 use crate::terminal::text::{size, when};
 use crate::time::WallTime;
 use crate::web::events::looks;
@@ -96,6 +97,10 @@ fn facts(tile: &Tile, lease: &Lease, now: WallTime) -> Markup {
             }
             dt { "Picture file" } dd { (size(lease.picture_bytes.into())) }
             dt { "Lease" } dd { code { (lease.grant.short()) } }
+        }
+        p.note {
+            (promise::prevented(lease.conditions.strict, lease.conditions.offline)) "; "
+            (promise::NOT_PREVENTED) "."
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::proto::ids::UserId;
 use crate::proto::outcome::{ClientStatus, Peer};
 use crate::proto::pairing;
 use crate::proto::route::Reached;
+use crate::terminal::promise;
 use crate::time::WallTime;
 use crate::web::refusals::Refusal;
 
@@ -110,7 +111,7 @@ pub(in crate::web) fn about(status: &ClientStatus, refused: &[(Refusal, u64)]) -
                 }
             }
         }
-        p.note { "Looks are counted by this program on this device. A camera, or another program, "
-            "is not stopped." }
+        p.note { "Looks are counted by the servers, unless a grant says otherwise; "
+            (promise::NOT_PREVENTED) "." }
     }
 }
