@@ -243,6 +243,7 @@ fn a_client_that_is_ended_anywhere_shows_no_look_twice() {
     let (ordinal, _) = until("a look", || scene.look("bob").ok());
     let seen = scene.seen.len();
     assert!(seen <= ordinal as usize, "{seen} seen, {ordinal} counted");
+    eprintln!("ended {ended} times: {seen} looks seen, {ordinal} counted");
 
     assert_eq!(scene.take(400), Ok(400));
     scene.strike_servers();
@@ -252,6 +253,7 @@ fn a_client_that_is_ended_anywhere_shows_no_look_twice() {
     let used = scene.taken().expect("they are here").used as usize;
     let seen = scene.seen.len();
     assert!(seen <= used, "{seen} seen, {used} in the log");
+    eprintln!("without servers, ended {ended} times: {seen} looks seen, {used} in the log");
     scene.raise_servers();
     let back = until("the rest goes back", || scene.give_back().ok());
     assert_eq!(back as usize, 400 - used, "nobody is called a copy");

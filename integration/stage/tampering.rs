@@ -90,17 +90,16 @@ impl Drop for Trap {
     }
 }
 
-/// Whether somebody traces every thread of a process.
+/// Whether somebody traces every thread of a process, or has ended it already.
 fn is_traced(process: u32) -> bool {
     let Ok(threads) = fs::read_dir(format!("/proc/{process}/task")) else {
         return true;
     };
     threads.flatten().all(|thread| {
         let status = fs::read_to_string(thread.path().join("status")).unwrap_or_default();
-        let tracer = status
-            .lines()
-            .find_map(|line| line.strip_prefix("TracerPid:"));
-        tracer.is_none_or(|tracer| tracer.trim() != "0")
+        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
+        let has_ended = field("State:").is_none_or(|state| state.trim().starts_with('Z'));
+        has_ended || field("TracerPid:").is_none_or(|tracer| tracer.trim() != "0")
     })
 }
 
