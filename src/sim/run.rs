@@ -169,6 +169,7 @@ impl Run {
         self.go_to(CALM + 90 * SECOND);
         self.ask_for_the_end();
         self.go_to(CALM + 95 * SECOND);
+        self.same_ledgers();
         self.judge();
         Verdict {
             seed: self.seed,
@@ -341,6 +342,21 @@ impl Run {
             self.wish(who, WishKind::Probe, Command::Ledger(None));
             self.wish(who, WishKind::Probe, Command::Requests);
         }
+    }
+
+    /// All servers serve and have the same ledger, now or within ten seconds.
+    fn same_ledgers(&mut self) {
+        let mut ledgers = Vec::new();
+        for _ in 0..100 {
+            ledgers = self.world.ledgers();
+            let is_same = ledgers.windows(2).all(|pair| pair[0] == pair[1]);
+            if ledgers.len() == SERVERS && is_same && ledgers.iter().all(Option::is_some) {
+                return;
+            }
+            self.go_to(self.world.now() + SECOND / 10);
+        }
+        let what = format!("{ledgers:?}");
+        self.violations.push(("one ledger", what));
     }
 
     fn judge(&mut self) {

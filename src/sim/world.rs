@@ -10,11 +10,13 @@ use rand_chacha::ChaCha20Rng;
 
 use super::disk::Disk;
 use super::network::{Cuts, Weather};
-use super::node::{Happening, Role, Running, Wanted};
+use super::node::{Happening, Machines, Role, Running, Wanted};
 use super::translation::Translation;
 use super::workshop;
+use crate::actors::consensus::{Standing, StateMachine};
 use crate::node::board;
 use crate::proto::control::Report;
+use crate::proto::ids::Digest;
 use crate::time::{Calendar, Moment, WallTime};
 
 /// Wall time at which every world begins.
@@ -186,6 +188,22 @@ impl World {
     #[must_use]
     pub fn is_up(&self, node: usize) -> bool {
         self.slots[node].running.is_some()
+    }
+
+    /// Of each server that runs the last entry of its ledger and what it led to, if it serves.
+    #[must_use]
+    pub fn ledgers(&self) -> Vec<Option<(u64, Digest)>> {
+        let running = self.slots.iter().filter_map(|slot| slot.running.as_ref());
+        let servers = running.filter_map(|running| match &running.machines {
+            Machines::Server(machines) => Some(&machines.ledger),
+            Machines::Client(_) => None,
+        });
+        servers
+            .map(|ledger| {
+                let serves = ledger.standing() == Standing::Serving;
+                serves.then(|| (ledger.applied(), StateMachine::digest(ledger.state())))
+            })
+            .collect()
     }
 
     /// A digest over everything that has happened, in order.
