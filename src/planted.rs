@@ -59,6 +59,7 @@ bugs! {
     LooksForgotten: "a snapshot has no names of looks";
     RefusedCountsLater: "a late copy of a refused order counts when the reason is gone";
     TimeRunsBack: "the ledger's time follows each stamp, also backwards";
+    SignatureNotChecked: "applies orders that nobody signed";
     // A server's shares.
     ReplayedReleases: "lets shares out again when it applies the log again after a start";
     ShareAckBeforeDisk: "confirms a share that is not on disk";

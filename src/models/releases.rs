@@ -117,8 +117,6 @@ struct Server {
     applied: usize,
     /// It has applied the revocation, in this life or another.
     revoked: bool,
-    /// It began with a snapshot; erasures before it are made up for with the next entry.
-    owes: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -228,7 +226,6 @@ impl Kit {
                 vault: kit.vaults.number(vault.key(index), vault),
                 applied: 0,
                 revoked: false,
-                owes: false,
             }
         };
         let state = State {
@@ -268,6 +265,20 @@ impl Kit {
         let result = (self.ledger(state, false), self.words.number(key, word));
         self.applied.insert((ledger, seq, entry), result);
         result
+    }
+
+    /// What a server does when it has caught up.
+    fn caught_up(&mut self, ledger: u32) -> (u32, u32) {
+        let mut state = self.ledgers.get(ledger).clone();
+        let effects = StateMachine::made_up(&mut state);
+        let standing = state.ledger().account(self.account).expect("is kept");
+        let word = Word {
+            reply: Reply::Time(state.ledger().now()),
+            effects,
+            standing: standing.standing(),
+        };
+        let key = format!("caught up {:?} {:?}", word.effects, word.standing);
+        (self.ledger(state, false), self.words.number(key, word))
     }
 
     fn restored(&mut self, ledger: u32) -> u32 {
@@ -331,7 +342,6 @@ impl Releases {
         }
         (server.ledger, server.vault) = (ledger, vault);
         server.applied += 1;
-        server.owes = false;
         let word = kit.words.get(word);
         server.revoked |= word.standing.revoked;
         if word.reply != kit.words.get(state.words[place]).reply {
@@ -345,7 +355,6 @@ impl Releases {
         (server.vault, _) = kit.step(index, server.vault, Event::Crash { written });
         if snapshot {
             server.ledger = kit.restored(server.ledger);
-            server.owes = true;
         } else {
             // The number of the ledger after the opening.
             (server.ledger, server.applied) = (0, 0);
@@ -353,6 +362,11 @@ impl Releases {
         while state.servers[index].applied < state.log.len() {
             Self::apply(kit, state, index, true);
         }
+        let server = &mut state.servers[index];
+        let (ledger, word) = kit.caught_up(server.ledger);
+        let replayed = true;
+        let event = Event::Effects { word, replayed };
+        (server.ledger, (server.vault, _)) = (ledger, kit.step(index, server.vault, event));
         state.crashes += 1;
     }
 }

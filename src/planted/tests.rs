@@ -168,6 +168,18 @@ fn planted_bugs_are_found() {
     assert_eq!(hunted, all, "a bug that nobody hunts shows nothing");
 }
 
+/// The table in the documents is of this tree, but for what was seen and how long it took.
+#[test]
+fn the_table_names_every_hunt() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/evidence.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    for hunt in hunts() {
+        let (bug, what, by) = (hunt.bug, hunt.bug.what(), hunt.by);
+        let row = format!("| `{bug:?}` | {what} | {by} |");
+        assert!(page.contains(&row), "not in docs/evidence.md: {row}");
+    }
+}
+
 #[test]
 fn a_bug_is_planted_in_one_thread_for_one_call() {
     let bug = Bug::StaleRead;

@@ -21,7 +21,8 @@ pub type AgreementOutput = OutputOf<Agreed>;
 pub struct Agreed {
     ledger: Ledger,
     /// The state came as a whole, so there were no effects. Erasures among them are made up for
-    /// with the next entry; the others were meant for people who waited then.
+    /// when the server has caught up or with the next entry; the others were meant for people who
+    /// waited then.
     erasures_missing: bool,
 }
 
@@ -93,6 +94,10 @@ impl StateMachine for Agreed {
 
     fn admit(&self, clock: WallTime, command: &[u8]) -> Result<(), Reply> {
         StateMachine::admit(&self.ledger, clock, command)
+    }
+
+    fn made_up(&mut self) -> Vec<Effect> {
+        self.made_up_for()
     }
 
     fn due(&self) -> Option<WallTime> {
@@ -173,5 +178,9 @@ mod tests {
         assert_eq!(restored.digest(), agreed.digest());
         assert_eq!(restored.apply(3, NOW, &[]).1, [erase]);
         assert_eq!(restored.apply(4, NOW, &[]).1, []);
+        assert_eq!(restored.made_up(), []);
+        let mut restored = Agreed::restore(&agreed.snapshot()).expect("a snapshot");
+        assert_eq!(restored.made_up(), [erase]);
+        assert_eq!(restored.apply(3, NOW, &[]).1, []);
     }
 }

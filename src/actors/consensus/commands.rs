@@ -145,7 +145,10 @@ impl<S: StateMachine> Consensus<S> {
     pub(super) fn answer_questions(&mut self, out: &mut Out<S>) {
         for question in self.reads.answerable(self.applied) {
             match question {
-                Question::CatchUp => self.caught_up = true,
+                Question::CatchUp => {
+                    self.caught_up = true;
+                    self.make_up(out);
+                }
                 Question::Query {
                     client,
                     nonce,

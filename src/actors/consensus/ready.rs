@@ -157,7 +157,20 @@ impl<S: StateMachine> Consensus<S> {
         self.writer.install(self.node.store());
         self.checkpoints.reached(seq, self.state.digest());
         out.push(Output::Restored { seq });
+        self.make_up(out);
         self.compare(out);
+    }
+
+    /// Carries out what a state that came as a whole did not tell.
+    pub(super) fn make_up(&mut self, out: &mut Out<S>) {
+        let effects = self.state.made_up();
+        if !effects.is_empty() {
+            out.push(Output::Effects {
+                seq: self.applied,
+                effects,
+                replayed: true,
+            });
+        }
     }
 
     fn apply(&mut self, entry: Entry, out: &mut Out<S>) {

@@ -40,6 +40,12 @@ pub trait StateMachine: Sized {
     /// tell the time.
     fn due(&self) -> Option<WallTime>;
 
+    /// What servers do that a state which came as a whole does not tell. Asked for when a server
+    /// has such a state, and told once. Nothing, unless the machine says otherwise.
+    fn made_up(&mut self) -> Vec<Self::Effect> {
+        Vec::new()
+    }
+
     /// Answers a question about the state.
     fn query(&self, question: &[u8]) -> Self::Reply;
 

@@ -228,7 +228,7 @@ fn a_refusal_by_a_fast_clock_tells_when_to_sign() {
 }
 
 #[test]
-fn only_what_its_user_signed_is_applied() {
+pub(super) fn only_what_its_user_signed_is_applied() {
     let mut world = World::new();
     let good = identity(OWNER).command(WallTime(T0), Command::Open(opening(2, 0)));
     let entry = |signed: &Signed| Entry {

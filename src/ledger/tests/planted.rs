@@ -32,6 +32,11 @@ pub(crate) const HUNTS: &[Hunt] = &[
         looking::an_order_that_was_refused_never_counts_later,
     ),
     Hunt::new(
+        Bug::SignatureNotChecked,
+        "orders with somebody else's signature",
+        looking::only_what_its_user_signed_is_applied,
+    ),
+    Hunt::new(
         Bug::TimeRunsBack,
         "stamps that run backwards",
         looking::dates_are_those_of_the_ledger_whatever_a_later_stamp_says,

@@ -92,7 +92,7 @@ pub(super) fn erased(model: &Releases, state: &State) -> bool {
     let kit = model.kit.lock().expect("nobody panics");
     state.servers.iter().all(|server| {
         let vault = kit.vaults.get(server.vault);
-        let is_at_rest = server.revoked && !server.owes && vault.under_way.is_empty();
+        let is_at_rest = server.revoked && vault.under_way.is_empty();
         !is_at_rest || vault.rows.is_empty()
     })
 }

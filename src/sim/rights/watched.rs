@@ -72,6 +72,10 @@ impl<const REAL: bool> StateMachine for Watched<REAL> {
         (reply, effects)
     }
 
+    fn made_up(&mut self) -> Vec<Effect> {
+        self.agreed.made_up()
+    }
+
     fn due(&self) -> Option<WallTime> {
         self.agreed.due()
     }
