@@ -11,6 +11,7 @@ mod command_line;
 mod dates;
 mod decoders;
 mod documents;
+mod etcd;
 mod format;
 mod garbage;
 mod histories;

@@ -5,10 +5,12 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::path::Path;
 use std::process::{Child, Command as Program, Stdio};
 
 use clap::CommandFactory;
 use pentimento::cli::args::Arguments;
+use pentimento::cli::cluster;
 use pentimento::proto::control::Reason;
 use serde_json::{Value, json};
 
@@ -187,7 +189,7 @@ impl Play {
     fn entry_of(&self, line: &str) -> String {
         let words: Vec<&str> = line.split(' ').collect();
         let known = entries(&self.schema);
-        let names = [2, 1].map(|count| words[..count.min(words.len())].join("-"));
+        let names = [3, 2, 1].map(|count| words[..count.min(words.len())].join("-"));
         let found = names.into_iter().find(|name| known.contains(name));
         found.unwrap_or_else(|| panic!("no entry for {line}"))
     }
@@ -553,5 +555,24 @@ fn operator(play: &Play) {
     play.does("nobody", "health");
     play.does("nobody", "stop");
     play.does("nobody", "status");
+    ledger(play);
     play.does("nobody", "purge -y");
+}
+
+/// The ledger of servers that are stopped: to files, back, and one out of the way.
+fn ledger(play: &Play) {
+    let folder = |id| cluster::server_folder(Path::new(&play.cluster), id);
+    let of = |verb: &str, id, files: &str| {
+        let config = folder(id).join("server.toml");
+        let line = format!("node state {verb} --config {} {files}", config.display());
+        line.trim().to_owned()
+    };
+    play.does("nobody", &of("export", 1, "ledger-1.bin"));
+    play.fails("nobody", "config", &of("import", 1, "ledger-1.bin"));
+    play.does("nobody", &of("export", 2, "ledger-2.bin"));
+    play.does("nobody", &of("import", 1, "ledger-1.bin ledger-2.bin"));
+    play.fails("nobody", "config", &of("set-aside", 1, ""));
+    let [from, to] = [1, 3].map(|id| folder(id).join("state.redb"));
+    fs::copy(from, to).expect("it can be copied");
+    play.does("nobody", &of("set-aside", 3, ""));
 }

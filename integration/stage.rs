@@ -3,6 +3,7 @@
 //! Dropping a [`Stage`] ends every process it started, so a test that panics leaves none behind.
 //! Waiting is polling with a deadline of steps; no test asserts how long something took.
 
+mod ran;
 mod sharing;
 mod tampering;
 
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command as Program, Output, Stdio};
+use std::process::{Child, Command as Program, Stdio};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,7 +26,8 @@ use pentimento::talk::session::{Session, pause};
 use rand::RngExt;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use serde_json::Value;
+
+pub(crate) use ran::Ran;
 
 /// The servers of every stage.
 pub(crate) const SERVERS: [u8; 3] = [1, 2, 3];
@@ -149,7 +151,8 @@ impl Stage {
         for id in SERVERS {
             until(&format!("server {id} is ready"), || {
                 let status = self.status(id)?;
-                (status.alive.len() == SERVERS.len() && status.caught_up).then_some(())
+                let sees_all = status.alive.len() == SERVERS.len();
+                (sees_all && status.caught_up && status.ledger.serves()).then_some(())
             });
         }
     }
@@ -356,6 +359,20 @@ impl Stage {
         }
     }
 
+    /// Runs `pentimento-node` with these arguments, to its end.
+    pub(crate) fn run_server_tool(&self, arguments: &[String]) -> Ran {
+        let output = Program::new(NODE)
+            .args(arguments)
+            .current_dir(self.folder())
+            .stdin(Stdio::null())
+            .output()
+            .expect("the program runs");
+        Ran {
+            command: format!("pentimento-node {}", arguments.join(" ")),
+            output,
+        }
+    }
+
     /// Runs `pentimento-node` with a configuration that it must refuse, to its end.
     pub(crate) fn run_node(&self, role: &str, config: &Path) -> Ran {
         let output = Program::new(NODE)
@@ -378,81 +395,6 @@ impl Drop for Stage {
             let _ = child.kill();
             let _ = child.wait();
         }
-    }
-}
-
-/// A program that ran to its end.
-pub(crate) struct Ran {
-    command: String,
-    output: Output,
-}
-
-impl Ran {
-    /// The exit code.
-    #[track_caller]
-    pub(crate) fn code(&self) -> i32 {
-        self.output
-            .status
-            .code()
-            .expect("it was not ended from outside")
-    }
-
-    /// What it wrote to standard error.
-    pub(crate) fn complaint(&self) -> String {
-        String::from_utf8_lossy(&self.output.stderr).into_owned()
-    }
-
-    /// What it printed, each line of which must be JSON.
-    #[track_caller]
-    pub(crate) fn lines(&self) -> Vec<Value> {
-        let text = String::from_utf8_lossy(&self.output.stdout);
-        let lines = text.lines().map(serde_json::from_str);
-        let lines: Result<Vec<_>, _> = lines.collect();
-        lines.unwrap_or_else(|error| panic!("{}: {error}", self.whole()))
-    }
-
-    /// What it printed, which must be one JSON object with our schema.
-    #[track_caller]
-    pub(crate) fn json(&self) -> Value {
-        let text = String::from_utf8_lossy(&self.output.stdout);
-        let value: Value = serde_json::from_str(&text)
-            .unwrap_or_else(|error| panic!("{}: {error} in {text:?}", self.whole()));
-        assert_eq!(value["schema"], 1, "{}", self.whole());
-        assert!(value["ok"].is_boolean(), "{}", self.whole());
-        value
-    }
-
-    /// Asserts that it ended well with this exit code; gives its result.
-    #[track_caller]
-    pub(crate) fn result(&self, code: i32) -> Value {
-        assert_eq!(self.code(), code, "{}", self.whole());
-        let mut value = self.json();
-        assert_eq!(value["ok"], true, "{}", self.whole());
-        value["result"].take()
-    }
-
-    /// Asserts that it was refused with this exit code and reason, and that the way out is told.
-    #[track_caller]
-    pub(crate) fn refused(&self, code: i32, reason: &str) {
-        assert_eq!(self.code(), code, "{}", self.whole());
-        let value = self.json();
-        assert_eq!(value["ok"], false, "{}", self.whole());
-        assert_eq!(value["reason"], reason, "{}", self.whole());
-        for part in ["message", "hint"] {
-            let told = value[part].as_str().is_some_and(|text| !text.is_empty());
-            assert!(told, "no {part}: {}", self.whole());
-        }
-    }
-
-    /// Everything, for the message of a test that fails.
-    pub(crate) fn whole(&self) -> String {
-        let out = String::from_utf8_lossy(&self.output.stdout);
-        let code = self.output.status;
-        format!(
-            "`{}`: {code}\n{out:.2000}\n{:.2000}",
-            self.command,
-            self.complaint()
-        )
     }
 }
 

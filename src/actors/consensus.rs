@@ -24,16 +24,20 @@ mod checkpoints;
 mod commands;
 mod config;
 mod entrance;
+mod etcd;
 mod guard;
 mod ledger;
 mod letters;
 mod log;
+pub mod moving;
+mod opened;
 mod planting;
 mod reads;
 mod ready;
 mod rows;
 mod standing;
 mod state_machine;
+mod store;
 mod ticks;
 mod timing;
 mod waiting;
@@ -46,7 +50,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use raft::{RawNode, StateRole};
 
-use super::edges::{DiskAnswer, DiskOrder, Ticket};
+use super::edges::{DiskAnswer, DiskOrder, HttpAnswer, HttpOrder, Ticket};
 use super::machine::{Machine, Outbox, earliest};
 use crate::planted::{self, Bug};
 use crate::proto::ids::{NodeId, UserId};
@@ -55,11 +59,14 @@ pub use agreed::{Agreed, Agreement, AgreementOutput};
 use checkpoints::Checkpoints;
 pub use config::Config;
 use entrance::Entrance;
+pub use etcd::{Etcd, EtcdConfig, Import};
 use log::Log;
+use opened::Opened;
 use reads::{Question, Reads};
 pub use rows::{Damage, Rows};
-pub use standing::{Counts, Standing, State, Why};
+pub use standing::{Counts, Standing, State, Whereabouts, Why};
 pub use state_machine::StateMachine;
+pub use store::{StateStore, Store};
 use timing::Patience;
 use waiting::Waiting;
 use writer::Writer;
@@ -98,6 +105,13 @@ pub enum Input {
         ticket: Ticket,
         /// The answer.
         answer: DiskAnswer,
+    },
+    /// etcd answers. Of no interest to the embedded store.
+    Http {
+        /// Of the order.
+        ticket: Ticket,
+        /// The answer.
+        answer: HttpAnswer,
     },
     /// This server falls silent on purpose.
     Halted,
@@ -172,6 +186,13 @@ pub enum Output<R, E> {
         /// The order.
         order: DiskOrder,
     },
+    /// Ask etcd. Never ordered by the embedded store.
+    Http {
+        /// Comes back with the answer.
+        ticket: Ticket,
+        /// The question.
+        order: HttpOrder,
+    },
     /// How things stand, after each change and about once a second while something goes on.
     State(State),
     /// This server is out of the group for good. Its three tables may be moved aside, never used
@@ -224,7 +245,7 @@ impl<S: StateMachine> Consensus<S> {
             state,
             is_blank,
             quarantine,
-        } = open(&config, blank, rows);
+        } = opened::open(&config, blank, rows);
         let applied = log.kept().map_or(0, |kept| kept.at.index);
         let mut writer = Writer::new(config.me, &log, rows::parts_on_disk(rows));
         let (first, second) = seed_words(seed);
@@ -392,38 +413,6 @@ impl<S: StateMachine> Consensus<S> {
     }
 }
 
-/// What is made of the rows of a disk.
-struct Opened<S> {
-    log: Log,
-    state: S,
-    is_blank: bool,
-    quarantine: Option<Why>,
-}
-
-fn open<S: StateMachine>(config: &Config, blank: S, rows: &Rows) -> Opened<S> {
-    let group = config.group();
-    let mut opened = Opened {
-        log: Log::new(group.clone()),
-        state: blank,
-        is_blank: false,
-        quarantine: None,
-    };
-    match rows::read(config.me, &group, rows) {
-        Ok(rows::Found::Blank) => opened.is_blank = true,
-        Ok(rows::Found::Quarantined(why)) => opened.quarantine = Some(why),
-        Err(damage) => opened.quarantine = Some(Why::Damaged(damage)),
-        Ok(rows::Found::Log(log)) => match log.kept().map(|kept| S::restore(&kept.state)) {
-            None => opened.log = *log,
-            Some(Ok(state)) => (opened.log, opened.state) = (*log, state),
-            Some(Err(damaged)) => {
-                let damage = Damage::Snapshot(damaged.to_string());
-                opened.quarantine = Some(Why::Damaged(damage));
-            }
-        },
-    }
-    opened
-}
-
 fn seed_words(seed: [u8; 32]) -> (u64, u64) {
     let (words, _) = seed.as_chunks::<8>();
     (u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1]))
@@ -460,7 +449,7 @@ impl<S: StateMachine> Machine for Consensus<S> {
                 self.halted = false;
                 self.tick_at = now;
             }
-            Input::Halted | Input::Resumed => {}
+            Input::Http { .. } | Input::Halted | Input::Resumed => {}
             Input::Retired => self.hand_over(),
         }
         self.turn(now, out);
@@ -472,7 +461,7 @@ impl<S: StateMachine> Machine for Consensus<S> {
             Standing::Quarantined => (!self.told_quarantine).then_some(Moment::START),
             Standing::Halted => None,
             Standing::DiskFails => self.disk_fails,
-            Standing::CatchingUp | Standing::Serving => {
+            Standing::CatchingUp | Standing::Serving | Standing::Unreachable => {
                 earliest(Some(self.tick_at), self.disk_fails)
             }
         }

@@ -232,6 +232,35 @@ pub enum DiskFault {
     Io(String),
 }
 
+/// A question to a service over HTTP, as the body of a POST.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpOrder {
+    /// Which of the configured endpoints, counted from 0.
+    pub endpoint: usize,
+    /// The path, from the first `/`.
+    pub path: &'static str,
+    /// JSON.
+    pub body: Bytes,
+    /// Given up after so long, in milliseconds.
+    pub wait_ms: u64,
+    /// An answer that is longer counts as none, in bytes.
+    pub answer_max_bytes: usize,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HttpAnswer {
+    /// The service answered.
+    Done {
+        /// The status, 200 for success.
+        status: u16,
+        /// The body.
+        body: Bytes,
+    },
+    /// No answer came, in these words. What was asked for may have been done all the same.
+    Failed(String),
+}
+
 /// What a concern asks of the CPU pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Work {

@@ -21,7 +21,9 @@ use super::interruption::Interruption;
 use super::scenario::Scenario;
 use super::scenario::step::{Cast, Host};
 use super::stage::{Deed, Happened, Stage, What};
-use crate::node::config::{ClientConfig, ServerAddress, ServerConfig, TokenConfig, WorkConfig};
+use crate::node::config::{
+    ClientConfig, LedgerConfig, ServerAddress, ServerConfig, TokenConfig, WorkConfig,
+};
 use crate::node::server_key;
 use crate::proto::control::{Command, Failure, Reason};
 use crate::proto::identity::PublicKey;
@@ -179,6 +181,7 @@ impl Processes {
                     admin: SocketAddr::from(([127, 0, 0, 1], 0)),
                     token,
                     work: WorkConfig::default(),
+                    ledger: LedgerConfig::default(),
                     servers,
                 };
                 write_toml(&place.folder, &config)?;

@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use self::grants::{LeaseVerb, MailboxVerb, PeersVerb, RequestsVerb, RulesVerb};
 pub use self::hiding::{AtEnd, HidingMode};
-pub use self::node::{KeygenArguments, NodeArguments, NodeVerb, Role};
+pub use self::node::{KeygenArguments, NodeArguments, NodeVerb, Role, StateVerb};
 pub use self::passphrase::{PassphraseArguments, VARIABLE};
 pub use self::sharing::{Counter, ShareArguments};
 use super::bench::BenchVerb;

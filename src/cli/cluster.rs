@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::args::ClusterDir;
 use super::failure;
 use super::keygen::key_failure;
-use crate::node::config::{ServerAddress, ServerConfig, TokenConfig, WorkConfig};
+use crate::node::config::{LedgerConfig, ServerAddress, ServerConfig, TokenConfig, WorkConfig};
 use crate::node::control::Link;
 use crate::node::server_key;
 use crate::proto::control::{Failure, Reason};
@@ -142,6 +142,7 @@ fn write_with(
             admin: admin(&data)?,
             token,
             work: WorkConfig::default(),
+            ledger: LedgerConfig::default(),
             servers: servers.to_vec(),
         };
         write_toml(&data.join("server.toml"), &config)?;
@@ -237,8 +238,11 @@ pub fn status(folder: &Path) -> Result<ServerStatus, Failure> {
 pub fn wait_ready(cluster: &Path, ids: &[u8]) -> Result<(), Failure> {
     for _ in 0..READY_STEPS {
         let ready = ids.iter().all(|id| {
-            status(&server_folder(cluster, *id))
-                .is_ok_and(|status| status.alive.len() == ids.len() && status.caught_up)
+            status(&server_folder(cluster, *id)).is_ok_and(|status| {
+                // One that is quarantined does all but counting looks, and `health` tells it.
+                let ledger = status.ledger.serves() || status.ledger.quarantined.is_some();
+                status.alive.len() == ids.len() && status.caught_up && ledger
+            })
         });
         if ready {
             return Ok(());

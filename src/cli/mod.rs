@@ -21,6 +21,7 @@ pub mod progress;
 pub mod render;
 pub mod servers;
 pub mod shell;
+pub mod state;
 pub mod tui;
 pub mod up;
 pub mod web;

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::args::{NodeArguments, NodeVerb, Role};
 use super::failure::{Ended, INTERRUPTED};
-use super::keygen;
 use super::output::Output;
+use super::{keygen, state};
 use crate::node::config::layers::{Layered, Settings, Sources};
 use crate::node::config::{ClientConfig, ServerConfig};
 use crate::node::launch::{self, End};
@@ -35,20 +35,26 @@ impl Given {
         }
     }
 
-    fn read<T: Layered>(&self) -> Result<T, Failure> {
+    /// The configuration.
+    ///
+    /// # Errors
+    /// If it is wrong.
+    pub fn read<T: Layered>(&self) -> Result<T, Failure> {
         Settings::merge::<T>(&self.sources())
             .and_then(|settings| settings.config())
             .map_err(|error| home::config_failure(&error))
     }
 }
 
-/// Runs a node until it is told to stop, or makes the keys of servers.
+/// Runs a node until it is told to stop, makes the keys of servers, or moves a ledger.
 ///
 /// # Errors
 /// If its configuration is wrong or it cannot be started.
 pub fn run(output: Output, arguments: &NodeArguments, given: &Given) -> Ended {
-    if let Some(NodeVerb::Keygen(wanted)) = &arguments.verb {
-        return keygen::run(output, wanted);
+    match &arguments.verb {
+        Some(NodeVerb::Keygen(wanted)) => return keygen::run(output, wanted),
+        Some(NodeVerb::State(verb)) => return state::run(output, verb),
+        None => {}
     }
     actix_rt::System::new().block_on(async {
         match arguments.role.unwrap_or(Role::Server) {

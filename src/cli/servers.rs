@@ -106,7 +106,7 @@ fn state(status: &ServerStatus) -> &'static str {
 fn shown(found: &Found, next: Option<u8>) -> Said {
     let head = [
         "node", "state", "pid", "admin", "load", "cores", "req/min", "p95", "mail", "online",
-        "token", "next",
+        "ledger", "token", "next",
     ];
     let row = |(id, status): &(u8, Option<ServerStatus>)| {
         let Some(s) = status else {
@@ -132,6 +132,7 @@ fn shown(found: &Found, next: Option<u8>) -> Said {
             },
             s.letters.to_string(),
             s.users_online.to_string(),
+            ledger(s),
             token.into(),
             if next == Some(*id) { "*" } else { "" }.into(),
         ]
@@ -146,9 +147,25 @@ fn shown(found: &Found, next: Option<u8>) -> Said {
             "status": status,
         })
     });
+    let why = |(id, status): &(u8, Option<ServerStatus>)| {
+        let why = status.as_ref()?.ledger.quarantined.as_ref()?;
+        Some(format!("\nn{id} takes no part in the ledger: {why}"))
+    };
+    let quarantined: String = found.iter().filter_map(why).collect();
     Said {
-        text: table(&head, &rows),
+        text: table(&head, &rows) + &quarantined,
         json: json.collect(),
+    }
+}
+
+/// How a server takes part in the ledger: the last entry that it applied, with a star where the
+/// leader is, or why it does not serve.
+fn ledger(status: &ServerStatus) -> String {
+    let ledger = &status.ledger;
+    let leads = ledger.leader == Some(status.node);
+    match ledger.serves() {
+        true => format!("{}{}", ledger.applied, if leads { "*" } else { "" }),
+        false => ledger.standing.clone(),
     }
 }
 

@@ -126,6 +126,14 @@ impl Board {
     /// Logs what an operator would want to know; applied entries alone are no news.
     fn ledger_told(&mut self, state: consensus::State) {
         let (leader, standing) = (state.leader, state.standing);
+        let ledger = &mut self.status.ledger;
+        ledger.standing = standing.to_string();
+        ledger.leader = leader;
+        ledger.term = state.term;
+        ledger.applied = state.applied;
+        ledger.caught_up = state.caught_up;
+        ledger.differing = u32::try_from(state.counts.differing).unwrap_or(u32::MAX);
+        ledger.turned_away = state.counts.turned_away;
         let last = self.ledger.replace(state);
         if last.is_none_or(|last| (last.leader, last.standing) != (leader, standing)) {
             tracing::info!(?leader, ?standing, applied = state.applied, "ledger");
@@ -140,6 +148,11 @@ impl Board {
             failed: (!holds).then(|| why.to_owned()),
         };
         let (seen, all) = (status.alive.len(), status.outlook.len());
+        let ledger = &status.ledger;
+        let ledger_trouble = match &ledger.quarantined {
+            Some(why) => format!("counts no looks: {why}"),
+            None => format!("counts no looks: {}", ledger.standing),
+        };
         vec![
             check(
                 "caught_up",
@@ -151,6 +164,7 @@ impl Board {
                 status.sees_majority(),
                 &format!("hears {seen} of {all} servers, itself included"),
             ),
+            check("ledger", ledger.serves(), &ledger_trouble),
             check(
                 "not_draining",
                 !status.draining,
@@ -216,6 +230,7 @@ impl Handler<In<News>> for Board {
             News::Ledger(state) => self.ledger_told(state),
             News::Quarantined(why) => {
                 tracing::error!(%why, "this server takes no part in the ledger any more");
+                self.status.ledger.quarantined = Some(why.to_string());
             }
         }
     }

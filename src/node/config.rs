@@ -4,6 +4,7 @@
 pub mod fill;
 pub mod keys;
 pub mod layers;
+mod ledger;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ use toml::Table;
 
 use self::keys::Key;
 use self::layers::{Broken, Layered, Origin, Settings, Sources};
+pub use self::ledger::{LedgerConfig, LedgerStore};
 use crate::proto::identity::PublicKey;
 use crate::proto::ids::NodeId;
 use crate::proto::limits::SERVERS_MAX;
@@ -158,6 +160,9 @@ pub struct ServerConfig {
     /// The CPU pool.
     #[serde(default)]
     pub work: WorkConfig,
+    /// The ledger of strict grants.
+    #[serde(default)]
+    pub ledger: LedgerConfig,
     /// All servers, this one included.
     #[serde(rename = "server")]
     pub servers: Vec<ServerAddress>,
@@ -236,11 +241,13 @@ impl Layered for ServerConfig {
             admin: SocketAddr,
             token: TokenConfig,
             work: WorkConfig,
+            ledger: LedgerConfig,
         }
         let built_in = BuiltIn {
             admin: any_port(),
             token: TokenConfig::default(),
             work: WorkConfig::default(),
+            ledger: LedgerConfig::default(),
         };
         Table::try_from(built_in).expect("our own defaults are TOML")
     }
@@ -277,7 +284,7 @@ impl Layered for ServerConfig {
                 ),
             });
         }
-        Ok(())
+        self.ledger.rules()
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use actix::{Actor, Addr, AsyncContext, Context};
+use actix::{Actor, Addr, AsyncContext, Context, Recipient};
 use actix_web::dev::ServerHandle;
 use rand::TryRng;
 use thiserror::Error;
@@ -17,22 +17,26 @@ use tokio::sync::Notify;
 use super::admin;
 use super::board::{Board, Ends};
 use super::clock::Clock;
-use super::config::{ClientConfig, ServerConfig};
+use super::config::{ClientConfig, LedgerStore, ServerConfig};
 use super::control;
 use super::cover_painter::CoverPainter;
 use super::cover_shelf::CoverShelf;
 use super::cpu_pool::CpuPool;
 use super::desk::PersonDesk;
+use super::http_desk::HttpDesk;
 use super::load_probe::LoadProbe;
+use super::machines::Tables;
 use super::server_key::KeyError;
+use super::shell::In;
 use super::switchboard::{Accept, Switchboard};
 use super::vault::{Flush, Vault, VaultActor, VaultError};
 use super::{client, machines, server, server_key, sockets, supervisor};
+use crate::actors::consensus::Whereabouts;
 use crate::actors::membership;
 use crate::crypto::identity::SecretIdentity;
 use crate::net::socket;
 use crate::proto::ids::NodeId;
-use crate::proto::operator::{ServerCommand, ServerStatus};
+use crate::proto::operator::{LedgerStatus, ServerCommand, ServerStatus};
 
 /// How long goodbyes may take to leave before the node ends.
 const FAREWELL: Duration = Duration::from_millis(100);
@@ -76,6 +80,9 @@ pub enum LaunchError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// Another store than the one that is configured has the ledger.
+    #[error("the ledger of this server lies {0}, not in the store that is configured")]
+    Elsewhere(Whereabouts),
     /// The operating system gives no threads or no randomness.
     #[error("the operating system refuses: {0}")]
     System(#[from] io::Error),
@@ -124,7 +131,8 @@ pub async fn server(config: ServerConfig, ready_file: Option<PathBuf>) -> Result
     let control = listen(&config.data)?;
     let (admin, admin_address) = bind_admin(config.admin)?;
     let (calendar, seed) = (clock.calendar(), fresh_seed()?);
-    let machines = machines::server(&config, secret.clone(), vault.tables()?, calendar, seed);
+    let tables = tables(&config, &vault)?;
+    let machines = machines::server(&config, secret.clone(), tables, calendar, seed);
     let ends = Ends::default();
 
     let switchboard = Context::<Switchboard<server::Mailboxes>>::new();
@@ -142,16 +150,15 @@ pub async fn server(config: ServerConfig, ready_file: Option<PathBuf>) -> Result
         VaultActor::new(vault, told, server::Ingress::Edge)
     });
     let flushed = vault.clone();
-    let covers = CoverShelf::new(config.covers());
     let _painter = CoverPainter::start(config.covers())?;
-    let threads = config.work.threads();
-    let pool = CpuPool::start(threads, covers, answers.clone(), server::Ingress::Edge)?.start();
+    let (pool, http) = workers(&config, &answers)?;
     let board = Context::<Board>::new();
     let board_address = board.address();
     let edges = server::Edges {
         net: net.clone().recipient(),
         disk: vault.recipient(),
         work: pool.recipient(),
+        http: http.recipient(),
         board: board_address.clone().recipient(),
     };
     let concerns = server::spawn(machines, edges, clock);
@@ -183,6 +190,37 @@ pub async fn server(config: ServerConfig, ready_file: Option<PathBuf>) -> Result
         ready_file,
     };
     Ok(running.until_the_end(signals).await)
+}
+
+type Answers = Recipient<In<server::Ingress>>;
+type Workers = (
+    Addr<CpuPool<server::Ingress>>,
+    Addr<HttpDesk<server::Ingress>>,
+);
+
+/// The threads that hide pictures, and those that wait for etcd.
+fn workers(config: &ServerConfig, answers: &Answers) -> io::Result<Workers> {
+    let covers = CoverShelf::new(config.covers());
+    let (threads, wrap) = (config.work.threads(), server::Ingress::Edge);
+    let pool = CpuPool::start(threads, covers, answers.clone(), wrap)?;
+    let http = HttpDesk::start(config.ledger.asked(), answers.clone(), wrap)?;
+    Ok((pool.start(), http.start()))
+}
+
+/// The rows of a server, if the store that is configured is the one that has its ledger: one that
+/// went on in the other would count looks anew that were counted here.
+fn tables(config: &ServerConfig, vault: &Vault) -> Result<Tables, LaunchError> {
+    let tables = vault.tables()?;
+    let found = machines::agreed_rows(&tables).whereabouts();
+    let fits = match config.ledger.store {
+        LedgerStore::Embedded => Whereabouts::Embedded,
+        LedgerStore::Etcd => Whereabouts::Etcd,
+    };
+    if found == Whereabouts::Nowhere || found == fits {
+        Ok(tables)
+    } else {
+        Err(LaunchError::Elsewhere(found))
+    }
 }
 
 /// What the end of a server needs of it.
@@ -245,6 +283,10 @@ fn blank_status(config: &ServerConfig, admin: SocketAddr) -> ServerStatus {
         users_online: 0,
         letters: 0,
         dropped: Vec::new(),
+        ledger: LedgerStatus {
+            in_etcd: config.ledger.store == LedgerStore::Etcd,
+            ..LedgerStatus::default()
+        },
         outlook: Vec::new(),
     }
 }
@@ -364,6 +406,12 @@ pub const fn hint(error: &LaunchError) -> &'static str {
         LaunchError::Key(error) => error.hint(),
         LaunchError::Socket { .. } => "another program has the port; choose another one",
         LaunchError::Control { .. } => "choose a folder with a shorter path that you may write",
+        LaunchError::Elsewhere(Whereabouts::Exported) => {
+            "import it with `pentimento-node state import`"
+        }
+        LaunchError::Elsewhere(_) => {
+            "set `ledger.store` back, or move the ledger with `pentimento-node state`"
+        }
         LaunchError::System(_) => "end other programs and try again",
     }
 }

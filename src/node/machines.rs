@@ -31,6 +31,17 @@ fn take(tables: &mut Tables, table: Table) -> Vec<Row> {
     tables.remove(&table).unwrap_or_default()
 }
 
+/// The rows of the agreement on the ledger.
+#[must_use]
+pub fn agreed_rows(tables: &Tables) -> consensus::Rows {
+    let of = |table| tables.get(&table).cloned().unwrap_or_default();
+    consensus::Rows {
+        log: of(Table::RaftLog),
+        state: of(Table::RaftState),
+        snapshot: of(Table::LedgerSnapshot),
+    }
+}
+
 /// The servers and their keys by number: so everybody agrees on which share is whose.
 fn in_order(servers: &[ServerAddress]) -> Vec<(NodeId, PublicKey)> {
     let mut servers: Vec<_> = servers.iter().map(|of| (of.node(), of.key)).collect();
@@ -82,14 +93,10 @@ pub fn server(
             seed_for(&seed, "directory"),
             take(&mut tables, Table::Names),
         ),
-        ledger: consensus::Agreement::new(
+        ledger: consensus::Store::new(
             consensus::Config::lan(me, peers.clone(), calendar),
-            consensus::Agreed::default(),
-            &consensus::Rows {
-                log: take(&mut tables, Table::RaftLog),
-                state: take(&mut tables, Table::RaftState),
-                snapshot: take(&mut tables, Table::LedgerSnapshot),
-            },
+            config.ledger.etcd(),
+            &agreed_rows(&tables),
             seed_for(&seed, "ledger"),
         ),
         custody: custody::Custody::new(

@@ -23,6 +23,7 @@ pub fn text(status: &ServerStatus, tally: &Tally, counts: &Counts) -> String {
     let mut registry = Registry::with_prefix("pentimento");
     requests(&mut registry, status, tally);
     cluster(&mut registry, status);
+    ledger(&mut registry, status);
     traffic(&mut registry, counts);
     process(&mut registry, tally);
     let mut text = String::new();
@@ -108,6 +109,47 @@ fn cluster(registry: &mut Registry, status: &ServerStatus) {
     for (name, help, is) in flags {
         gauge(registry, name, help, u64::from(is));
     }
+}
+
+fn ledger(registry: &mut Registry, status: &ServerStatus) {
+    let ledger = &status.ledger;
+    let leads = ledger.leader == Some(status.node);
+    for (name, help, value) in [
+        (
+            "ledger_serving",
+            "1 if this server counts looks",
+            u64::from(ledger.serves()),
+        ),
+        (
+            "ledger_leader",
+            "1 if this server leads the agreement on the ledger; in etcd, if it wrote last",
+            u64::from(leads),
+        ),
+        (
+            "ledger_quarantined",
+            "1 if this server takes no part in the ledger any more",
+            u64::from(ledger.quarantined.is_some()),
+        ),
+        (
+            "ledger_differing",
+            "Servers whose ledger differed from this one's when last told",
+            u64::from(ledger.differing),
+        ),
+        ("ledger_term", "Term of the leader", ledger.term),
+        (
+            "ledger_applied",
+            "Entries of the ledger's log, as far as this server has applied them",
+            ledger.applied,
+        ),
+    ] {
+        gauge(registry, name, help, value);
+    }
+    count(
+        registry,
+        "ledger_turned_away",
+        "Orders to the ledger that had no room or were too large",
+        ledger.turned_away,
+    );
 }
 
 fn traffic(registry: &mut Registry, counts: &Counts) {
@@ -224,7 +266,7 @@ mod tests {
     use crate::actors::stego_worker::{Ending, Tale};
     use crate::node::load_probe::Measured;
     use crate::proto::ids::NodeId;
-    use crate::proto::operator::Prospect;
+    use crate::proto::operator::{LedgerStatus, Prospect, SERVING};
     use crate::time::Moment;
 
     fn status() -> ServerStatus {
@@ -258,6 +300,15 @@ mod tests {
             users_online: 2,
             letters: 4,
             dropped: Vec::new(),
+            ledger: LedgerStatus {
+                standing: SERVING.into(),
+                leader: Some(NodeId(1)),
+                term: 3,
+                applied: 99,
+                caught_up: true,
+                turned_away: 2,
+                ..LedgerStatus::default()
+            },
             outlook: vec![prospect(1), prospect(2)],
         }
     }
@@ -301,6 +352,13 @@ mod tests {
             "pentimento_mailbox_pending 4",
             "pentimento_users_online 2",
             "pentimento_leader 1",
+            "pentimento_ledger_serving 1",
+            "pentimento_ledger_leader 1",
+            "pentimento_ledger_quarantined 0",
+            "pentimento_ledger_differing 0",
+            "pentimento_ledger_term 3",
+            "pentimento_ledger_applied 99",
+            "pentimento_ledger_turned_away_total 2",
             "pentimento_token_held 0",
             "pentimento_failing 0",
             "pentimento_draining 0",

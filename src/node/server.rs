@@ -8,7 +8,7 @@ use super::board;
 use super::concerns::concerns;
 use super::load_probe::Measured;
 use super::shell::Arrows;
-use super::switchboard::{DiskRequest, EdgeAnswer, WorkRequest};
+use super::switchboard::{DiskRequest, EdgeAnswer, HttpRequest, WorkRequest};
 use crate::actors::{
     consensus, custody, directory, drain, election, failure_token, mailbox, membership,
     stego_worker,
@@ -37,7 +37,7 @@ concerns! {
         /// Letters for users who are away.
         Mailbox: mailbox: mailbox::Mailbox, mailbox 1024;
         /// Looks, as the servers agree on them.
-        Ledger: ledger: consensus::Agreement, mailbox 1024;
+        Ledger: ledger: consensus::Store, mailbox 1024;
         /// Our shares of content keys.
         Custody: custody: custody::Custody, mailbox 1024;
         /// Jobs of this server.
@@ -50,6 +50,8 @@ concerns! {
         Net: net: Order;
         /// The disk.
         Disk: disk: DiskRequest;
+        /// The etcd that has the ledger, if one has.
+        Http: http: HttpRequest;
         /// The CPU pool.
         Work: work: WorkRequest;
         /// What an operator sees.
@@ -324,6 +326,7 @@ impl Arrows<consensus::AgreementOutput> for Mailboxes {
                 effects, replayed, ..
             } => To::Custody(custody::Input::Effects { effects, replayed }),
             consensus::Output::Disk { ticket, order } => To::Disk(DiskRequest { ticket, order }),
+            consensus::Output::Http { ticket, order } => To::Http(HttpRequest { ticket, order }),
             consensus::Output::State(state) => To::Board(board::News::Ledger(state)),
             consensus::Output::Quarantined(why) => To::Board(board::News::Quarantined(why)),
             // What was missed is made up for with the next entry, see `consensus/agreed.rs`.

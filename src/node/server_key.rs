@@ -154,7 +154,7 @@ fn io_error(path: &Path, source: io::Error) -> KeyError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::config::{ServerAddress, TokenConfig, WorkConfig};
+    use crate::node::config::{LedgerConfig, ServerAddress, TokenConfig, WorkConfig};
 
     fn config(data: &Path, key: PublicKey) -> ServerConfig {
         let address = "127.0.0.1:0".parse().expect("an address");
@@ -165,6 +165,7 @@ mod tests {
             admin: address,
             token: TokenConfig::default(),
             work: WorkConfig::default(),
+            ledger: LedgerConfig::default(),
             servers: vec![ServerAddress {
                 id: 1,
                 clients: address,

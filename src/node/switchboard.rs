@@ -5,7 +5,7 @@ use std::rc::Rc;
 use actix::{Actor, AsyncContext, Context, Handler, Message, WrapFuture};
 
 use super::shell::{In, Post};
-use crate::actors::edges::{DiskAnswer, DiskOrder, Ticket, Work, WorkDone};
+use crate::actors::edges::{DiskAnswer, DiskOrder, HttpAnswer, HttpOrder, Ticket, Work, WorkDone};
 use crate::transport::contract::Incoming;
 
 /// Messages from edges on other threads that may wait.
@@ -72,6 +72,15 @@ pub struct DiskRequest {
     pub order: DiskOrder,
 }
 
+/// A question over HTTP, with its number.
+#[derive(Debug)]
+pub struct HttpRequest {
+    /// The number.
+    pub ticket: Ticket,
+    /// The question.
+    pub order: HttpOrder,
+}
+
 /// An order for the CPU pool, with its number.
 #[derive(Debug)]
 pub struct WorkRequest {
@@ -81,11 +90,13 @@ pub struct WorkRequest {
     pub work: Work,
 }
 
-/// An answer of an edge that every role has.
+/// An answer of an edge.
 #[derive(Debug)]
 pub enum EdgeAnswer {
     /// The disk's.
     Disk(Ticket, DiskAnswer),
     /// The CPU pool's.
     Work(Ticket, WorkDone),
+    /// Of a service over HTTP. Only servers ask one.
+    Http(Ticket, HttpAnswer),
 }

@@ -141,6 +141,18 @@ impl Vault {
         Ok(rows)
     }
 
+    /// Writes rows in one transaction, for programs that change the home of a node that is stopped.
+    ///
+    /// # Errors
+    /// If the disk does not take them; then none is written.
+    pub fn commit(&self, records: &[Record]) -> Result<(), VaultError> {
+        self.write_rows(records)
+            .map_err(|error| VaultError::Database {
+                path: self.home.join(DATABASE),
+                reason: error.to_string(),
+            })
+    }
+
     fn carry_out(&self, order: DiskOrder) -> DiskAnswer {
         let done = match order {
             DiskOrder::Write(records) => self.write(&records).map(|()| DiskAnswer::Written),

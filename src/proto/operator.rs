@@ -80,10 +80,47 @@ pub struct ServerStatus {
     pub letters: u32,
     /// Datagrams dropped, by reason, since the start.
     pub dropped: Vec<(String, u64)>,
+    /// How it takes part in the ledger of strict grants.
+    pub ledger: LedgerStatus,
     /// All configured servers in the order in which they would take the next request, as this one
     /// sees them; those that are lost come last.
     pub outlook: Vec<Prospect>,
 }
+
+/// How a server takes part in the ledger.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerStatus {
+    /// Whether it lies in etcd, and not on the disks of the servers.
+    pub in_etcd: bool,
+    /// In one or two words: `serving`, `catching up`, `halted`, `disk fails`, `etcd unreachable`,
+    /// `quarantined`; empty until it has told.
+    pub standing: String,
+    /// Who leads, or in etcd who wrote last, if this server knows.
+    pub leader: Option<NodeId>,
+    /// The term of the leader; 0 in etcd, where nobody leads.
+    pub term: u64,
+    /// The last entry applied.
+    pub applied: u64,
+    /// Whether everything that was decided before it came (back) is applied.
+    pub caught_up: bool,
+    /// Servers whose state differed from this one's when last told.
+    pub differing: u32,
+    /// Orders that had no room or were too large, since the start.
+    pub turned_away: u64,
+    /// Why it takes no part any more, if it does not.
+    pub quarantined: Option<String>,
+}
+
+impl LedgerStatus {
+    /// Whether it counts looks.
+    #[must_use]
+    pub fn serves(&self) -> bool {
+        self.standing == SERVING
+    }
+}
+
+/// The standing of a server that answers.
+pub const SERVING: &str = "serving";
 
 impl ServerStatus {
     /// The server that would take the next request. Of several that are equally good a hash of

@@ -6,7 +6,9 @@ use super::node::Role;
 use super::world::World;
 use crate::crypto::identity::SecretIdentity;
 use crate::crypto::static_key::StaticSecret;
-use crate::node::config::{ClientConfig, ServerAddress, ServerConfig, TokenConfig, WorkConfig};
+use crate::node::config::{
+    ClientConfig, LedgerConfig, ServerAddress, ServerConfig, TokenConfig, WorkConfig,
+};
 
 /// Adds `servers` servers and a client for each name to an empty world. At most 100 of either.
 pub fn add(world: &mut World, servers: usize, clients: &[&str], token: TokenConfig) {
@@ -22,6 +24,7 @@ pub fn add(world: &mut World, servers: usize, clients: &[&str], token: TokenConf
                 threads: 2,
                 ..WorkConfig::default()
             },
+            ledger: LedgerConfig::default(),
             servers: addresses.clone(),
         };
         world.add(Role::Server(Box::new(config)));

@@ -274,6 +274,8 @@ fn happen_server(
             server::To::Disk(request) => asked.push(Asked::Other(Wanted::Disk(request))),
             server::To::Work(request) => asked.push(Asked::Other(Wanted::Work(request))),
             server::To::Board(item) => news.push(item),
+            // No etcd is simulated here: the embedded store asks none.
+            server::To::Http(_) => {}
             _ => unreachable!("only edges come out of the machines"),
         }
     }

@@ -52,6 +52,13 @@ impl Checkpoints {
         self.own.back().copied()
     }
 
+    /// Whether a majority, this server among them, told this state at this checkpoint.
+    pub(super) fn agreed(&self, seq: u64, digest: Digest) -> bool {
+        let alike = |&&known: &&(u64, Digest)| known == (seq, digest);
+        let others = self.told.values().filter(alike).count();
+        self.own.iter().any(|own| alike(&own)) && others + 1 >= self.majority
+    }
+
     /// A checkpoint at which a majority agrees on something else than this server.
     pub(super) fn outvoted(&self) -> Option<u64> {
         self.own
@@ -98,6 +105,20 @@ mod tests {
         assert_eq!(checkpoints.outvoted(), None);
         checkpoints.heard(NodeId(3), 10, B);
         assert_eq!(checkpoints.outvoted(), Some(10));
+    }
+
+    #[test]
+    fn a_state_is_agreed_on_when_a_majority_tells_it() {
+        let mut checkpoints = Checkpoints::new(3);
+        checkpoints.heard(NodeId(2), 10, A);
+        assert!(!checkpoints.agreed(10, A));
+        checkpoints.reached(10, A);
+        assert!(checkpoints.agreed(10, A) && !checkpoints.agreed(10, B));
+        checkpoints.heard(NodeId(2), 20, A);
+        assert!(!checkpoints.agreed(10, A));
+        let mut alone = Checkpoints::new(1);
+        alone.reached(10, A);
+        assert!(alone.agreed(10, A));
     }
 
     #[test]

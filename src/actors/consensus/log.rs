@@ -180,6 +180,12 @@ impl Log {
         })
     }
 
+    /// The entries behind a place.
+    pub(super) fn behind(&self, index: u64) -> impl Iterator<Item = &Entry> {
+        let entries = self.entries.iter().map(|held| &held.entry);
+        entries.filter(move |entry| entry.index > index)
+    }
+
     fn held(&self, index: u64) -> Option<&Held> {
         let offset = index.checked_sub(self.base.index + 1)?;
         self.entries.get(usize::try_from(offset).ok()?)

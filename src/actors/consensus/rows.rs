@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::log::{Kept, Log, Place};
+use super::standing::{Whereabouts, Why};
 use super::wire::{Group, LogEntry};
 use crate::actors::edges::{Record, Row, Table};
 use crate::planted::{self, Bug};
@@ -26,6 +27,8 @@ const VOTE: &[u8] = b"vote";
 const BASE: &[u8] = b"base";
 const QUARANTINE: &[u8] = b"quarantine";
 const HEAD: &[u8] = b"head";
+const ETCD: &[u8] = b"etcd";
+const EXPORTED: &[u8] = b"exported";
 const SUM_BYTES: usize = 16;
 
 /// The rows of the three tables at start.
@@ -37,6 +40,23 @@ pub struct Rows {
     pub state: Vec<Row>,
     /// Rows of [`Table::LedgerSnapshot`].
     pub snapshot: Vec<Row>,
+}
+
+impl Rows {
+    /// Where the ledger of this server lies.
+    #[must_use]
+    pub fn whereabouts(&self) -> Whereabouts {
+        let has = |key: &[u8]| self.state.iter().any(|(name, _)| name == key);
+        if has(EXPORTED) {
+            Whereabouts::Exported
+        } else if has(ETCD) {
+            Whereabouts::Etcd
+        } else if self.state.is_empty() && self.log.is_empty() && self.snapshot.is_empty() {
+            Whereabouts::Nowhere
+        } else {
+            Whereabouts::Embedded
+        }
+    }
 }
 
 /// What is wrong with the rows of a disk.
@@ -109,7 +129,7 @@ pub(super) enum Found {
     /// A log.
     Log(Box<Log>),
     /// This server took itself out of the group, with the reason that was written down.
-    Quarantined(super::standing::Why),
+    Quarantined(Why),
 }
 
 fn sum(table: Table, key: &[u8], payload: &[u8]) -> [u8; SUM_BYTES] {
@@ -168,8 +188,35 @@ pub(super) fn base_record(me: NodeId, log: &Log) -> Record {
     sealed(Table::RaftState, BASE, &codec::encode(&row))
 }
 
-pub(super) fn quarantine_record(why: &super::standing::Why) -> Record {
+pub(super) fn quarantine_record(why: &Why) -> Record {
     sealed(Table::RaftState, QUARANTINE, &codec::encode(why))
+}
+
+/// The row of a server whose ledger lies in etcd.
+pub(super) fn etcd_record(payload: &[u8]) -> Record {
+    sealed(Table::RaftState, ETCD, payload)
+}
+
+/// The row of a server whose ledger was exported.
+pub(super) fn exported_record() -> Record {
+    sealed(Table::RaftState, EXPORTED, &[])
+}
+
+/// What the row of a ledger in etcd holds.
+///
+/// # Errors
+/// If it is not whole.
+pub(super) fn etcd_row(rows: &Rows) -> Result<Bytes, Damage> {
+    opened(Table::RaftState, ETCD, &rows.state)
+}
+
+/// Why this server took itself out, if it did.
+///
+/// # Errors
+/// If the row is not whole.
+pub(super) fn quarantined(rows: &Rows) -> Result<Option<Why>, Damage> {
+    let has = rows.state.iter().any(|(key, _)| key == QUARANTINE);
+    has.then(|| state_row(QUARANTINE, &rows.state)).transpose()
 }
 
 fn entry_key(index: u64) -> Vec<u8> {
@@ -274,8 +321,12 @@ pub(super) fn read(me: NodeId, group: &Group, rows: &Rows) -> Result<Found, Dama
     if rows.state.is_empty() && rows.log.is_empty() && rows.snapshot.is_empty() {
         return Ok(Found::Blank);
     }
-    if rows.state.iter().any(|(key, _)| key == QUARANTINE) {
-        return state_row(QUARANTINE, &rows.state).map(Found::Quarantined);
+    if let Some(why) = quarantined(rows)? {
+        return Ok(Found::Quarantined(why));
+    }
+    let whereabouts = rows.whereabouts();
+    if whereabouts != Whereabouts::Embedded {
+        return Ok(Found::Quarantined(Why::Elsewhere(whereabouts)));
     }
     let vote: VoteRow = state_row(VOTE, &rows.state)?;
     let base: BaseRow = state_row(BASE, &rows.state)?;

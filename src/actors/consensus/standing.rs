@@ -17,8 +17,23 @@ pub enum Standing {
     Halted,
     /// It is silent because its disk does not write.
     DiskFails,
+    /// It does not reach the etcd that has the ledger, and answers nobody.
+    Unreachable,
     /// It is out of the group for good.
     Quarantined,
+}
+
+impl core::fmt::Display for Standing {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::CatchingUp => "catching up",
+            Self::Serving => "serving",
+            Self::Halted => "halted",
+            Self::DiskFails => "disk fails",
+            Self::Unreachable => "etcd unreachable",
+            Self::Quarantined => "quarantined",
+        })
+    }
 }
 
 /// Why a server takes itself out of the group.
@@ -33,6 +48,36 @@ pub enum Why {
     /// A majority made something else of the same commands.
     #[error("the state after entry {0} is not that of the majority")]
     Differs(u64),
+    /// The store that it is told to use is not the one that has its ledger.
+    #[error("the ledger of this server lies {0}")]
+    Elsewhere(Whereabouts),
+    /// The etcd that it is told to use has another ledger.
+    #[error("etcd has another ledger than the one that this server took part in")]
+    OtherLedger,
+}
+
+/// Where the ledger of a server lies, as its disk tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Whereabouts {
+    /// Nowhere yet.
+    Nowhere,
+    /// With the servers, on their disks.
+    Embedded,
+    /// In etcd.
+    Etcd,
+    /// In a file: it was exported and waits to be imported.
+    Exported,
+}
+
+impl core::fmt::Display for Whereabouts {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Nowhere => "nowhere",
+            Self::Embedded => "on the disks of the servers",
+            Self::Etcd => "in etcd",
+            Self::Exported => "in the file that it was exported to",
+        })
+    }
 }
 
 /// What is counted, since the start.

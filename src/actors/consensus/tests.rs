@@ -1,8 +1,9 @@
 mod conversion;
 mod damage;
 mod looks;
+mod moving;
 pub(crate) mod planted;
 mod seeds;
-mod toy;
+pub(super) mod toy;
 mod working;
-mod world;
+pub(super) mod world;

@@ -154,7 +154,6 @@ impl Waiting {
     }
 
     /// Whether nobody waits.
-    #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.waits.is_empty()
     }

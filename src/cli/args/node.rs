@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::cli::node::Given;
+
 /// What one node is told.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -28,6 +30,40 @@ Examples:
   pentimento-node keygen --data /var/lib/pentimento-node/1    prints the key for the lists
   pentimento-node keygen server-?.toml client.toml            fills the keys in")]
     Keygen(KeygenArguments),
+    /// Move the ledger of strict grants of a server that is stopped
+    #[command(subcommand)]
+    State(StateVerb),
+}
+
+/// What is done with the ledger of a server that is stopped.
+#[derive(Debug, Subcommand)]
+pub enum StateVerb {
+    /// Write it to a file; it does not go on in the store where it was
+    Export {
+        /// Of which server.
+        #[command(flatten)]
+        given: Given,
+        /// The file, which must not be there
+        file: PathBuf,
+    },
+    /// Go on with an exported one in the store that is configured
+    #[command(after_help = "\
+From the servers' own store the files of a majority of the servers are needed, from etcd the one
+file. Every server of the cluster imports the same files; compare the digests that they print.")]
+    Import {
+        /// By which server.
+        #[command(flatten)]
+        given: Given,
+        /// What `export` wrote
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Put a quarantined ledger out of the way, so that the server learns it anew from the others
+    SetAside {
+        /// Of which server.
+        #[command(flatten)]
+        given: Given,
+    },
 }
 
 /// Whose keys are made.

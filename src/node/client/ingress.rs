@@ -40,6 +40,8 @@ impl Accept for Mailboxes {
                 | Desk::Custody => None,
             }),
             Ingress::Edge(EdgeAnswer::Work(ticket, done)) => to.extend(worked(ticket, done)),
+            // Only servers ask services.
+            Ingress::Edge(EdgeAnswer::Http(..)) => {}
             Ingress::Wish(Wish {
                 id: wish,
                 command: Command::Cancel(target),

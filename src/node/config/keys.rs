@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::Value;
 use toml::de::{DeValue, Error, ValueDeserializer};
 
-use super::ServerAddress;
+use super::{LedgerStore, ServerAddress};
 
 /// How a value is written where there is only text: in a variable or a flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,9 @@ pub const SERVER: &[Key] = &[
     key::<u64>("token.pause_ms", Kind::Literal),
     key::<usize>("work.threads", Kind::Literal),
     key::<usize>("work.waiting_max", Kind::Literal),
+    key::<LedgerStore>("ledger.store", Kind::Text),
+    key::<Vec<String>>("ledger.endpoints", Kind::Literal),
+    key::<String>("ledger.prefix", Kind::Text),
     key::<Vec<ServerAddress>>("server", Kind::Servers).required(),
 ];
 

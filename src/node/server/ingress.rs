@@ -43,6 +43,9 @@ impl Accept for Mailboxes {
                     done,
                 }));
             }
+            Ingress::Edge(EdgeAnswer::Http(ticket, answer)) => {
+                to.push(To::Ledger(consensus::Input::Http { ticket, answer }));
+            }
             Ingress::Measured(measured) => {
                 let speed = membership::Input::Speed(measured.speed_milli);
                 to.push(To::Membership(speed));

@@ -13,7 +13,7 @@ use crate::proto::identity::PublicIdentity;
 use crate::proto::ids::{AskId, GrantId, NodeId, UserId};
 use crate::proto::lease::{Conditions, EndReason, Ended, Terms};
 use crate::proto::letter::GalleryItem;
-use crate::proto::operator::ServerStatus;
+use crate::proto::operator::{LedgerStatus, ServerStatus};
 use crate::proto::route::Reached;
 use crate::stego::{Picture, preview};
 use crate::time::WallTime;
@@ -224,6 +224,7 @@ fn server(node: u8) -> ServerStatus {
         users_online: 5,
         letters: 3,
         dropped: Vec::new(),
+        ledger: LedgerStatus::default(),
     }
 }
 

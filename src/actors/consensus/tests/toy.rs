@@ -10,26 +10,26 @@ use crate::proto::ids::Digest;
 use crate::time::WallTime;
 
 /// Commands are numbers; this one is refused before it gets into the log.
-pub(super) const UNWANTED: u64 = u64::MAX;
+pub(in crate::actors::consensus) const UNWANTED: u64 = u64::MAX;
 
 /// What an entry that tells the time counts as.
-pub(super) const CLOCK: [u8; 8] = [0xfe; 8];
+pub(in crate::actors::consensus) const CLOCK: [u8; 8] = [0xfe; 8];
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Toy {
+pub(in crate::actors::consensus) struct Toy {
     /// Place of the first coming of each command.
-    pub(super) first: BTreeMap<u64, u64>,
+    pub(in crate::actors::consensus) first: BTreeMap<u64, u64>,
     /// Commands applied, repeats too.
-    pub(super) count: u64,
+    pub(in crate::actors::consensus) count: u64,
     chain: [u8; 32],
     /// A bug: what this server makes of a command, others do not.
-    pub(super) bent: bool,
+    pub(in crate::actors::consensus) bent: bool,
     twist: u64,
     /// The largest stamp.
     time: u64,
 }
 
-pub(super) fn command(number: u64) -> Bytes {
+pub(in crate::actors::consensus) fn command(number: u64) -> Bytes {
     Bytes::copy_from_slice(&number.to_le_bytes())
 }
 
@@ -40,10 +40,10 @@ fn number(command: &[u8]) -> u64 {
 }
 
 /// What the toy says of a command: its number, where it came first, and how many there were.
-pub(super) type Reply = (u64, u64, u64);
+pub(in crate::actors::consensus) type Reply = (u64, u64, u64);
 
 /// What every server tells the observer: the command, the digest after it.
-pub(super) type Effect = (u64, Digest);
+pub(in crate::actors::consensus) type Effect = (u64, Digest);
 
 impl StateMachine for Toy {
     type Reply = Reply;

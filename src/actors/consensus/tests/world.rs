@@ -448,7 +448,10 @@ impl World {
                 self.hold(known == effect, "all apply the same at the same place");
             }
             Output::Restored { .. } => self.tally.restored += 1,
-            Output::Refused { .. } | Output::State(_) | Output::Quarantined(_) => {}
+            Output::Refused { .. }
+            | Output::Http { .. }
+            | Output::State(_)
+            | Output::Quarantined(_) => {}
         }
     }
 

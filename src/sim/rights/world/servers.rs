@@ -179,6 +179,8 @@ impl<const REAL: bool> World<REAL> {
                     self.hold(holds);
                 }
             }
+            // The embedded store asks no etcd.
+            consensus::Output::Http { .. } => {}
             consensus::Output::Quarantined(why) => {
                 self.tally.fault("quarantined");
                 self.servers[server].quarantined = true;
