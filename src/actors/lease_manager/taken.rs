@@ -114,17 +114,16 @@ impl Taken {
         (!is_behind).then(|| clock.max(self.latest))
     }
 
-    /// Whether nothing is looked at with them any more.
-    fn is_over(&self, clock: WallTime) -> bool {
-        self.returning
-            || self.secret.is_none()
-            || self.time(clock).is_none_or(|now| self.until <= now)
+    /// Whether their date has passed, or cannot be told.
+    fn is_past(&self, clock: WallTime) -> bool {
+        self.time(clock).is_none_or(|now| self.until <= now)
     }
 
     /// The key for this look: a new one, or one that is in the log and was let go.
     pub(super) fn secret_for(&self, view: ViewId, clock: WallTime) -> Option<[u8; 32]> {
         let is_free = self.used() < self.looks || self.has(view);
-        self.secret.filter(|_| is_free && !self.is_over(clock))
+        self.secret
+            .filter(|_| is_free && !self.returning && !self.is_past(clock))
     }
 
     pub(super) fn has(&self, view: ViewId) -> bool {
@@ -157,10 +156,10 @@ impl Taken {
         self.secret = None;
     }
 
-    /// Whether a check-in is due that ends it, or was begun.
+    /// Whether a check-in is due that ends it, or was begun. Not while they are asked for.
     pub(super) fn is_due(&self, clock: WallTime) -> bool {
-        let is_used_up = self.used() >= self.looks;
-        self.check_in.is_some() || is_used_up || self.is_over(clock)
+        let is_over = self.used() >= self.looks || self.is_past(clock);
+        self.check_in.is_some() || self.returning || (self.secret.is_some() && is_over)
     }
 
     /// Whether the ledger does not know of all looks.
@@ -299,8 +298,9 @@ mod tests {
     #[test]
     fn what_was_asked_for_by_a_program_that_is_gone_goes_back() {
         let mut one = Taken::asked(CheckoutId([3; 16]), 2, later(DAY), NOW);
-        assert!(one.is_due(NOW));
+        assert!(!one.is_due(NOW), "they are on their way");
         one.found();
+        assert!(one.is_due(NOW));
         assert!(one.begin_check_in(NOW));
         assert_eq!(told(&one), (0, 0, true));
     }

@@ -146,6 +146,19 @@ fn without_a_majority_no_looks_are_taken_and_none_are_lost() {
 }
 
 #[test]
+fn looks_are_not_given_back_while_they_are_asked_for() {
+    let mut world = lent(3, 2);
+    let wish = world.take_looks(2);
+    world.pass(5_000);
+    world.settle();
+    assert!(matches!(world.outcome(wish), Outcome::LooksTaken { .. }));
+    world.pass(5_000);
+    world.settle();
+    assert_eq!(counts(&world), (0, 2));
+    assert_eq!(taken(&world, BOB).map(|taken| taken.looks), Some(2));
+}
+
+#[test]
 fn looks_that_were_given_to_a_program_that_ended_go_back() {
     let mut world = lent(2, 2);
     world.take_looks(2);
