@@ -68,23 +68,39 @@ impl Scene {
     }
 
     fn take(&self, looks: u32) -> Result<u32, Failure> {
+        self.take_by(&mut self.stage.talk("bob"), looks)
+    }
+
+    fn take_by(&self, talk: &mut Session, looks: u32) -> Result<u32, Failure> {
         let take = Command::TakeLooks {
             lease: self.grant.hex(),
             looks: Some(looks),
             until: None,
         };
-        match self.stage.ask("bob", take)? {
+        match talk.ask(take, |_| {})? {
             Outcome::LooksTaken { looks, .. } => Ok(looks),
             other => panic!("not taken: {other:?}"),
         }
     }
 
     fn give_back(&self) -> Result<u32, Failure> {
+        self.give_back_by(&mut self.stage.talk("bob"))
+    }
+
+    fn give_back_by(&self, talk: &mut Session) -> Result<u32, Failure> {
         let lease = self.grant.hex();
-        match self.stage.ask("bob", Command::ReturnLooks { lease })? {
+        match talk.ask(Command::ReturnLooks { lease }, |_| {})? {
             Outcome::LooksReturned { looks, .. } => Ok(looks),
             other => panic!("not returned: {other:?}"),
         }
+    }
+
+    /// Until no looks are with bob.
+    fn bring_back(&self) {
+        until("the looks are back", || {
+            let is_back = self.taken().is_none() || self.give_back().is_ok();
+            is_back.then_some(())
+        });
     }
 
     fn taken(&self) -> Option<TakenLooks> {
@@ -190,38 +206,90 @@ fn a_clock_that_is_set_gives_no_look_more() {
     assert_eq!(numbers, [2, 3, 4]);
 }
 
-/// A look is over when the client lives through so many places in a row.
-const PLACES_AFTER: u32 = 8;
-/// Far more places than a look has.
-const PLACES_MAX: u32 = 400;
+/// The system calls of a client that shows a look.
+const CALLS: [&str; 17] = [
+    "fdatasync",
+    "fsync",
+    "pwrite64",
+    "pread64",
+    "write",
+    "read",
+    "sendmsg",
+    "sendto",
+    "recvmmsg",
+    "recvfrom",
+    "futex",
+    "epoll_wait",
+    "timerfd_settime",
+    "mprotect",
+    "fcntl",
+    "openat",
+    "close",
+];
+/// The client has no more calls of a kind when it lives through so many places in a row.
+const PLACES_AFTER: u32 = 2;
+/// Far more places than a look has of one kind.
+const PLACES_MAX: u32 = 120;
 
-/// Ends the client in one system call after another while it opens a look, as long as there are
+/// What a client is ended in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Deed {
+    /// A look that the servers count.
+    Look,
+    /// A look without them.
+    LookOffline,
+    /// Looks taken and given back.
+    TakeAndReturn,
+}
+
+/// Ends the client in one system call after another while it does something, as long as there are
 /// any. Gives how often it was ended; none where that cannot be done.
-fn end_everywhere(scene: &mut Scene, wait_online: bool) -> Option<usize> {
-    let (mut ended, mut survived) = (0, 0);
-    for place in 1..PLACES_MAX {
-        let mut talk = scene.stage.talk("bob");
-        let trap = scene.stage.end_in_call("bob", "all", place)?;
-        if let Ok(view) = scene.open(&mut talk) {
-            // It may be ended in this one as well.
-            let _ = talk.ask(Command::Shown(view), |_| {});
-        }
-        let is_ended = scene.stage.fallen() == ["bob"];
-        drop(trap);
-        scene.stage.strike("bob");
-        scene.stage.enter("bob");
-        if wait_online {
-            scene.stage.wait_online("bob");
-        }
-        let seen: BTreeSet<ViewId> = scene.seen.iter().copied().collect();
-        assert_eq!(seen.len(), scene.seen.len(), "call {place}: seen twice");
-        survived = if is_ended { 0 } else { survived + 1 };
-        ended += usize::from(is_ended);
-        if survived >= PLACES_AFTER {
-            break;
+fn end_everywhere(scene: &mut Scene, deed: Deed) -> Option<usize> {
+    let mut ended = 0;
+    for calls in CALLS {
+        let mut survived = 0;
+        for place in 1..PLACES_MAX {
+            if deed != Deed::LookOffline {
+                scene.stage.wait_online("bob");
+            }
+            if deed == Deed::TakeAndReturn {
+                scene.bring_back();
+            }
+            let is_ended = end_in(scene, deed, calls, place)?;
+            let seen: BTreeSet<ViewId> = scene.seen.iter().copied().collect();
+            assert_eq!(seen.len(), scene.seen.len(), "{calls} {place}: seen twice");
+            ended += usize::from(is_ended);
+            survived = if is_ended { 0 } else { survived + 1 };
+            if survived >= PLACES_AFTER {
+                break;
+            }
         }
     }
     Some(ended)
+}
+
+/// Has the client do something while it is to be ended there, and starts it anew. Whether it was
+/// ended.
+fn end_in(scene: &mut Scene, deed: Deed, calls: &str, place: u32) -> Option<bool> {
+    let mut talk = scene.stage.talk("bob");
+    let trap = scene.stage.end_in_call("bob", calls, place)?;
+    let done = match deed {
+        Deed::TakeAndReturn => {
+            let taken = scene.take_by(&mut talk, 3);
+            taken.and_then(|_| scene.give_back_by(&mut talk)).map(drop)
+        }
+        // It may be ended in the word that the picture was shown as well.
+        Deed::Look | Deed::LookOffline => {
+            let opened = scene.open(&mut talk);
+            let shown = opened.and_then(|view| talk.ask(Command::Shown(view), |_| {}));
+            shown.map(drop)
+        }
+    };
+    let is_ended = done.is_err() && scene.stage.falls("bob");
+    drop(trap);
+    scene.stage.strike("bob");
+    scene.stage.enter("bob");
+    Some(is_ended)
 }
 
 #[test]
@@ -231,7 +299,7 @@ fn a_client_that_is_ended_anywhere_shows_no_look_twice() {
         return;
     }
     let mut scene = Scene::new(900, 400);
-    let Some(ended) = end_everywhere(&mut scene, true) else {
+    let Some(ended) = end_everywhere(&mut scene, Deed::Look) else {
         eprintln!("skipped: strace may not trace here");
         return;
     };
@@ -240,10 +308,20 @@ fn a_client_that_is_ended_anywhere_shows_no_look_twice() {
     assert!(seen <= ordinal as usize, "{seen} seen, {ordinal} counted");
     eprintln!("ended {ended} times: {seen} looks seen, {ordinal} counted");
 
+    let taking = end_everywhere(&mut scene, Deed::TakeAndReturn).expect("strace works");
+    scene.bring_back();
+    let next = until("a look", || scene.look("bob").ok());
+    assert_eq!(
+        next,
+        (ordinal + 1, 900 - ordinal - 1),
+        "no look is lost or won"
+    );
+    eprintln!("ended {taking} times in taking and giving back");
+
     assert_eq!(scene.take(400), Ok(400));
     scene.strike_servers();
     scene.seen.clear();
-    let offline = end_everywhere(&mut scene, false).expect("strace works");
+    let offline = end_everywhere(&mut scene, Deed::LookOffline).expect("strace works");
     assert!(
         ended + offline >= 200,
         "ended {ended} and {offline} times only"

@@ -54,6 +54,17 @@ impl Stage {
         fs::write(file, text).expect("the home can be written");
     }
 
+    /// Whether a person's client has ended by itself, or does so within a moment.
+    pub(crate) fn falls(&mut self, name: &str) -> bool {
+        (0..STEPS / 20).any(|_| {
+            let has_ended = self.fallen().iter().any(|fallen| fallen == name);
+            if !has_ended {
+                pause(STEP);
+            }
+            has_ended
+        })
+    }
+
     /// Has a person's client ended (SIGKILL) in its `place`th call of `calls`, counted in each of
     /// its threads from now on. None where strace cannot be had.
     pub(crate) fn end_in_call(&self, name: &str, calls: &str, place: u32) -> Option<Trap> {
