@@ -1,7 +1,7 @@
 //! Bugs that can be planted on purpose, to show that the checks find them: a check that has never
 //! failed has shown nothing.
 //!
-//! One is planted for a thread and for the length of a call ([`with`]), so tests that run beside
+//! One is planted for a thread and for the length of a call (`with`), so tests that run beside
 //! each other do not share it. At the place of the bug stands one question, [`is`]; in a release
 //! its answer is a constant no, and the compiler drops what follows. Decides nothing else.
 //!
