@@ -6,12 +6,12 @@ mod moving;
 mod orders;
 
 use bytes::Bytes;
-use pentimento::proto::control::{Command, Failure, Outcome, Reason};
+use pentimento::proto::control::{Command, Reason};
 use pentimento::proto::ids::GrantId;
 use pentimento::proto::lease::{Change, Conditions};
 
 use self::members::Members;
-use super::stage::{SERVERS, Stage, noise, until};
+use super::stage::{SERVERS, Stage, look, noise, until};
 
 /// Servers that keep their ledger in this etcd, alice, and bob.
 fn stage(members: &Members) -> Stage {
@@ -37,31 +37,8 @@ fn raise(stage: &mut Stage, members: &Members, id: u8) {
 
 fn shared(stage: &Stage, views: u32) -> (GrantId, Bytes) {
     let original = noise(3, 40_000);
-    let conditions = Conditions {
-        strict: true,
-        ..Conditions::default()
-    };
-    let grant = stage.share_with_bob(&original, views, conditions);
+    let grant = stage.share_with_bob(&original, views, Conditions::STRICT);
     (grant, original)
-}
-
-/// A look of bob's: its number and the looks left.
-fn look(stage: &Stage, grant: GrantId, original: &Bytes) -> Result<(u32, u32), Failure> {
-    let mut bob = stage.talk("bob");
-    match bob.ask(Command::View(grant.hex()), |_| {})? {
-        Outcome::Opened {
-            view,
-            original: shown,
-            ..
-        } => {
-            assert!(shown == *original, "other bytes were shown");
-            match bob.ask(Command::Shown(view), |_| {})? {
-                Outcome::Counted { ordinal, left } => Ok((ordinal, left)),
-                other => panic!("not counted: {other:?}"),
-            }
-        }
-        other => panic!("not opened: {other:.200?}"),
-    }
 }
 
 /// Looks that are given whatever fails, each with the next number.

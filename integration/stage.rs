@@ -7,6 +7,8 @@ mod ran;
 mod sharing;
 mod tampering;
 
+pub(crate) use self::sharing::look;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::{SocketAddr, UdpSocket};

@@ -1,11 +1,11 @@
 //! Strict grants with real processes: the servers count each look before the picture opens.
 
 use bytes::Bytes;
-use pentimento::proto::control::{Command, Failure, Outcome, Reason};
+use pentimento::proto::control::{Command, Outcome, Reason};
 use pentimento::proto::ids::GrantId;
 use pentimento::proto::lease::{Change, Conditions};
 
-use super::stage::{Stage, noise, until};
+use super::stage::{Stage, look, noise, until};
 
 const FILE_BYTES: usize = 40_000;
 
@@ -15,25 +15,6 @@ fn shared(views: u32) -> (Stage, GrantId, Bytes) {
     let original = noise(3, FILE_BYTES);
     let grant = stage.share_with_bob(&original, views, Conditions::STRICT);
     (stage, grant, original)
-}
-
-/// A look of bob's: its number and the looks left.
-fn look(stage: &Stage, grant: GrantId, original: &Bytes) -> Result<(u32, u32), Failure> {
-    let mut bob = stage.talk("bob");
-    match bob.ask(Command::View(grant.hex()), |_| {})? {
-        Outcome::Opened {
-            view,
-            original: shown,
-            ..
-        } => {
-            assert!(shown == *original, "other bytes were shown");
-            match bob.ask(Command::Shown(view), |_| {})? {
-                Outcome::Counted { ordinal, left } => Ok((ordinal, left)),
-                other => panic!("not counted: {other:?}"),
-            }
-        }
-        other => panic!("not opened: {other:.200?}"),
-    }
 }
 
 fn refused(stage: &Stage, grant: GrantId, original: &Bytes) -> Reason {

@@ -1,7 +1,7 @@
 //! Grants between people of the house.
 
 use bytes::Bytes;
-use pentimento::proto::control::{Carrier, Command, Outcome};
+use pentimento::proto::control::{Carrier, Command, Failure, Outcome};
 use pentimento::proto::ids::GrantId;
 use pentimento::proto::lease::Conditions;
 use pentimento::proto::outcome::Lease;
@@ -50,5 +50,24 @@ impl Stage {
             Ok(Outcome::Leases(mut leases)) if leases.len() == 1 => leases.pop(),
             _ => None,
         }
+    }
+}
+
+/// A look of bob's: its number and the looks left.
+pub(crate) fn look(stage: &Stage, grant: GrantId, original: &Bytes) -> Result<(u32, u32), Failure> {
+    let mut bob = stage.talk("bob");
+    match bob.ask(Command::View(grant.hex()), |_| {})? {
+        Outcome::Opened {
+            view,
+            original: shown,
+            ..
+        } => {
+            assert!(shown == *original, "other bytes were shown");
+            match bob.ask(Command::Shown(view), |_| {})? {
+                Outcome::Counted { ordinal, left } => Ok((ordinal, left)),
+                other => panic!("not counted: {other:?}"),
+            }
+        }
+        other => panic!("not opened: {other:.200?}"),
     }
 }
