@@ -279,6 +279,7 @@ fn rows() -> Vec<Row> {
         nonce: 977_231_004_132,
         entries,
         more: true,
+        pass: None,
     };
     let manifest = Manifest {
         cargo: Cargo::Result {

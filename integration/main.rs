@@ -18,6 +18,7 @@ mod histories;
 mod kill_elected;
 mod memory;
 mod operate;
+mod passes;
 mod people;
 mod reach;
 mod restart_all;

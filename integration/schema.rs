@@ -299,6 +299,7 @@ fn every_line_of_json_fits_the_schema() {
         play.stage.wait_online(name);
     }
     alone(&play);
+    keys(&play, &servers);
     files(&play);
     people(&play);
     questions(&play);
@@ -312,6 +313,14 @@ fn every_line_of_json_fits_the_schema() {
     assert!(unseen.is_empty(), "never run: {unseen:?}");
 }
 
+/// A key file without and with a passphrase.
+fn keys(play: &Play, servers: &str) {
+    play.does("carol", &format!("init carol --servers {servers}"));
+    assert_eq!(play.does("carol", "key unprotect")["protected"], false);
+    play.does("carol", &format!("key protect --passphrase-file {servers}"));
+    play.fails("carol", "config", "id");
+}
+
 /// What needs nobody.
 fn alone(play: &Play) {
     for line in [
@@ -320,6 +329,7 @@ fn alone(play: &Play) {
         "doctor",
         "man pages",
         "bench hide --small --rounds 1",
+        "bench rights --clients 8 --rate 20 --seconds 1 --kills 1 --entries 100",
         "config show",
         "config show --origins",
         "config check",
@@ -520,16 +530,14 @@ fn chaos(play: &Play) {
     play.does("nobody", "chaos check short.toml");
     play.does("nobody", "chaos run short.toml --out told");
     play.does("nobody", "chaos replay told/report.json");
-    play.does(
-        "nobody",
-        "chaos link --listen 127.0.0.1:0 --to 127.0.0.1:9 --for 1",
-    );
+    let link = "chaos link --listen 127.0.0.1:0 --to 127.0.0.1:9 --for 1";
+    play.does("nobody", link);
     play.does("nobody", "chaos transfers --seeds 2");
     play.does("nobody", "chaos rights --seeds 2");
-    play.does(
-        "nobody",
-        "chaos flood --rate 1000 --for 1 --clients 3 --within 30000",
-    );
+    let soak = "chaos soak --minutes 0.5 --orders 20 --faults unprivileged --out soaked";
+    play.does("nobody", soak);
+    let flood = "chaos flood --rate 1000 --for 1 --clients 3 --within 30000";
+    play.does("nobody", flood);
     play.fails("nobody", "config", "chaos check wrong.toml");
 }
 

@@ -47,6 +47,30 @@ fn a_majority_of_the_servers_counts_and_a_minority_does_not() {
 }
 
 #[test]
+fn a_server_that_was_down_when_shares_were_left_gets_its_own_later() {
+    let mut stage = Stage::with(&["alice", "bob"]);
+    let original = noise(3, FILE_BYTES);
+    stage.strike_server(3);
+    let grant = stage.share_with_bob(&original, 5, Conditions::STRICT);
+    stage.raise(3);
+    stage.wait_ready();
+    stage.strike_server(1);
+    // One of the two that are up was not there when alice shared.
+    let (counted, left) = until("the other two open it", || {
+        look(&stage, grant, &original).ok()
+    });
+    assert_eq!(counted + left, 5);
+    stage.raise(1);
+    stage.wait_ready();
+    stage.strike_server(2);
+    let next = until("and so do these two", || {
+        look(&stage, grant, &original).ok()
+    });
+    assert_eq!(next, (counted + 1, left - 1));
+    assert_eq!(stage.fallen(), Vec::<String>::new());
+}
+
+#[test]
 fn all_servers_forget_nothing_when_they_are_killed() {
     let (mut stage, grant, original) = shared(2);
     assert_eq!(look(&stage, grant, &original), Ok((1, 1)));

@@ -21,8 +21,8 @@ const MAY_IMPORT: &Table = &[
     ("tui",      &["talk", "node", "terminal", "stego", "proto", "time"]),
     ("web",      &["talk", "node", "terminal", "stego", "proto", "time"]),
     ("chaos",    &[
-        "sim", "talk", "node", "net", "ledger", "transport", "terminal", "stego", "crypto", "proto",
-        "time",
+        "sim", "talk", "node", "net", "actors", "ledger", "transport", "terminal", "stego",
+        "crypto", "proto", "time",
     ]),
     ("window",   &["node", "stego", "time"]),
     ("talk",     &["node", "crypto", "terminal", "proto", "time"]),

@@ -69,6 +69,10 @@ bugs! {
     MailAckBeforeQuorum: "calls a letter kept when one server has it";
     MailAckDropsLater: "lets go of later letters with the one that was confirmed";
     MailComesBack: "forgets which letters were let go";
+    // Who is answered.
+    PassNotChecked: "answers whoever asks, with a pass or without one";
+    PassOfAnybody: "takes the pass of another asker";
+    PassForEver: "takes passes that have run out";
     // Looks without the servers.
     OpenedBeforeClaim: "opens a picture before the claim of the look is on disk";
     CountToldBeforeWritten: "tells a look as counted before that is on disk";

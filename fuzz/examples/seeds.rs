@@ -5,11 +5,12 @@ use std::path::Path;
 use pentimento::crypto::noise::StaticKey;
 use pentimento::proto::cargo::{Cargo, CoverChoice, HideJob, Manifest, Mode};
 use pentimento::proto::identity::{PublicIdentity, Signature};
-use pentimento::proto::ids::{Digest, LetterId, UserId};
+use pentimento::proto::ids::{Digest, LetterId, NodeId, UserId};
 use pentimento::proto::packet::{
     DirectoryEntry, Errand, ErrandKind, HereAnswer, LoadReport, Lookup, LookupAnswer, LookupKind,
     NameAnswer, Packet, StateKind, TokenPacket,
 };
+use pentimento::proto::pass::{Pass, PassFault};
 use pentimento::proto::{codec, pairing};
 use pentimento::time::WallTime;
 use pentimento::transport::frame;
@@ -137,6 +138,13 @@ fn packets() -> Vec<Packet> {
         address: Some(world::user_address()),
         last_seen: WallTime(7),
     };
+    let pass = Pass {
+        asker: UserId([3; 32]),
+        peer: user.user_id(),
+        until: WallTime(9),
+        server: NodeId(1),
+        signature: Signature([[4; 32]; 2]),
+    };
     let entries = vec![entry; 2];
     vec![
         Packet::Bye,
@@ -157,11 +165,17 @@ fn packets() -> Vec<Packet> {
             nonce: 1,
             entries,
             more: true,
+            pass: Some(pass),
         }),
         Packet::HereAnswer(HereAnswer {
             sequence: 1,
             name: NameAnswer::Taken,
+            at: WallTime(8),
         }),
+        Packet::PassWanted {
+            letter: LetterId([4; 16]),
+            fault: PassFault::Expired,
+        },
         errand(ErrandKind::Here {
             name: "ada".to_owned(),
             ttl_ms: 9,

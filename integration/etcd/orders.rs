@@ -40,8 +40,8 @@ impl StateMachine for Noting {
     type Effect = Effect;
     type Damaged = Damaged;
 
-    fn admit(&self, clock: WallTime, command: &[u8]) -> Result<(), Reply> {
-        StateMachine::admit(&self.ledger, clock, command)
+    fn admit(&mut self, clock: WallTime, command: &[u8]) -> Result<(), Reply> {
+        StateMachine::admit(&mut self.ledger, clock, command)
     }
 
     fn apply(&mut self, seq: u64, stamp: WallTime, command: &[u8]) -> (Reply, Vec<Effect>) {

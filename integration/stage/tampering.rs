@@ -14,10 +14,11 @@ impl Stage {
     /// Starts a person's client whose clock is off by this much, as `faketime` writes it (`+1y`).
     pub(crate) fn enter_at(&mut self, name: &str, offset: &str) {
         let home = self.home(name);
-        let mut node = Program::new("faketime");
+        let mut node = Program::new(NODE);
         // Waits go by the other clock, and are not to be tampered with.
         node.env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-            .args(["-f", offset, NODE, "--role", "client", "--config"])
+            .envs(other_clock(offset))
+            .args(["--role", "client", "--config"])
             .arg(home.join(home::CONFIG_FILE));
         self.start(name, node, &home);
         until(&format!("the client of {name} listens"), || {
@@ -88,6 +89,20 @@ impl Stage {
             })
             .then_some(trap)
     }
+}
+
+/// What `faketime` sets for the programs that it runs. It stays beside them, and they would outlive
+/// it; so we run them ourselves.
+fn other_clock(offset: &str) -> Vec<(String, String)> {
+    let mut faketime = Program::new("faketime");
+    let told = faketime.args(["-f", offset, "env"]).output();
+    let told = told.expect("faketime is there").stdout;
+    let pairs = String::from_utf8_lossy(&told);
+    let pairs = pairs.lines().filter_map(|line| line.split_once('='));
+    pairs
+        .filter(|(name, _)| ["LD_PRELOAD", "FAKETIME"].contains(name))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 /// A client that is ended in a system call of its own.

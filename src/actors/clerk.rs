@@ -137,9 +137,18 @@ enum Errand {
     Order,
     Shares(Gathered),
     Deposit {
-        deposits: Vec<(NodeId, ShareDeposit, bool)>,
+        deposits: Vec<Deposit>,
         needed: usize,
     },
+}
+
+/// A share on its way to a server.
+#[derive(Debug)]
+struct Deposit {
+    to: NodeId,
+    share: ShareDeposit,
+    /// Whether the server keeps it, once it has told.
+    told: Option<bool>,
 }
 
 #[derive(Debug)]
@@ -239,9 +248,10 @@ impl Clerk {
         };
         job.repeat_at = now.after(Duration::from_millis(self.config.repeat_ms.max(1)));
         if let Errand::Deposit { deposits, .. } = &job.errand {
-            let open = deposits.iter().filter(|(_, _, is_kept)| !is_kept);
-            for (to, deposit, _) in open {
-                let (to, packet) = (*to, Packet::KeepShare(deposit.clone()));
+            // One that has no room may have some soon.
+            let open = deposits.iter().filter(|of| of.told != Some(true));
+            for &Deposit { to, ref share, .. } in open {
+                let packet = Packet::KeepShare(share.clone());
                 out.push(Output::Send { to, packet });
             }
             return;
@@ -355,13 +365,14 @@ impl Clerk {
             let Errand::Deposit { deposits, needed } = &mut job.errand else {
                 continue;
             };
-            let of_them = deposits.iter_mut().find(|(to, deposit, _)| {
-                let place = (deposit.account(me), deposit.round);
-                *to == from && place == (answer.account, answer.round)
+            let of_them = deposits.iter_mut().find(|of| {
+                let place = (of.share.account(me), of.share.round);
+                of.to == from && place == (answer.account, answer.round)
             });
-            if let Some((_, _, is_kept)) = of_them {
-                *is_kept |= answer.kept;
-                if kept(deposits) >= *needed {
+            if let Some(of) = of_them {
+                of.told = Some(of.told == Some(true) || answer.kept);
+                let is_told = deposits.iter().all(|of| of.told.is_some());
+                if is_told || kept(deposits) >= *needed {
                     done = Some(*nonce);
                 }
             }
@@ -372,8 +383,9 @@ impl Clerk {
     }
 }
 
-fn kept(deposits: &[(NodeId, ShareDeposit, bool)]) -> usize {
-    deposits.iter().filter(|(_, _, is_kept)| *is_kept).count()
+fn kept(deposits: &[Deposit]) -> usize {
+    let kept = deposits.iter().filter(|of| of.told == Some(true));
+    kept.count()
 }
 
 /// What is told when enough has come, or nothing more will.
@@ -439,9 +451,11 @@ impl Machine for Clerk {
                 deposits,
                 needed,
             } => {
-                let open = deposits
-                    .into_iter()
-                    .map(|(to, deposit)| (to, deposit, false));
+                let open = deposits.into_iter().map(|(to, share)| Deposit {
+                    to,
+                    share,
+                    told: None,
+                });
                 let deposits = open.collect();
                 self.begin(now, ticket, Errand::Deposit { deposits, needed }, None, out);
             }

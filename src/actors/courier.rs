@@ -5,7 +5,8 @@
 //! deposited until a majority of them has it on disk. Letters that arrive are verified, opened and
 //! handed on once; they are confirmed only after their effect is durable, so neither side's crash
 //! loses one. Notes to and from people whom the person refuses go nowhere, except those that keep
-//! the books of grants. Never decides what a note means.
+//! the books of grants. Questions for what goes from peer to peer only are handed on if their
+//! writer shows a pass (`admission.rs`). Never decides what a note means.
 //!
 //! Invariants: a lasting letter leaves only after it is on disk, and its row goes only after the
 //! reader or a majority of the servers has it; letters to one reader are first tried in the order
@@ -13,7 +14,7 @@
 //! another writer's id. Time-outs decide what is tried again; a failed transfer only saves a wait
 //! that is running anyway, so it changes nothing here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
@@ -24,13 +25,16 @@ use super::machine::{Machine, Outbox, earliest};
 use crate::crypto::identity::SecretIdentity;
 use crate::proto::cargo::Cargo;
 use crate::proto::control::{Failure, Posted};
-use crate::proto::identity::PublicIdentity;
+use crate::proto::identity::{PublicIdentity, PublicKey};
 use crate::proto::ids::{LetterId, NodeId, UserId};
 use crate::proto::letter::Note;
 use crate::proto::packet::{DepositRefusal, Packet, Party};
+use crate::proto::pass::{Pass, PassFault};
 use crate::time::{Calendar, Moment, WallTime};
 
+mod admission;
 mod dispatch;
+mod failures;
 mod incoming;
 mod outgoing;
 mod seen;
@@ -44,6 +48,8 @@ pub struct Config {
     pub identity: SecretIdentity,
     /// The servers.
     pub servers: Vec<NodeId>,
+    /// Their keys, with which they sign passes.
+    pub keys: BTreeMap<NodeId, PublicKey>,
     /// Direct attempts before the reader counts as offline.
     pub attempts: u32,
     /// Milliseconds that each attempt waits for the confirmation.
@@ -76,12 +82,13 @@ pub struct Config {
 }
 
 impl Config {
-    /// Timings and bounds for a local network.
+    /// Timings and bounds for a local network, without keys of servers.
     #[must_use]
     pub const fn lan(identity: SecretIdentity, servers: Vec<NodeId>, calendar: Calendar) -> Self {
         Self {
             identity,
             servers,
+            keys: BTreeMap::new(),
             // Three in a row is what the rule of presence calls offline.
             attempts: 3,
             // A transfer, two writes to a slow disk and the way back, with one repeat for loss.
@@ -129,6 +136,29 @@ pub enum Input {
         /// An encoded letter.
         body: Bytes,
     },
+    /// A letter arrived directly, with the pass of its writer.
+    VisitArrived {
+        /// Who carries it.
+        from: UserId,
+        /// An encoded [`Visit`](crate::proto::pass::Visit).
+        body: Bytes,
+    },
+    /// A peer does not answer a letter of ours without another pass.
+    PassWanted {
+        /// Who.
+        from: UserId,
+        /// Which letter.
+        letter: LetterId,
+        /// What is wrong with the pass that it had.
+        fault: PassFault,
+    },
+    /// A server told its time.
+    ServerHeard {
+        /// Which.
+        from: NodeId,
+        /// Its clock.
+        at: WallTime,
+    },
     /// Letters arrived from a server.
     MailArrived {
         /// An encoded list of letters.
@@ -167,6 +197,8 @@ pub enum Input {
         user: UserId,
         /// Whether they can be reached now.
         online: bool,
+        /// Our pass for them, if a server gave us one.
+        pass: Option<Pass>,
     },
     /// A transfer of a letter did not arrive.
     TransferFailed {
@@ -194,7 +226,8 @@ pub enum Output {
         /// What.
         packet: Packet,
     },
-    /// Send an encoded letter in fragments ([`Cargo::Letter`] or [`Cargo::Deposit`]).
+    /// Send an encoded letter in fragments ([`Cargo::Letter`], [`Cargo::Visit`] or
+    /// [`Cargo::Deposit`]).
     Transfer {
         /// To whom.
         to: Party,
@@ -237,8 +270,8 @@ pub enum Output {
         /// How.
         how: Posted,
     },
-    /// The letter was not taken: it does not seal, the outbox is full, or the disk did not keep it.
-    /// It will not be tried.
+    /// The letter was not taken: it does not seal, the outbox is full, the disk did not keep it, or
+    /// its reader takes none of our passes. It will not be tried again.
     NotPosted {
         /// Whose order.
         ticket: Ticket,
@@ -351,6 +384,13 @@ impl Machine for Courier {
         self.step(now, out, |dispatch, arrivals, call| match input {
             Input::Post { ticket, to, note } => dispatch.post(ticket, &to, &note, call),
             Input::LetterArrived { from, body } => arrivals.letter(from, &body, call),
+            Input::VisitArrived { from, body } => arrivals.visit(from, &body, call),
+            Input::PassWanted {
+                from,
+                letter,
+                fault,
+            } => dispatch.pass_wanted(from, letter, fault, call),
+            Input::ServerHeard { from, at } => arrivals.server_heard(from, at, call),
             Input::MailArrived { letters } => arrivals.mail(&letters, call),
             Input::Kept(letter) => arrivals.kept(letter, call),
             Input::LetterKept { from, letter } => dispatch.letter_kept(from, letter, call),
@@ -364,7 +404,8 @@ impl Machine for Courier {
                 ticket,
                 user,
                 online,
-            } => dispatch.located(ticket, user, online, call),
+                pass,
+            } => dispatch.located(ticket, user, (online, pass), call),
             Input::Blocked(_) | Input::TransferFailed { .. } => {}
             Input::Disk { ticket, answer } => {
                 let written = matches!(answer, DiskAnswer::Written);

@@ -25,6 +25,8 @@ use super::edges::{Desk, DiskAnswer, DiskOrder, Row, Ticket};
 use super::machine::{Machine, Outbox, earliest};
 use super::membership::Member;
 use super::replica::{CatchUp, Journal, Rounds, Step};
+use crate::crypto::passes::PassSigner;
+use crate::crypto::static_key::StaticSecret;
 use crate::proto::ids::{LetterId, NodeId, UserId};
 use crate::proto::packet::{Errand, HereAnswer, Lookup, NameAnswer, Packet};
 use crate::time::{Calendar, Moment};
@@ -59,12 +61,19 @@ pub struct Config {
     pub exchange_every_ms: u64,
     /// To stamp names and presence.
     pub calendar: Calendar,
+    /// This server's key, to sign passes with.
+    pub secret: StaticSecret,
 }
 
 impl Config {
     /// For servers on one local network.
     #[must_use]
-    pub const fn lan(me: NodeId, peers: Vec<NodeId>, calendar: Calendar) -> Self {
+    pub const fn lan(
+        me: NodeId,
+        peers: Vec<NodeId>,
+        calendar: Calendar,
+        secret: StaticSecret,
+    ) -> Self {
         Self {
             me,
             peers,
@@ -80,6 +89,7 @@ impl Config {
             // Names change seldom; an exchange repairs what a beacon did not reach.
             exchange_every_ms: 3_000,
             calendar,
+            secret,
         }
     }
 }
@@ -203,6 +213,7 @@ pub struct Directory {
     register: Register,
     online: Online,
     probes: Probes,
+    signer: PassSigner,
     journal: Journal<Effect>,
     catch_up: CatchUp,
     rounds: Rounds,
@@ -223,6 +234,7 @@ impl Directory {
             register,
             online: Online::new(config.names_max),
             probes: Probes::new(config.pings, config.ping_every_ms),
+            signer: PassSigner::new(&config.secret),
             journal: Journal::new(Desk::Directory),
             catch_up: CatchUp::new(
                 config.me,
@@ -243,7 +255,7 @@ impl Directory {
             match step {
                 Step::Order(ticket, order) => out.push(Output::Disk { ticket, order }),
                 Step::Durable(effects) => {
-                    self.take_effects(effects, out);
+                    self.take_effects(now, effects, out);
                     self.digest = self.register.digest();
                 }
                 Step::Idle => {}
@@ -266,7 +278,7 @@ impl Directory {
     }
 
     /// Takes what became durable together, and then answers: who holds a name is known at the end.
-    fn take_effects(&mut self, effects: Vec<Effect>, out: &mut Outbox<Output>) {
+    fn take_effects(&mut self, now: Moment, effects: Vec<Effect>, out: &mut Outbox<Output>) {
         let mut claimed = Vec::new();
         for effect in effects {
             match effect {
@@ -284,7 +296,15 @@ impl Directory {
             }
         }
         for (sequence, user, name) in claimed {
-            out.push(here_answer(user, sequence, self.verdict(user, &name)));
+            out.push(self.here_answer(now, user, sequence, self.verdict(user, &name)));
+        }
+    }
+
+    fn here_answer(&self, now: Moment, to: UserId, sequence: u64, name: NameAnswer) -> Output {
+        let at = self.config.calendar.at(now);
+        Output::Send {
+            to,
+            packet: Packet::HereAnswer(HereAnswer { sequence, name, at }),
         }
     }
 
@@ -322,13 +342,6 @@ impl Directory {
     }
 }
 
-const fn here_answer(to: UserId, sequence: u64, name: NameAnswer) -> Output {
-    Output::Send {
-        to,
-        packet: Packet::HereAnswer(HereAnswer { sequence, name }),
-    }
-}
-
 impl Machine for Directory {
     type Input = Input;
     type Output = Output;
@@ -341,7 +354,7 @@ impl Machine for Directory {
             Input::ErrandArrived { client, at, errand } => {
                 self.errand(now, (client, at), errand, out);
             }
-            Input::LookupArrived { client, lookup } => self.lookup(client, &lookup, out),
+            Input::LookupArrived { client, lookup } => self.lookup(now, client, &lookup, out),
             Input::PongArrived { client, nonce } => self.probes.answered(client, nonce),
             Input::StateAsked(from) => self.tell(now, from, out),
             Input::StateArrived { from, state } => self.merge(now, from, &state),

@@ -11,7 +11,9 @@ mod failures;
 mod listing;
 mod lookups;
 mod mail;
+mod passes;
 mod registry;
+mod rows;
 #[cfg(test)]
 mod tests;
 mod trust;
@@ -26,7 +28,8 @@ use rand_chacha::rand_core::SeedableRng;
 use self::listing::Listing;
 use self::lookups::Lookups;
 use self::mail::Mail;
-use self::registry::{Mark, Registry};
+use self::registry::Registry;
+use self::rows::{Mark, is_name};
 use self::trust::Trust;
 use self::voice::Voice;
 use super::edges::{Contact, DiskAnswer, DiskOrder, Row, Ticket};
@@ -34,8 +37,8 @@ use super::machine::{Machine, Outbox, earliest};
 use crate::crypto::identity::SecretIdentity;
 use crate::proto::control::{ClientStatus, Failure, News, Outcome, Report};
 use crate::proto::ids::{LetterId, NodeId, UserId, WishId};
-use crate::proto::limits::NAME_MAX_BYTES;
 use crate::proto::packet::{ErrandKind, HereAnswer, LookupAnswer, Packet, Party};
+use crate::proto::pass::Pass;
 use crate::proto::route::{Reached, Route};
 use crate::time::{Calendar, Moment};
 
@@ -240,6 +243,8 @@ pub enum Output {
         user: UserId,
         /// Whether they can be reached now; how, the transport was told before.
         online: bool,
+        /// The last pass for them that a server gave us; perhaps it has run out.
+        pass: Option<Pass>,
     },
     /// How a user can be reached, for the transport; told whenever it is learned.
     Reach(Route),
@@ -283,8 +288,8 @@ impl Presence {
         let registry = Registry::from_rows(me, config.contacts_max, contacts);
         Self {
             has_blocked: !registry.blocked().is_empty(),
+            lookups: Lookups::new(me, &registry),
             registry,
-            lookups: Lookups::default(),
             listing: Listing::default(),
             mail: Mail::default(),
             trust: Trust::default(),
@@ -479,12 +484,6 @@ impl Machine for Presence {
             .tick(&self.voice, &self.registry, now, &mut self.random, out);
         self.mail.tick(&mut self.voice, self.queue, now, out);
     }
-}
-
-/// Whether a name may be looked up and remembered. The directory judges more strictly; this keeps
-/// what could break a datagram or a terminal out of the registry.
-fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.len() <= NAME_MAX_BYTES && !name.chars().any(char::is_control)
 }
 
 fn report(wish: WishId, outcome: Outcome, out: &mut Outbox<Output>) {

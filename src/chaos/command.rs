@@ -1,5 +1,5 @@
-//! The commands of chaos runs: check, run, replay, link, transfers, rights, flood. They give what
-//! to print and the exit code.
+//! The commands of chaos runs: check, run, replay, link, transfers, rights, soak, flood. They give
+//! what to print and the exit code.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,9 @@ use super::link;
 use super::link::command::LinkArguments;
 use super::report::{self, Report};
 use super::rights::{self, RightsArguments};
-use super::scenario::{Mode, Scenario};
+use super::scenario::{Mode, Scenario, Store};
 use super::simulated::Simulated;
+use super::soak::SoakArguments;
 use super::transfers::{self, TransfersArguments};
 use super::{player, process};
 use crate::node::config::TokenConfig;
@@ -54,6 +55,8 @@ pub enum ChaosVerb {
     Transfers(TransfersArguments),
     /// Run drawn faults of the servers that agree on rights, in virtual time
     Rights(RightsArguments),
+    /// Play a long drawn scenario with real processes in which everything fails that can
+    Soak(SoakArguments),
     /// Pour forged handshakes into a real server over loopback while good clients come
     Flood(FloodArguments),
 }
@@ -98,19 +101,32 @@ pub fn run(verb: &ChaosVerb, tell: &mut dyn FnMut(&str)) -> Result<u8, Failure> 
             let out = arguments.out.clone().unwrap_or_else(|| {
                 Path::new("target/chaos").join(format!("{}-{}", scenario.name, mode.word()))
             });
-            let Some(report) = play(&scenario, mode, tell)? else {
-                return Ok(interrupted(tell));
-            };
-            write(&report, &out)?;
-            tell(&report::summary::summary(&report, &out));
-            Ok(if report.verdict.passed { 0 } else { BROKEN })
+            play_and_tell(&scenario, mode, &out, tell)
         }
         ChaosVerb::Replay { report, out } => replay(report, out.as_deref(), tell),
         ChaosVerb::Link(arguments) => link::command::run(arguments, tell),
         ChaosVerb::Transfers(arguments) => Ok(transfers::run(arguments, tell)),
         ChaosVerb::Rights(arguments) => Ok(rights::run(arguments, tell)),
+        ChaosVerb::Soak(arguments) => {
+            let scenario = parse(&arguments.scenario(), "the drawn scenario")?;
+            play_and_tell(&scenario, Mode::Process, &arguments.out(), tell)
+        }
         ChaosVerb::Flood(arguments) => flood::run(arguments, tell),
     }
+}
+
+fn play_and_tell(
+    scenario: &Scenario,
+    mode: Mode,
+    out: &Path,
+    tell: &mut dyn FnMut(&str),
+) -> Result<u8, Failure> {
+    let Some(report) = play(scenario, mode, tell)? else {
+        return Ok(interrupted(tell));
+    };
+    write(&report, out)?;
+    tell(&report::summary::summary(&report, out));
+    Ok(if report.verdict.passed { 0 } else { BROKEN })
 }
 
 fn check(files: &[PathBuf], tell: &mut dyn FnMut(&str)) -> Result<u8, Failure> {
@@ -185,6 +201,14 @@ fn play(
         scenario.length_s(),
         scenario.promised(),
     ));
+    let in_etcd = *scenario.cluster.ledger.get_ref() == Store::Etcd;
+    if mode == Mode::Sim && (scenario.orders.is_some() || in_etcd) {
+        return Err(Failure::new(
+            Reason::Config,
+            "[orders] and ledger = \"etcd\" are only played with real processes",
+            "use --mode process; `pentimento-chaos rights` has people who order in virtual time",
+        ));
+    }
     let weather = weather(scenario);
     let (record, trace) = match mode {
         Mode::Sim => {

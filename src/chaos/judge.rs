@@ -21,6 +21,15 @@ pub(super) const LOG_SAME_ON_BOTH_SIDES: &str = "log_same_on_both_sides";
 pub(super) const AT_MOST_ONE_PLANNED_FAILURE: &str = "at_most_one_planned_failure";
 /// After the faults every client saw every other one online again.
 pub(super) const DIRECTORY_CONVERGES: &str = "directory_converges";
+/// All orders to the ledger are as if carried out one at a time, and what was answered is kept.
+pub(super) const ORDERS_SERIALIZABLE: &str = "orders_serializable";
+/// Those of each account that was sampled, without believing the places that answers tell.
+pub(super) const ORDERS_LINEAR: &str = "orders_linear";
+/// The disks of all servers tell the same of the ledger, at every end and at the last.
+pub(super) const ORDERS_SAME_EVERYWHERE: &str = "orders_same_everywhere";
+
+/// Invariants of a scenario with `[orders]`.
+const OF_ORDERS: &[&str] = &[ORDERS_SERIALIZABLE, ORDERS_LINEAR, ORDERS_SAME_EVERYWHERE];
 
 /// All invariants.
 pub(super) const INVARIANTS: &[&str] = &[
@@ -32,6 +41,9 @@ pub(super) const INVARIANTS: &[&str] = &[
     LOG_SAME_ON_BOTH_SIDES,
     AT_MOST_ONE_PLANNED_FAILURE,
     DIRECTORY_CONVERGES,
+    ORDERS_SERIALIZABLE,
+    ORDERS_LINEAR,
+    ORDERS_SAME_EVERYWHERE,
 ];
 
 /// All metrics.
@@ -40,9 +52,17 @@ pub(super) const METRICS: &[&str] = &[
     "election.max_ms",
     "election.p95_ms",
     "failures.count",
+    "faults.count",
     "hiding.p95_ms",
     "mailbox.delivery_max_s",
     "mailbox.delivery_p95_s",
+    "orders.answered",
+    "orders.gap_ms",
+    "orders.max_ms",
+    "orders.open",
+    "orders.p50_ms",
+    "orders.p99_ms",
+    "orders.per_s",
     "request.failed",
     "request.max_ms",
     "request.p50_ms",
@@ -59,6 +79,7 @@ pub(super) const METRICS: &[&str] = &[
 /// The names that a scenario may use.
 pub(super) const KNOWN: Known = Known {
     invariants: INVARIANTS,
+    of_orders: OF_ORDERS,
     metrics: METRICS,
 };
 
@@ -173,6 +194,7 @@ fn measure(metric: &str, record: &Record) -> Option<f64> {
         });
         seen.collect::<Vec<f64>>()
     };
+    let orders = record.orders.as_ref();
     match metric {
         "directory.converge_s" => record.converged_us.map(|us| us as f64 / 1e6),
         "election.max_ms" => quantile(phase(|phases| phases.election_us), 1.0),
@@ -180,8 +202,16 @@ fn measure(metric: &str, record: &Record) -> Option<f64> {
         "upload.p95_ms" => quantile(phase(|phases| phases.upload_us), 0.95),
         "hiding.p95_ms" => quantile(phase(|phases| phases.hiding_us), 0.95),
         "failures.count" => Some(record.failures as f64),
+        "faults.count" => Some(record.faults() as f64),
         "mailbox.delivery_max_s" => quantile(late().into_iter(), 1.0),
         "mailbox.delivery_p95_s" => quantile(late().into_iter(), 0.95),
+        "orders.answered" => orders.map(|of| of.answered as f64),
+        "orders.gap_ms" => orders.map(|of| of.gap_ms),
+        "orders.max_ms" => orders.map(|of| of.max_ms),
+        "orders.open" => orders.map(|of| of.open as f64),
+        "orders.p50_ms" => orders.map(|of| of.p50_ms),
+        "orders.p99_ms" => orders.map(|of| of.p99_ms),
+        "orders.per_s" => orders.map(|of| of.per_s),
         "request.p50_ms" => quantile(took(), 0.5),
         "request.p95_ms" => quantile(took(), 0.95),
         "request.p99_ms" => quantile(took(), 0.99),
@@ -275,7 +305,12 @@ mod tests {
         let known = METRICS
             .iter()
             .filter(|metric| measure(metric, &empty).is_some());
-        let counts = ["failures.count", "requests.done", "takeovers.count"];
+        let counts = [
+            "failures.count",
+            "faults.count",
+            "requests.done",
+            "takeovers.count",
+        ];
         assert_eq!(known.copied().collect::<Vec<_>>(), counts);
     }
 

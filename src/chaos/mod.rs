@@ -4,15 +4,23 @@
 //! One `player` plays both; what differs is the stage (`stage.rs`) on which it plays: `simulated`
 //! is a world in virtual time, `process` is real nodes behind a bad network of our own.
 //!
+//! `orders` are people who order from the ledger all the while and have the answers judged; `soak`
+//! draws a long scenario with everything that can fail.
+//!
+//! `members` is an etcd for it, `children` are processes by number.
+//!
 //! `flood` is a real server that strangers pour handshakes into.
 //!
 //! `relay` holds real datagrams back; `link` is a bad link for programs that know nothing of it.
 
+pub mod children;
 pub mod command;
 mod flood;
 mod interruption;
 mod judge;
 pub mod link;
+pub mod members;
+mod orders;
 mod player;
 mod process;
 mod record;
@@ -22,5 +30,6 @@ mod rights;
 pub mod scenario;
 mod schedule;
 mod simulated;
+mod soak;
 mod stage;
 mod transfers;

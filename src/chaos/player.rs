@@ -5,6 +5,7 @@
 
 mod acting;
 mod closing;
+mod deeds;
 mod hearing;
 mod opening;
 
@@ -14,8 +15,8 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
 use super::record::{End, Record, State};
-use super::scenario::Scenario;
 use super::scenario::step::{Cast, Host};
+use super::scenario::{CountedBy, Scenario};
 use super::schedule::{self, Order};
 use super::stage::{Deed, ServerState, Stage};
 use crate::proto::control::{Command, Failure};
@@ -26,10 +27,16 @@ use crate::proto::outcome::Lease;
 use crate::sim::network::Weather;
 
 const SECOND: u64 = 1_000_000;
+/// So long after it was shared a picture is with its borrower, or they are told that it is not.
+const ARRIVING_US: u64 = 10 * SECOND;
 /// How often everybody is asked how things stand, when that is waited for.
 const ASK_EVERY_US: u64 = SECOND / 4;
 /// Pictures that one client makes at a time; further requests wait with the person.
 const MAKING_MAX: usize = 6;
+
+fn micros(seconds: f64) -> u64 {
+    (seconds * SECOND as f64) as u64
+}
 
 /// What a wish was for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +57,7 @@ enum Purpose {
 #[derive(Clone, Debug)]
 enum Later {
     Deed(Host, Deed),
+    Member(u8),
     Mend(Vec<(Host, Host)>),
     Loss,
     Ask,
@@ -68,6 +76,8 @@ struct Granted {
     ordinals: BTreeSet<u32>,
     /// Changes that the owner was told are kept.
     changes: u32,
+    /// Since when its picture is on its way to the borrower; 0 for those from before the start.
+    since_us: u64,
 }
 
 /// A request that waits with its person.
@@ -103,6 +113,10 @@ pub(super) struct Player<'a> {
     weather: Weather,
     /// How long the next server that takes a request is to be down.
     armed: VecDeque<Option<f64>>,
+    /// How long leaders are to be down that are not known yet.
+    wanted_leaders: VecDeque<Option<f64>>,
+    /// Members of etcd that are down.
+    members_down: BTreeSet<u8>,
     /// Commands of requests for shares, to know what was granted: image, borrower, looks.
     shares: BTreeMap<usize, (String, Host, u32)>,
     /// Changes under way: of which grant, and whether its borrower was away then.
@@ -137,8 +151,10 @@ pub(super) fn play(
     if scenario.token.is_some() {
         player.switch_token(true);
     }
+    player.stage.begin_orders()?;
     player.go((scenario.length_s() * 1e6) as u64)?;
     player.close()?;
+    player.judge_orders()?;
     Ok(player.record)
 }
 
@@ -170,6 +186,8 @@ impl<'a> Player<'a> {
             cuts: BTreeSet::new(),
             weather,
             armed: VecDeque::new(),
+            wanted_leaders: VecDeque::new(),
+            members_down: BTreeSet::new(),
             shares: BTreeMap::new(),
             adjusts: BTreeMap::new(),
             looks: BTreeMap::new(),
@@ -289,7 +307,8 @@ impl<'a> Player<'a> {
         request.ended_us = Some(now);
     }
 
-    /// Marks the open requests of those who reach no working server.
+    /// Marks the open requests of those who do not reach the servers that they need: any, or a
+    /// majority if the servers count.
     fn note_outages(&mut self) {
         let works = |host: &Host| {
             self.is_up(*host)
@@ -297,13 +316,18 @@ impl<'a> Player<'a> {
                 && !self.record.is(*host, State::Failing)
         };
         let working: Vec<Host> = (0..self.record.servers).filter(works).collect();
+        let needed = match self.scenario.cluster.counted_by {
+            CountedBy::Program => 1,
+            CountedBy::Servers => self.record.servers / 2 + 1,
+        };
+        let reaches = |client: Host, server: Host| {
+            !self.cuts.contains(&(server, client)) && !self.cuts.contains(&(client, server))
+        };
         let stranded: BTreeSet<Host> = self
             .clients()
-            .filter(|client| {
-                self.record.is(*client, State::Paused)
-                    || !working
-                        .iter()
-                        .any(|server| !self.cuts.contains(&(*server, *client)))
+            .filter(|&client| {
+                let reached = working.iter().filter(|&&server| reaches(client, server));
+                self.record.is(client, State::Paused) || reached.count() < needed
             })
             .collect();
         if stranded.is_empty() {

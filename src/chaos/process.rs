@@ -3,36 +3,45 @@
 //!
 //! All processes are our children and end with the stage, and its folder goes with it.
 
+mod disks;
+mod people;
 mod proxy;
 mod signals;
 mod watcher;
 
 use std::fs;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command as Program, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
+use self::disks::SmallDisk;
+use self::people::People;
 use self::proxy::{Face, Proxy, Rules};
 use self::signals::Throttle;
 use self::watcher::Watcher;
 use super::interruption::Interruption;
-use super::scenario::Scenario;
-use super::scenario::step::{Cast, Host};
+use super::members::Members;
+use super::orders::Judged;
+use super::scenario::step::{Cast, Host, Step};
+use super::scenario::{Scenario, Store};
 use super::stage::{Deed, Happened, Stage, What};
 use crate::node::config::{
-    ClientConfig, LedgerConfig, ServerAddress, ServerConfig, TokenConfig, WorkConfig,
+    ClientConfig, LedgerConfig, LedgerStore, ServerAddress, ServerConfig, TokenConfig, WorkConfig,
 };
 use crate::node::server_key;
 use crate::proto::control::{Command, Failure, Reason};
 use crate::proto::identity::PublicKey;
 use crate::proto::operator::ServerCommand;
 use crate::sim::network::{Cuts, Weather};
+use crate::talk::session::pause;
 use crate::talk::{failures, home};
 
 /// What happened and is not taken in yet; who tells more waits.
 const NEWS_MAX: usize = 65_536;
+/// Orders that servers keep, so that each is on the disk of one that is ended.
+const HISTORY: u32 = 20_000;
 /// How long the wait for news goes on before an interruption is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -68,6 +77,10 @@ pub(super) struct Processes {
     places: Vec<Place>,
     proxy: Proxy,
     watcher: Watcher,
+    /// Taken away before the folder.
+    disks: Vec<SmallDisk>,
+    people: Option<People>,
+    etcd: Option<Members>,
     folder: PathBuf,
     interruption: Interruption,
 }
@@ -107,7 +120,9 @@ impl Processes {
             clients: scenario.cluster.clients.get_ref(),
         };
         let hosts = servers + cast.clients.len();
-        let faces = faces(servers, hosts).map_err(|error| system(&error))?;
+        let people = scenario.orders.as_ref();
+        let people = people.map_or(0, |orders| *orders.people.get_ref());
+        let faces = faces(servers, hosts, people).map_err(|error| system(&error))?;
         let rules = Rules {
             weather,
             cuts: Cuts::default(),
@@ -127,29 +142,60 @@ impl Processes {
                 talk: None,
             })
             .collect();
+        let disks = small_disks(scenario, &places[..servers])?;
         let folders = places[..servers].iter().map(|place| place.folder.clone());
         let watcher = Watcher::start(folders.collect(), teller.clone());
-        let stage = Self {
+        let in_etcd = *scenario.cluster.ledger.get_ref() == Store::Etcd;
+        let etcd = in_etcd.then(|| Members::start(&folder)).transpose()?;
+        let mut stage = Self {
+            people: None,
+            etcd,
             teller,
             news,
             servers,
             places,
             watcher: watcher.map_err(|error| system(&error))?,
             proxy,
+            disks,
             folder,
             interruption,
         };
-        stage.write_files(&cast, &faces, token)?;
+        let aliases = stage.write_files(&cast, &faces, token)?;
+        if let Some(orders) = &scenario.orders {
+            let of_people = |face: &&Face| face.host == hosts;
+            let addresses = faces.iter().filter(of_people).map(|face| face.real);
+            let (ledger, copies) = (stage.ledger(), stage.folder.join("copies"));
+            let noted = (copies.as_path(), seed);
+            let people = People::new(orders, addresses.collect(), aliases, &ledger, noted);
+            stage.people = Some(people.map_err(|error| system(&error))?);
+        }
         Ok(stage)
     }
 
-    /// Configures every node with its own addresses and the aliases of all others.
+    /// Where the ledger lies.
+    fn ledger(&self) -> LedgerConfig {
+        let embedded = LedgerConfig {
+            history: HISTORY,
+            ..LedgerConfig::default()
+        };
+        match &self.etcd {
+            None => embedded,
+            Some(members) => LedgerConfig {
+                store: LedgerStore::Etcd,
+                endpoints: members.urls(),
+                ..embedded
+            },
+        }
+    }
+
+    /// Configures every node with its own addresses and the aliases of all others. Gives the
+    /// aliases of the servers.
     fn write_files(
         &self,
         cast: &Cast<'_>,
         faces: &[Face],
         token: TokenConfig,
-    ) -> Result<(), Failure> {
+    ) -> Result<Vec<ServerAddress>, Failure> {
         let aliases = self.proxy.aliases();
         let keys = self.places[..self.servers].iter().map(|place| {
             let made = server_key::make(&place.folder);
@@ -181,7 +227,7 @@ impl Processes {
                     admin: SocketAddr::from(([127, 0, 0, 1], 0)),
                     token,
                     work: WorkConfig::default(),
-                    ledger: LedgerConfig::default(),
+                    ledger: self.ledger(),
                     servers,
                 };
                 write_toml(&place.folder, &config)?;
@@ -197,7 +243,7 @@ impl Processes {
                 write_toml(&place.folder, &config)?;
             }
         }
-        Ok(())
+        Ok(others)
     }
 
     /// Whether a signal asked us to end.
@@ -220,7 +266,7 @@ impl Processes {
         self.slow(host, slower)
     }
 
-    fn strike(&mut self, host: Host) {
+    fn end(&mut self, host: Host) {
         if host < self.servers {
             self.watcher.watch(host, false);
         }
@@ -231,6 +277,18 @@ impl Processes {
             // One that has ended by itself is as good.
             let _ = child.kill();
             let _ = child.wait();
+        }
+    }
+
+    fn strike(&mut self, host: Host) -> Result<(), Failure> {
+        let had_run = self.places[host].child.is_some();
+        self.end(host);
+        match &mut self.people {
+            Some(people) if had_run && host < self.servers => {
+                let noted = people.ended(host, &self.places[host].folder);
+                noted.map_err(|error| system(&error))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -249,8 +307,9 @@ impl Processes {
 impl Drop for Processes {
     fn drop(&mut self) {
         for host in 0..self.places.len() {
-            self.strike(host);
+            self.end(host);
         }
+        self.disks.clear();
         // What cannot be deleted is in the folder for such things.
         let _ = fs::remove_dir_all(&self.folder);
     }
@@ -279,7 +338,7 @@ impl Stage for Processes {
         let pid = self.places[host].child.as_ref().map(Child::id);
         match deed {
             Deed::Start => return self.start(host),
-            Deed::Strike => self.strike(host),
+            Deed::Strike => return self.strike(host),
             Deed::Pause | Deed::Resume => {
                 let stop = deed == Deed::Pause;
                 if host < self.servers {
@@ -290,6 +349,9 @@ impl Stage for Processes {
                 }
             }
             Deed::Slow(times) => return self.slow(host, times),
+            Deed::Wipe => return disks::wipe(&self.places[host].folder, &KEPT),
+            Deed::Fill(true) => return disks::fill(&self.places[host].folder),
+            Deed::Fill(false) => return disks::make_room(&self.places[host].folder),
         }
         Ok(())
     }
@@ -305,9 +367,39 @@ impl Stage for Processes {
         watcher::operate(self.places[server].folder.clone(), command);
     }
 
-    fn cut(&mut self, one: Host, other: Host, cut: bool) {
-        self.proxy
-            .change(|rules| rules.cuts.between(one, other, cut));
+    fn cut(&mut self, from: Host, to: Host, cut: bool) {
+        self.proxy.change(|rules| rules.cuts.one_way(from, to, cut));
+    }
+
+    fn member(&mut self, member: u8, up: bool) -> Result<(), Failure> {
+        match &mut self.etcd {
+            Some(members) if up => members.raise(member),
+            Some(members) => members.kill(member),
+            None => Ok(()),
+        }
+    }
+
+    fn begin_orders(&mut self) -> Result<(), Failure> {
+        let begun = self.people.as_mut().map_or(Ok(()), People::begin);
+        begun.map_err(|error| system(&error))
+    }
+
+    fn end_orders(&mut self) -> Result<Option<Judged>, Failure> {
+        let Some(mut people) = self.people.take() else {
+            return Ok(None);
+        };
+        let told = people.end().map_err(|error| system(&error))?;
+        // The last entry reaches everybody.
+        pause(Duration::from_secs(2));
+        self.people = Some(people);
+        for server in 0..self.servers {
+            self.strike(server)?;
+        }
+        let (Some(people), Some(told)) = (self.people.take(), told) else {
+            return Ok(None);
+        };
+        let judged = people.judge(told);
+        judged.map(Some).map_err(|error| system(&error))
     }
 
     fn weather(&mut self, weather: Weather) {
@@ -315,9 +407,20 @@ impl Stage for Processes {
     }
 }
 
+/// Disks of their own for servers of which one is to be full.
+fn small_disks(scenario: &Scenario, places: &[Place]) -> Result<Vec<SmallDisk>, Failure> {
+    let is_fill = |(_, step): &(f64, Step)| matches!(step, Step::Fill(..));
+    let wanted = scenario.steps.iter().any(is_fill);
+    let places = places.iter().filter(|_| wanted);
+    places
+        .map(|place| SmallDisk::mount(&place.folder))
+        .collect()
+}
+
 /// The sockets that the nodes will have, on free ports of loopback: two for each server, one for
-/// each client.
-fn faces(servers: usize, hosts: usize) -> std::io::Result<Vec<Face>> {
+/// each client, one for each of the people without homes, who are the last host and have addresses
+/// of their own, since an address has a rate of handshakes.
+fn faces(servers: usize, hosts: usize, people: usize) -> std::io::Result<Vec<Face>> {
     let mut held = Vec::new();
     let mut faces = Vec::new();
     for host in 0..hosts {
@@ -328,10 +431,19 @@ fn faces(servers: usize, hosts: usize) -> std::io::Result<Vec<Face>> {
             faces.push(Face { host, real });
         }
     }
+    for person in 1..=people as u8 {
+        let socket = UdpSocket::bind((Ipv4Addr::new(127, 1, 0, person), 0))?;
+        let real = socket.local_addr()?;
+        held.push(socket);
+        faces.push(Face { host: hosts, real });
+    }
     Ok(faces)
 }
 
 const CONFIG: &str = "node.toml";
+const LOG: &str = "node.log";
+/// What an operator puts back on a new disk, and what was logged.
+const KEPT: [&str; 3] = [CONFIG, LOG, server_key::KEY_FILE];
 
 fn write_toml<T: serde::Serialize>(folder: &Path, config: &T) -> Result<(), Failure> {
     let text = toml::to_string(config)
@@ -342,7 +454,7 @@ fn write_toml<T: serde::Serialize>(folder: &Path, config: &T) -> Result<(), Fail
 
 /// Starts a node with this very program; what it logs goes to its folder.
 fn spawn(folder: &Path, role: &str) -> Result<Child, Failure> {
-    let path = folder.join("node.log");
+    let path = folder.join(LOG);
     let log = fs::File::options().create(true).append(true).open(&path);
     let log = log.map_err(|error| failures::file(&path, &error))?;
     let program = std::env::current_exe().map_err(|error| system(&error))?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::orders::Judged;
 use super::scenario::step::Host;
 use crate::proto::control::Reason;
 
@@ -88,6 +89,9 @@ pub(super) struct Request {
     pub(super) end: End,
     /// Whether all servers were down, struck or failing, while it was open.
     pub(super) outage: bool,
+    /// What they were told if it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) told: Option<String>,
     /// Where its time went, if a picture was made.
     pub(super) phases: Option<Phases>,
     /// The server whose result counted.
@@ -115,6 +119,8 @@ pub(super) enum State {
     Slow,
     /// It is cut off from somebody.
     Cut,
+    /// Its disk is full.
+    Full,
     /// It is silent on purpose.
     Failing,
     /// It holds the failure token.
@@ -194,6 +200,9 @@ pub(super) struct Record {
     pub(super) failures: u64,
     /// When after the calm every client saw every other online.
     pub(super) converged_us: Option<u64>,
+    /// What became of the orders to the ledger, if there were people who ordered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) orders: Option<Judged>,
     /// What was seen not to hold.
     pub(super) violations: Vec<Violation>,
     /// States that hosts are in now, and since when.
@@ -201,7 +210,21 @@ pub(super) struct Record {
     pub(super) open: BTreeMap<(Host, State), u64>,
 }
 
+/// Words by which marks of faults begin.
+const FAULTS: [&str; 8] = [
+    "crash ", "pause ", "slow ", "cut ", "loss ", "fill ", "wipe ", "fail ",
+];
+
 impl Record {
+    /// How many faults there were, planned failures among them.
+    pub(super) fn faults(&self) -> usize {
+        let is_fault = |mark: &&Mark| {
+            let begins = |word: &&str| mark.what.starts_with(*word);
+            FAULTS.iter().any(begins) && !mark.what.ends_with(" x1")
+        };
+        self.marks.iter().filter(is_fault).count() + self.failures as usize
+    }
+
     /// A host is in a state from now on, or no longer.
     pub(super) fn state(&mut self, at_us: u64, host: Host, state: State, on: bool) {
         match (on, self.open.remove(&(host, state))) {

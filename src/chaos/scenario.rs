@@ -64,6 +64,38 @@ pub struct Cluster {
     /// Share of datagrams that arrive twice, 0 to 0.5.
     #[serde(default = "none")]
     pub duplicate: Spanned<f64>,
+    /// Who counts the looks of pictures that are shared.
+    #[serde(default)]
+    pub counted_by: CountedBy,
+    /// Where the ledger lies; in etcd only with real processes.
+    #[serde(default = "embedded")]
+    pub ledger: Spanned<Store>,
+}
+
+fn embedded() -> Spanned<Store> {
+    Spanned::new(0..0, Store::Embedded)
+}
+
+/// Where the ledger lies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Store {
+    /// On the disks of the servers.
+    #[default]
+    Embedded,
+    /// In an etcd of three members, which the run starts.
+    Etcd,
+}
+
+/// Who counts looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CountedBy {
+    /// The borrower's program.
+    #[default]
+    Program,
+    /// The servers.
+    Servers,
 }
 
 fn latency() -> Spanned<[f64; 2]> {
@@ -147,6 +179,17 @@ pub struct Grant {
     pub to: Spanned<String>,
     /// For so many looks, 1 to 1,000,000.
     pub views: Spanned<u32>,
+}
+
+/// People besides, without homes and pictures, who order from the ledger all the time; only with
+/// real processes.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Orders {
+    /// How many, 1 to 64.
+    pub people: Spanned<usize>,
+    /// Orders per second of all of them together, above 0 up to 1,000.
+    pub rate_per_s: Spanned<f64>,
 }
 
 /// What people do again and again.
@@ -236,6 +279,7 @@ struct Raw {
     grants: Vec<Grant>,
     #[serde(default, rename = "load")]
     loads: Vec<Load>,
+    orders: Option<Orders>,
     #[serde(default, rename = "step")]
     steps: Vec<RawStep>,
     #[serde(default)]
@@ -263,6 +307,8 @@ pub struct Scenario {
     pub grants: Vec<Grant>,
     /// Streams of requests.
     pub loads: Vec<Load>,
+    /// People who order from the ledger, if any.
+    pub orders: Option<Orders>,
     /// Single acts, in the order of their times in seconds.
     pub steps: Vec<(f64, Step)>,
     /// Names of the properties that decide; all if the file names none.
@@ -301,6 +347,9 @@ impl Scenario {
         for load in &raw.loads {
             rules::check_load(&place, load, names)?;
         }
+        if let Some(orders) = &raw.orders {
+            rules::check_orders(&place, orders)?;
+        }
         let cast = step::Cast {
             servers: *raw.cluster.nodes.get_ref(),
             clients: names,
@@ -309,6 +358,7 @@ impl Scenario {
         for RawStep { at_s, what } in &raw.steps {
             let step = Step::parse(what.get_ref(), &cast);
             let step = step.map_err(|wrong| place.fault(&what.span(), wrong))?;
+            rules::check_step(&place, &raw.cluster, &step, what)?;
             if !(0.0..=LENGTH_MAX_S).contains(at_s) {
                 let rule = format!("at_s = {at_s}, it must be 0 to {LENGTH_MAX_S}");
                 return Err(place.fault(&what.span(), rule));
@@ -318,7 +368,7 @@ impl Scenario {
         steps.sort_by(|(one, _), (other, _)| one.total_cmp(other));
         let read = |table: &RawThresholds| rules::thresholds(&place, table, known.metrics);
         let scenario = Self {
-            invariants: rules::invariants(&place, raw.invariants, known.invariants)?,
+            invariants: rules::invariants(&place, raw.invariants, known, raw.orders.is_some())?,
             thresholds: read(&raw.thresholds)?,
             thresholds_in: [
                 read(&raw.thresholds_in.sim)?,
@@ -331,6 +381,7 @@ impl Scenario {
             token: raw.token,
             grants: raw.grants,
             loads: raw.loads,
+            orders: raw.orders,
             steps,
             text: text.to_owned(),
         };
@@ -389,6 +440,8 @@ impl Load {
 pub struct Known {
     /// Of invariants.
     pub invariants: &'static [&'static str],
+    /// Of invariants that only a scenario with `[orders]` has.
+    pub of_orders: &'static [&'static str],
     /// Of metrics.
     pub metrics: &'static [&'static str],
 }

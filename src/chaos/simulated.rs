@@ -6,7 +6,7 @@ use super::stage::{Deed, Happened, ServerState, Stage, What};
 use crate::node::board;
 use crate::node::config::TokenConfig;
 use crate::proto::control::{Command, Failure, Report, Wish};
-use crate::proto::ids::WishId;
+use crate::proto::ids::{NodeId, WishId};
 use crate::proto::operator::ServerCommand;
 use crate::sim::cast;
 use crate::sim::network::Weather;
@@ -69,7 +69,19 @@ impl Simulated {
                     self.servers[host].jobs = jobs;
                     What::Server(self.servers[host])
                 }
-                Seen::News(_) | Seen::Crashed | Seen::Started => continue,
+                Seen::News(board::News::Ledger(state)) => {
+                    let leads = state.leader == Some(NodeId(host as u8 + 1));
+                    if self.servers[host].leads == leads {
+                        continue;
+                    }
+                    self.servers[host].leads = leads;
+                    What::Server(self.servers[host])
+                }
+                Seen::News(_)
+                | Seen::Passed(_)
+                | Seen::Between { .. }
+                | Seen::Crashed
+                | Seen::Started => continue,
             };
             self.waiting.push(Happened { at_us, host, what });
         }
@@ -107,6 +119,14 @@ impl Stage for Simulated {
                 self.world.slow(host, times);
                 return Ok(());
             }
+            Deed::Wipe => {
+                self.world.wipe(host);
+                return Ok(());
+            }
+            Deed::Fill(full) => {
+                self.world.fill(host, full);
+                return Ok(());
+            }
         };
         if let Some(state) = self.servers.get_mut(host) {
             *state = ServerState::default();
@@ -136,8 +156,8 @@ impl Stage for Simulated {
         }
     }
 
-    fn cut(&mut self, one: Host, other: Host, cut: bool) {
-        self.world.cuts.between(one, other, cut);
+    fn cut(&mut self, from: Host, to: Host, cut: bool) {
+        self.world.cuts.one_way(from, to, cut);
     }
 
     fn weather(&mut self, weather: Weather) {

@@ -1,6 +1,7 @@
 //! What a run is played on: nodes that can be started and struck, a network that can be made bad,
 //! people who can wish. Times are microseconds since the stage was set.
 
+use super::orders::Judged;
 use super::scenario::step::Host;
 use crate::proto::control::{Command, Failure, News};
 use crate::proto::operator::ServerCommand;
@@ -31,6 +32,8 @@ pub(super) enum What {
 /// A server as its operator sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ServerState {
+    /// Whether it leads the others in the ledger.
+    pub(super) leads: bool,
     /// Whether it holds the failure token.
     pub(super) token_here: bool,
     /// Whether it is in a planned failure.
@@ -52,6 +55,10 @@ pub(super) enum Deed {
     Resume,
     /// It is so many times slower; 1 is as fast as others.
     Slow(u32),
+    /// A server that is down loses what is on its disk, but for its key.
+    Wipe,
+    /// The disk of a server is full, or has room again.
+    Fill(bool),
 }
 
 /// Where a run is played. All hosts are down at first.
@@ -80,8 +87,34 @@ pub(super) trait Stage {
     /// An operator commands a server. One that is down hears nothing.
     fn operate(&mut self, server: Host, command: ServerCommand);
 
-    /// Cuts two hosts off from each other, or mends that.
-    fn cut(&mut self, one: Host, other: Host, cut: bool);
+    /// Lets nothing pass from one host to another, or mends that.
+    fn cut(&mut self, from: Host, to: Host, cut: bool);
+
+    /// A member of etcd ends without warning, or begins again from its disk. Nothing where there is
+    /// no etcd.
+    ///
+    /// # Errors
+    /// If the stage itself breaks down.
+    fn member(&mut self, _member: u8, _up: bool) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// The people without homes begin to order, if the scenario has some.
+    ///
+    /// # Errors
+    /// If the stage itself breaks down.
+    fn begin_orders(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// They end; what became of their orders is judged, for which the servers end. Nothing comes
+    /// after it.
+    ///
+    /// # Errors
+    /// If the stage itself breaks down.
+    fn end_orders(&mut self) -> Result<Option<Judged>, Failure> {
+        Ok(None)
+    }
 
     /// Changes the network.
     fn weather(&mut self, weather: Weather);

@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 pub use self::grants::{LeaseVerb, MailboxVerb, PeersVerb, RequestsVerb, RulesVerb};
 pub use self::hiding::{AtEnd, HidingMode};
 pub use self::node::{KeygenArguments, NodeArguments, NodeVerb, Role, StateVerb};
-pub use self::passphrase::{PassphraseArguments, VARIABLE};
+pub use self::passphrase::{KeyVerb, PassphraseArguments, VARIABLE};
 pub use self::sharing::{Counter, ShareArguments};
 use super::bench::BenchVerb;
 use super::person::Way;
@@ -191,6 +191,9 @@ Examples:
         /// The image that was found
         copy: PathBuf,
     },
+    /// Put your key file under a passphrase, or take it away
+    #[command(subcommand)]
+    Key(KeyVerb),
     /// Show who you are: name, words to compare, code to give to others
     Id {
         /// Show the code as a picture to scan

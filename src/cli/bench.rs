@@ -6,6 +6,7 @@
 
 mod hide;
 mod peers;
+mod rights;
 mod suite;
 
 use std::path::PathBuf;
@@ -24,6 +25,8 @@ use crate::terminal::text::table;
 pub enum BenchVerb {
     /// Hiding and getting out again, beside the encoders of others and copying
     Hide(HideBench),
+    /// Strict looks by servers on this machine: waits, rate, gaps, catching up, memory
+    Rights(RightsBench),
 }
 
 /// How hiding is measured.
@@ -43,16 +46,57 @@ pub struct HideBench {
     pub covers: Option<PathBuf>,
 }
 
+/// How strict looks are measured.
+#[derive(Debug, Args)]
+pub struct RightsBench {
+    /// Users who order at the same time
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    pub clients: u16,
+    /// Looks a second while it is busy
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    pub rate: u16,
+    /// How long it is busy, and how long commits are counted
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=600))]
+    pub seconds: u16,
+    /// How often the leader is killed
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    pub kills: u16,
+    /// Entries that a server is behind when it comes back
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub entries: u32,
+    /// Whether the same is measured with the ledger in an etcd of three members, and bare etcd
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
+    pub etcd: EtcdWish,
+}
+
+/// Whether etcd is measured too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum EtcdWish {
+    /// If there is a program of that name
+    #[default]
+    Auto,
+    /// It is a failure if there is none
+    Always,
+    /// No
+    Never,
+}
+
 /// Measures.
 ///
 /// # Errors
 /// If a file cannot be written, or a case does not do what it should.
 pub fn run(output: Output, verb: &BenchVerb) -> Ended {
-    let BenchVerb::Hide(wishes) = verb;
     if cfg!(debug_assertions) {
         output
             .remark("this is a debug build: build with --release for figures that mean something");
     }
+    let wishes = match verb {
+        BenchVerb::Hide(wishes) => wishes,
+        BenchVerb::Rights(wishes) => return rights::run(output, wishes),
+    };
     let measured = hide::measure(wishes)?;
     let bars = hide::bars(&measured);
     output.say(&Said {

@@ -185,7 +185,10 @@ pub fn start(role: &str, config: &Path, folder: &Path) -> Result<Child, Failure>
 }
 
 /// The program that can run a node: this one, or the one it was built to test.
-fn program() -> Result<PathBuf, Failure> {
+///
+/// # Errors
+/// If the operating system does not tell which program this is.
+pub fn program() -> Result<PathBuf, Failure> {
     let here = std::env::current_exe()
         .map_err(|error| Failure::new(Reason::Other, error.to_string(), ""))?;
     // Test programs live one folder deeper than the program they test.

@@ -18,6 +18,7 @@ use crate::node::control::Link;
 use crate::proto::control::{Command, Outcome};
 use crate::talk::home::{self, Home, KEY_FILE};
 use crate::talk::session::Session;
+use crate::talk::unlock;
 
 /// How long a running client may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -147,6 +148,10 @@ fn folder(home: &Path) -> Vec<Finding> {
 }
 
 fn key(home: &Path) -> Finding {
+    let is_locked = unlock::is_locked(home) && matches!(unlock::given(), Ok(None));
+    if is_locked && home::is_own(&home.join(KEY_FILE)).is_ok() {
+        return Finding::ok("key", format!("{KEY_FILE} is yours alone, and locked"));
+    }
     match home::read_key(home) {
         Ok(identity) => Finding::ok(
             "key",

@@ -18,6 +18,7 @@ use crate::node::config::layers::Layered;
 use crate::node::config::{ClientConfig, ServerConfig};
 use crate::proto::control::Failure;
 use crate::talk::home::{self, Home};
+use crate::talk::unlock;
 
 /// Reads the command line. What is wrong with it is told here, as text or, if the words ask for
 /// it, as JSON.
@@ -162,6 +163,17 @@ pub const fn ends_by_signal(verb: &Verb) -> bool {
     )
 }
 
+/// Whether the command, beside those that begin a conversation, needs the key of the home, which
+/// may be locked; and whether also while a client runs.
+#[must_use]
+pub const fn opens_key(verb: &Verb) -> Option<bool> {
+    match verb {
+        Verb::Run { .. } | Verb::Id { .. } => Some(true),
+        Verb::Tui { .. } | Verb::Web(_) | Verb::Watch { .. } => Some(false),
+        _ => None,
+    }
+}
+
 /// The names of all variables of the environment that any of our programs reads.
 #[must_use]
 pub fn variables() -> BTreeSet<String> {
@@ -172,7 +184,15 @@ pub fn variables() -> BTreeSet<String> {
             of(below, found);
         }
     }
-    let mut found = BTreeSet::from(["PENTIMENTO_LOG".to_owned(), VARIABLE.to_owned()]);
+    let mut found = BTreeSet::from(
+        [
+            "PENTIMENTO_LOG",
+            VARIABLE,
+            unlock::VARIABLE,
+            unlock::FILE_VARIABLE,
+        ]
+        .map(str::to_owned),
+    );
     of(&Arguments::command(), &mut found);
     found.extend(
         ClientConfig::KEYS

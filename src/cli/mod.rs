@@ -64,6 +64,11 @@ pub fn run(arguments: Arguments) -> ExitCode {
         json: global.json,
         quiet: global.quiet,
     };
+    if let Some(always) = entry::opens_key(&command)
+        && let Err(failure) = Person::new(&global).unlock(always)
+    {
+        return failure::report(&failure, global.json);
+    }
     let ended = match command {
         Verb::Demo { keep } => demo::run(output, keep),
         Verb::Up(wishes) => up::up(output, &wishes),
@@ -80,6 +85,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Verb::Run { web: false } => operator::run(output, &global),
         Verb::Run { web: true } => web::run_beside(output, &global),
         Verb::Web(arguments) => web::run(output, &global, &arguments),
+        Verb::Key(verb) => Person::new(&global).key(verb),
         Verb::Id { qr } => people::show_id(output, &person::home_of(&global), qr),
         Verb::Watch { all } => watch::watch(output, &person::home_of(&global), all),
         Verb::Node(arguments) => node::run(output, &arguments, &entry::given(&global)),

@@ -3,6 +3,7 @@
 mod alone;
 mod batch;
 mod judging;
+mod key;
 mod leases;
 mod ledger;
 mod marks;
@@ -74,6 +75,7 @@ impl Person {
             Alone::Done(code) => return Ok(code),
             Alone::Not(verb) => verb,
         };
+        self.unlock(false)?;
         let timeout = Duration::from_secs(self.global.timeout.max(1));
         let mut session = Session::open(&self.home, timeout)?;
         let ended = self.carry_out(verb, &mut session);
@@ -127,6 +129,7 @@ impl Person {
             | Verb::Cluster(_)
             | Verb::Health(_)
             | Verb::Init { .. }
+            | Verb::Key(_)
             | Verb::Id { .. }
             | Verb::Watch { .. }
             | Verb::Tui { .. }

@@ -145,7 +145,7 @@ pub fn verify_errand(errand: &Errand) -> bool {
 }
 
 /// The domain with its length before the message, so that no two pairs share their bytes.
-fn framed(domain: &str, message: &[u8]) -> Vec<u8> {
+pub(super) fn framed(domain: &str, message: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(domain.len() + message.len() + 8);
     bytes.extend_from_slice(&(domain.len() as u64).to_le_bytes());
     bytes.extend_from_slice(domain.as_bytes());

@@ -4,7 +4,9 @@
 pub mod container;
 pub mod identity;
 pub mod letters;
+pub mod locked_key;
 pub mod noise;
 pub mod packet_keys;
+pub mod passes;
 pub mod shares;
 pub mod static_key;

@@ -131,11 +131,13 @@ impl Arrows<presence::Output> for Mailboxes {
                 ticket,
                 user,
                 online,
+                pass,
             } => match ticket.desk {
                 Desk::Courier => To::Courier(courier::Input::Located {
                     ticket,
                     user,
                     online,
+                    pass,
                 }),
                 _ => To::LeaseManager(lease_manager::Input::Located {
                     ticket,
@@ -204,7 +206,10 @@ impl Arrows<courier::Output> for Mailboxes {
             courier::Output::Posted { ticket, how } => posted(ticket, how),
             courier::Output::NotPosted { ticket, failure } => {
                 tracing::warn!(?ticket, failure = failure.message, "letter not taken");
-                posted(ticket, Posted::Lost)
+                match ticket.desk {
+                    Desk::Sharing => To::Sharing(sharing::Input::NotPosted { ticket, failure }),
+                    _ => posted(ticket, Posted::Lost),
+                }
             }
             courier::Output::Disk { ticket, order } => To::Disk(DiskRequest { ticket, order }),
         });

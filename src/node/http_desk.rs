@@ -22,6 +22,9 @@ use crate::actors::edges::{HttpAnswer, HttpOrder};
 const THREADS: usize = 4;
 /// Questions that wait for a thread.
 const QUEUE: usize = 16;
+/// How long a program waits for an answer, and how long one may be.
+const CALL_WAIT_MS: u64 = 10_000;
+const CALL_ANSWER_MAX_BYTES: usize = 64 << 10;
 
 /// A client of a service with several endpoints.
 #[derive(Clone, Debug)]
@@ -54,6 +57,25 @@ impl HttpClient {
         match self.post(endpoint, order) {
             Ok((status, body)) => HttpAnswer::Done { status, body },
             Err(error) => HttpAnswer::Failed(format!("{endpoint}: {error}")),
+        }
+    }
+
+    /// Asks, and waits for the answer, for a program that does nothing else meanwhile.
+    ///
+    /// # Errors
+    /// In words, if none comes within ten seconds, or another one than 200.
+    pub fn call(&self, endpoint: usize, path: &'static str, body: Bytes) -> Result<Bytes, String> {
+        let order = HttpOrder {
+            endpoint,
+            path,
+            body,
+            wait_ms: CALL_WAIT_MS,
+            answer_max_bytes: CALL_ANSWER_MAX_BYTES,
+        };
+        match self.ask(&order) {
+            HttpAnswer::Done { status: 200, body } => Ok(body),
+            HttpAnswer::Done { status, .. } => Err(format!("status {status}")),
+            HttpAnswer::Failed(words) => Err(words),
         }
     }
 

@@ -89,12 +89,15 @@ pub fn server(
         election: election::Election::new(election::Config::lan(me, peers.clone())),
         failure_token: failure_token::FailureToken::new(token, seed_for(&seed, "token")),
         directory: directory::Directory::new(
-            directory::Config::lan(me, peers.clone(), calendar),
+            directory::Config::lan(me, peers.clone(), calendar, secret.clone()),
             seed_for(&seed, "directory"),
             take(&mut tables, Table::Names),
         ),
         ledger: consensus::Store::new(
-            consensus::Config::lan(me, peers.clone(), calendar),
+            consensus::Config {
+                log_tail: u64::from(config.ledger.history),
+                ..consensus::Config::lan(me, peers.clone(), calendar)
+            },
             config.ledger.etcd(),
             &agreed_rows(&tables),
             seed_for(&seed, "ledger"),
@@ -140,7 +143,10 @@ pub fn client(
             take(&mut tables, Table::Contacts),
         ),
         courier: courier::Courier::new(
-            courier::Config::lan(identity.clone(), servers.clone(), calendar),
+            courier::Config {
+                keys: ordered.iter().copied().collect(),
+                ..courier::Config::lan(identity.clone(), servers.clone(), calendar)
+            },
             seed_for(&seed, "courier"),
             take(&mut tables, Table::Outbox),
             take(&mut tables, Table::Seen),

@@ -27,6 +27,7 @@ pub mod load_probe;
 pub mod machines;
 pub mod metrics;
 pub mod notices;
+pub mod orders;
 pub mod server_key;
 pub mod sockets;
 pub mod supervisor;

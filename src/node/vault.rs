@@ -22,7 +22,8 @@ use crate::actors::edges::{
 };
 use crate::proto::limits::MESSAGE_MAX_BYTES;
 
-const DATABASE: &str = "state.redb";
+/// Name of the database of a home.
+pub const DATABASE: &str = "state.redb";
 /// So long a database may still be held by a process that was killed.
 const LET_GO: Duration = Duration::from_secs(2);
 /// Looks at it in that time.

@@ -44,6 +44,8 @@ pub enum Cargo {
     /// Server to server: a message of the agreement on the ledger that fits no packet. The number
     /// only makes the transfer unique.
     Agree(u64),
+    /// Client to client: an encoded [`Visit`](super::pass::Visit), a letter that needs a pass.
+    Visit(LetterId),
 }
 
 /// Heads a message.

@@ -157,6 +157,7 @@ mod tests {
             nonce: u64::MAX,
             entries: vec![entry; LOOKUP_PAGE_ENTRIES],
             more: true,
+            pass: None,
         });
         for packet in [page, acks(ERRAND_ACKS)] {
             let frame = encode_packet(&packet).expect("fits");

@@ -93,6 +93,13 @@ impl Note {
         matches!(self, Self::Adjust { .. } | Self::Report { .. })
     }
 
+    /// Whether the note asks for what is given from peer to peer only, so that it is answered only
+    /// to who shows a pass of the servers. What may also come by way of the servers needs none.
+    #[must_use]
+    pub const fn needs_pass(&self) -> bool {
+        matches!(self, Self::GalleryAsk { .. } | Self::PictureAsk { .. })
+    }
+
     /// Whether the note is worth keeping for a reader who is away. The others are asked again.
     #[must_use]
     pub const fn is_lasting(&self) -> bool {

@@ -62,7 +62,7 @@ pub const OPEN_WITHIN_MS: u64 = 86_400_000;
 pub const RELEASE_AGAIN_MS: u64 = 60_000;
 
 /// Looks that may be moved to a device at a time, in one checkout.
-pub const CHECKOUT_LOOKS_MAX: u32 = 1_000;
+pub const CHECKOUT_LOOKS_MAX: u32 = 256;
 
 /// Looks moved to a device are good for at most so long, in milliseconds: seven days.
 pub const CHECKOUT_MS: u64 = 7 * 86_400_000;
@@ -70,8 +70,20 @@ pub const CHECKOUT_MS: u64 = 7 * 86_400_000;
 /// A checkout that has not come back so many milliseconds after its date counts as used.
 pub const CHECKOUT_GRACE_MS: u64 = 86_400_000;
 
-/// Looks told of in one check-in.
-pub const CHECK_IN_VIEWS: usize = 256;
+/// Looks told of in one check-in, which has to fit a packet as every order does.
+pub const CHECK_IN_VIEWS: usize = 32;
 
 /// Check-ins of one checkout that keep the rest of it.
 pub const CHECK_INS_MAX: usize = 16;
+
+/// How long a pass counts from when a server gives it, in milliseconds: five minutes. It is given
+/// with every answer to where a user is, and that is asked before every question.
+pub const PASS_MS: u64 = 300_000;
+
+/// The clocks of two servers may differ by so much, in milliseconds, without a pass of the one
+/// being refused by who goes by the clock of the other.
+pub const PASS_SKEW_MS: u64 = 60_000;
+
+/// While a peer hears no server itself, passes that ran out count for so much longer, in
+/// milliseconds: who was introduced today can go on without the servers.
+pub const PASS_ALONE_MS: u64 = 86_400_000;

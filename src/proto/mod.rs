@@ -15,6 +15,7 @@ pub mod operator;
 pub mod outcome;
 pub mod packet;
 pub mod pairing;
+pub mod pass;
 pub mod route;
 pub mod shares;
 mod words;

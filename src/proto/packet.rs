@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::identity::{PublicIdentity, Signature};
 use super::ids::{Digest, LetterId, NodeId, RequestId, UserId};
 use super::ledger::Answer;
+use super::pass::{Pass, PassFault};
 use super::shares::{ReleasedShare, ShareAnswer, ShareDeposit};
 use crate::time::WallTime;
 
@@ -102,6 +103,13 @@ pub enum Packet {
     Share(ReleasedShare),
     /// Server to server: a message of the agreement on the ledger, as far as it fits here.
     Agree(Bytes),
+    /// Client to client: your letter is not answered without a pass that counts here.
+    PassWanted {
+        /// The letter.
+        letter: LetterId,
+        /// What is wrong with the pass that came with it.
+        fault: PassFault,
+    },
 }
 
 /// A client's request, without its body.
@@ -190,6 +198,8 @@ pub struct HereAnswer {
     pub sequence: u64,
     /// Whether the name is this user's.
     pub name: NameAnswer,
+    /// The server's clock: passes are judged by it, whatever the clock of who judges.
+    pub at: WallTime,
 }
 
 /// Whether a name belongs to who asked.
@@ -232,6 +242,8 @@ pub struct LookupAnswer {
     pub entries: Vec<DirectoryEntry>,
     /// Whether there are more after the last one.
     pub more: bool,
+    /// The asker's pass for the one user who was asked for, if the server knows the asker.
+    pub pass: Option<Pass>,
 }
 
 /// A user as the directory knows them.

@@ -203,7 +203,7 @@ impl Drive {
         let answer = if fails || self.full && adds(&order) {
             self.counts.failed += u64::from(fails);
             self.counts.full += u64::from(!fails);
-            DiskAnswer::Failed(DiskFault::Io("no space left on device".into()))
+            no_space()
         } else {
             self.counts.written += 1;
             self.disk.carry_out(order)
@@ -232,7 +232,13 @@ impl Drive {
     }
 }
 
-fn adds(order: &DiskOrder) -> bool {
+/// What a full disk answers.
+pub(super) fn no_space() -> DiskAnswer {
+    DiskAnswer::Failed(DiskFault::Io("no space left on device".into()))
+}
+
+/// Whether an order needs room.
+pub(super) fn adds(order: &DiskOrder) -> bool {
     match order {
         DiskOrder::Write(records) => records.iter().any(|record| record.value.is_some()),
         DiskOrder::Keep(..) => true,

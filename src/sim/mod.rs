@@ -3,6 +3,7 @@
 //!
 //! One seed is one run, bit for bit: `pentimento-chaos seeds 1 --from SEED` repeats it.
 
+mod agenda;
 pub mod cast;
 pub mod checks;
 pub mod disk;
@@ -15,6 +16,7 @@ pub mod rights;
 pub mod run;
 pub mod transfers;
 pub mod translation;
+pub mod visits;
 pub mod workshop;
 pub mod world;
 

@@ -73,12 +73,16 @@ impl Cuts {
 
     /// Cuts two nodes off from each other, or mends what was cut between them.
     pub fn between(&mut self, one: usize, other: usize, cut: bool) {
-        for pair in [(one, other), (other, one)] {
-            if cut {
-                self.0.insert(pair);
-            } else {
-                self.0.remove(&pair);
-            }
+        self.one_way(one, other, cut);
+        self.one_way(other, one, cut);
+    }
+
+    /// Lets nothing pass from one node to another, or mends what was cut that way.
+    pub fn one_way(&mut self, from: usize, to: usize, cut: bool) {
+        if cut {
+            self.0.insert((from, to));
+        } else {
+            self.0.remove(&(from, to));
         }
     }
 

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use super::cast::server_secret;
+use super::visits::{self, Cheat};
+use super::world::Seen;
 use crate::actors::edges::{DiskAnswer, Ticket, WorkDone};
 use crate::actors::machine::earliest;
 use crate::crypto::identity::SecretIdentity;
@@ -11,7 +13,7 @@ use crate::node::config::{ClientConfig, ServerConfig};
 use crate::node::faces;
 use crate::node::machines::{self, Tables};
 use crate::node::switchboard::{Accept, DiskRequest, EdgeAnswer, WorkRequest};
-use crate::node::{board, client, server};
+use crate::node::{client, server};
 use crate::proto::control::{Report, Wish};
 use crate::proto::operator::ServerCommand;
 use crate::time::{Calendar, Moment};
@@ -114,6 +116,11 @@ impl Role {
             machines,
             faces,
             buffer: Vec::new(),
+            reader: match self {
+                Self::Server(_) => None,
+                Self::Client(_, identity) => Some((**identity).clone()),
+            },
+            cheat: None,
         }
     }
 }
@@ -142,6 +149,10 @@ pub struct Running {
     /// Its sockets, each with its address.
     faces: Vec<(SocketAddr, Endpoint)>,
     buffer: Vec<u8>,
+    /// Reads the letters that arrive, for the checks; none for a server.
+    reader: Option<SecretIdentity>,
+    /// How it cheats when it asks others.
+    pub cheat: Option<Cheat>,
 }
 
 /// What the concerns are told.
@@ -164,9 +175,9 @@ impl Running {
         faces.fold(self.machines.deadline(), earliest)
     }
 
-    /// Lets something happen and gives what the node wants of the world, in order. Second: news
-    /// for the operator's board, for the checks.
-    pub fn happen(&mut self, now: Moment, what: Happening) -> (Vec<Wanted>, Vec<board::News>) {
+    /// Lets something happen and gives what the node wants of the world, in order. Second: what the
+    /// checks should know.
+    pub fn happen(&mut self, now: Moment, what: Happening) -> (Vec<Wanted>, Vec<Seen>) {
         let mut told = VecDeque::new();
         match what {
             Happening::Datagram {
@@ -193,13 +204,21 @@ impl Running {
         let mut news = Vec::new();
         self.settle(now, &mut wanted, &mut told);
         while let Some(next) = told.pop_front() {
+            if let (Told::Net(incoming), Some(reader)) = (&next, &self.reader) {
+                let to = reader.user_id();
+                let read = visits::read(reader, incoming).into_iter();
+                news.extend(read.map(|(from, what)| Seen::Between { from, to, what }));
+            }
             let asked = match &mut self.machines {
                 Machines::Server(machines) => happen_server(machines, now, next, &mut news),
                 Machines::Client(machines) => happen_client(machines, now, next),
             };
             for asked in asked {
                 match asked {
-                    Asked::Net(order) => {
+                    Asked::Net(mut order) => {
+                        if let Some(cheat) = self.cheat {
+                            cheat.bend(&mut order);
+                        }
                         self.order(now, order, &mut wanted);
                         self.settle(now, &mut wanted, &mut told);
                     }
@@ -243,7 +262,7 @@ fn happen_server(
     machines: &mut server::Machines,
     now: Moment,
     told: Told,
-    news: &mut Vec<board::News>,
+    news: &mut Vec<Seen>,
 ) -> Vec<Asked> {
     let ingress = match told {
         Told::Net(incoming) => Some(server::Ingress::Net(vec![incoming])),
@@ -270,10 +289,13 @@ fn happen_server(
     let mut asked = Vec::new();
     for edge in edges {
         match edge {
-            server::To::Net(order) => asked.push(Asked::Net(order)),
+            server::To::Net(order) => {
+                news.extend(visits::given(&order).map(Seen::Passed));
+                asked.push(Asked::Net(order));
+            }
             server::To::Disk(request) => asked.push(Asked::Other(Wanted::Disk(request))),
             server::To::Work(request) => asked.push(Asked::Other(Wanted::Work(request))),
-            server::To::Board(item) => news.push(item),
+            server::To::Board(item) => news.push(Seen::News(item)),
             // No etcd is simulated here: the embedded store asks none.
             server::To::Http(_) => {}
             _ => unreachable!("only edges come out of the machines"),

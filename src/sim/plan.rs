@@ -8,6 +8,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
 use super::network::Weather;
+use super::visits::Cheat;
 use super::world::wall_time;
 use crate::proto::control::{Carrier, Command, News, Reason};
 use crate::proto::ids::{GrantId, WishId};
@@ -66,6 +67,8 @@ pub enum Act {
     Withdraw,
     /// The owner gives their word on that question.
     Decide(Option<u32>),
+    /// A client cheats when it asks others, from now on.
+    Cheat(usize, Option<Cheat>),
 }
 
 /// A run as the seed wants it: acts in the order of their times, in microseconds.
@@ -88,6 +91,7 @@ impl Plan {
         let mut acts = Vec::new();
         wishes(&mut rng, is_strict(seed), &mut acts);
         questions(seed, &mut acts);
+        visits(seed, &mut acts);
         outages(&mut rng, &mut acts);
         if rng.random_bool(0.6) {
             let announced = rng.random_bool(0.5);
@@ -193,6 +197,26 @@ fn questions(seed: u64, acts: &mut Vec<(u64, Act)>) {
             let views = rng.random_bool(0.7).then_some(1);
             acts.push((soon(&mut rng), Act::Decide(views)));
         }
+    }
+}
+
+/// Looks at a gallery, some by a client that cheats for a while.
+fn visits(seed: u64, acts: &mut Vec<(u64, Act)>) {
+    let mut rng = ChaCha20Rng::seed_from_u64(seed ^ 0x0076_6973_6900);
+    let mut at = FIRST_WISH + SECOND;
+    for _ in 0..rng.random_range(0..4) {
+        let cheat = match rng.random_range(0..6) {
+            0 => Some(Cheat::None),
+            1 => Some(Cheat::Longer),
+            2 => Some(Cheat::Stolen),
+            _ => None,
+        };
+        at += rng.random_range(SECOND..8 * SECOND);
+        acts.push((at, Act::Cheat(BOB, cheat)));
+        let gallery = Command::Gallery(Some("alice".into()));
+        acts.push((at, Act::Wish(BOB, gallery)));
+        at += 6 * SECOND;
+        acts.push((at, Act::Cheat(BOB, None)));
     }
 }
 

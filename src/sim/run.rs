@@ -6,6 +6,7 @@ use super::cast;
 use super::checks::{self, Check};
 use super::node::Happening;
 use super::plan::{ALICE, Act, BOB, CALM, Done, END, Plan, SERVERS, WishKind, Wishes};
+use super::visits::Between;
 use super::world::{Seen, World};
 use crate::node::config::TokenConfig;
 use crate::proto::control::{Command, News, Outcome, Reason, Report, Wish};
@@ -52,6 +53,10 @@ pub struct Counts {
     pub answers: u64,
     /// See `answers`.
     pub withdrawals: u64,
+    /// Galleries that came, and questions for one that were turned away.
+    pub galleries: u64,
+    /// See `galleries`.
+    pub turned_away: u64,
     /// Planned failures.
     pub failures: u64,
     /// Crashes.
@@ -73,6 +78,8 @@ impl Counts {
         self.changes += other.changes;
         self.answers += other.answers;
         self.withdrawals += other.withdrawals;
+        self.galleries += other.galleries;
+        self.turned_away += other.turned_away;
         self.failures += other.failures;
         self.crashes += other.crashes;
         self.asked += other.asked;
@@ -84,6 +91,10 @@ impl Counts {
             Seen::Gate(true) => self.failures += 1,
             Seen::Crashed => self.crashes += 1,
             Seen::Worked => self.made += 1,
+            Seen::Between {
+                what: Between::TurnedAway,
+                ..
+            } => self.turned_away += 1,
             Seen::Told(Report {
                 news: News::Failed(failure),
                 ..
@@ -101,6 +112,7 @@ impl Counts {
                 Outcome::Adjusted { .. } => self.changes += 1,
                 Outcome::Decided(_) => self.answers += 1,
                 Outcome::Withdrawn(_) => self.withdrawals += 1,
+                Outcome::Gallery { .. } => self.galleries += 1,
                 _ => {}
             },
             _ => {}
@@ -227,6 +239,7 @@ impl Run {
                 .isolate(node, (0..=BOB).filter(|n| *n != node)),
             Act::Mend => self.world.cuts.mend(),
             Act::Weather(weather) => self.world.weather = weather,
+            Act::Cheat(who, cheat) => self.world.cheat(who, cheat),
             Act::TokenOn { announced } => self.token(true, announced),
             Act::TokenOff => self.token(false, true),
             Act::Wish(who, command) => {

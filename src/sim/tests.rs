@@ -45,6 +45,8 @@ fn two_hundred_seeds_hold_every_check_and_are_not_idle() {
     assert!(counts.changes > 200, "{counts:?}");
     assert!(counts.answers > 20, "{counts:?}");
     assert!(counts.withdrawals > 20, "{counts:?}");
+    assert!(counts.galleries > 50, "{counts:?}");
+    assert!(counts.turned_away > 50, "{counts:?}");
     assert!(counts.failures > 300, "{counts:?}");
     assert!(counts.crashes > 300, "{counts:?}");
 }
@@ -59,6 +61,7 @@ fn the_same_seed_gives_the_same_trace_and_another_seed_another() {
 pub(crate) const HUNTS: &[Hunt] = &[
     Hunt::new(Bug::NeverTakesOver, CLUSTER, || all_hold(0..60)),
     Hunt::new(Bug::EveryoneWins, CLUSTER, || all_hold(0..10)),
+    Hunt::new(Bug::PassNotChecked, CLUSTER, || all_hold(0..20)),
 ];
 
 const CLUSTER: &str = "whole nodes from seeds";

@@ -8,15 +8,18 @@ use std::time::Duration;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
-use super::disk::Disk;
+use super::agenda::Entry;
+use super::disk::{self, Disk};
 use super::network::{Cuts, Weather};
 use super::node::{Happening, Machines, Role, Running, Wanted};
 use super::translation::Translation;
+use super::visits::{Between, Cheat};
 use super::workshop;
 use crate::actors::consensus::{Standing, StateMachine};
 use crate::node::board;
 use crate::proto::control::Report;
-use crate::proto::ids::Digest;
+use crate::proto::ids::{Digest, UserId};
+use crate::proto::pass::Pass;
 use crate::time::{Calendar, Moment, WallTime};
 
 /// Wall time at which every world begins.
@@ -44,6 +47,17 @@ pub enum Seen {
     Worked,
     /// News for the board of a server.
     News(board::News),
+    /// A server gave a pass.
+    Passed(Pass),
+    /// Something arrived at one user from another.
+    Between {
+        /// Who sent it.
+        from: UserId,
+        /// At whom it arrived.
+        to: UserId,
+        /// What.
+        what: Between,
+    },
     /// A node ended without warning.
     Crashed,
     /// A node began.
@@ -63,33 +77,6 @@ enum Event {
     },
 }
 
-struct Entry {
-    at: u64,
-    sequence: u64,
-    node: usize,
-    event: Event,
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.sequence == other.sequence
-    }
-}
-
-impl Eq for Entry {}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.sequence).cmp(&(other.at, other.sequence))
-    }
-}
-
 struct Slot {
     role: Role,
     running: Option<Running>,
@@ -98,9 +85,12 @@ struct Slot {
     woken_at: Option<u64>,
     disk: Disk,
     disk_free_at: u64,
+    disk_full: bool,
     shut: bool,
     /// How many times slower than others it works; 1 for as fast.
     slower: u32,
+    /// How it cheats when it asks others.
+    cheat: Option<Cheat>,
     /// What waits for a node that stands still; none if it does not.
     held: Option<Vec<Event>>,
 }
@@ -110,7 +100,7 @@ pub struct World {
     now: u64,
     sequence: u64,
     rng: ChaCha20Rng,
-    heap: BinaryHeap<Reverse<Entry>>,
+    heap: BinaryHeap<Reverse<Entry<Event>>>,
     slots: Vec<Slot>,
     places: BTreeMap<SocketAddr, usize>,
     /// The network now.
@@ -159,8 +149,10 @@ impl World {
             woken_at: None,
             disk: Disk::default(),
             disk_free_at: 0,
+            disk_full: false,
             shut: false,
             slower: 1,
+            cheat: None,
             held: None,
         });
         place
@@ -225,7 +217,9 @@ impl World {
         slot.woken_at = None;
         slot.shut = false;
         slot.held = None;
-        slot.running = Some(slot.role.start(slot.disk.tables(), calendar, seed));
+        let mut running = slot.role.start(slot.disk.tables(), calendar, seed);
+        running.cheat = slot.cheat;
+        slot.running = Some(running);
         self.plan_wake(node);
         Seen::Started
     }
@@ -253,10 +247,29 @@ impl World {
         self.plan_wake(node);
     }
 
+    /// Has a client cheat when it asks others, or ask as it should.
+    pub fn cheat(&mut self, node: usize, cheat: Option<Cheat>) {
+        let slot = &mut self.slots[node];
+        slot.cheat = cheat;
+        if let Some(running) = &mut slot.running {
+            running.cheat = cheat;
+        }
+    }
+
     /// Makes the work, the disk and the hearing of a node so many times slower; 1 for as fast as
     /// others.
     pub fn slow(&mut self, node: usize, times: u32) {
         self.slots[node].slower = times.max(1);
+    }
+
+    /// Takes a node that is down all that is on its disk.
+    pub fn wipe(&mut self, node: usize) {
+        self.slots[node].disk = Disk::default();
+    }
+
+    /// Fills the disk of a node, or makes room on it.
+    pub fn fill(&mut self, node: usize, full: bool) {
+        self.slots[node].disk_full = full;
     }
 
     /// Lets something happen to a node now.
@@ -325,11 +338,8 @@ impl World {
         self.trace.update(&self.now.to_le_bytes());
         self.trace.update(&(node as u64).to_le_bytes());
         self.trace.update(format!("{what:?}").as_bytes());
-        let (wanted, news): (_, Vec<board::News>) = running.happen(now, what);
-        let mut seen: Vec<(usize, Seen)> = news
-            .into_iter()
-            .map(|item| (node, Seen::News(item)))
-            .collect();
+        let (wanted, news) = running.happen(now, what);
+        let mut seen: Vec<(usize, Seen)> = news.into_iter().map(|item| (node, item)).collect();
         for wanted in wanted {
             self.carry_out(node, wanted, &mut seen);
         }
@@ -375,6 +385,9 @@ impl World {
             return;
         }
         let what = match order {
+            Wanted::Disk(request) if slot.disk_full && disk::adds(&request.order) => {
+                Happening::Disk(request.ticket, disk::no_space())
+            }
             Wanted::Disk(request) => {
                 Happening::Disk(request.ticket, slot.disk.carry_out(request.order))
             }

@@ -7,9 +7,11 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
-use super::failures;
+use super::{failures, unlock};
 use crate::crypto::identity::SecretIdentity;
+use crate::crypto::locked_key;
 use crate::node::config::layers::{self, Settings, Sources};
 use crate::node::config::{ClientConfig, ConfigError, ServerAddress};
 use crate::proto::control::{Failure, Reason};
@@ -116,11 +118,21 @@ pub fn make_key(home: &Path) -> Result<SecretIdentity, Failure> {
         ),
         _ => failures::file(&path, &error),
     })?;
-    let text: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-    file.write_all(format!("{text}\n").as_bytes())
+    file.write_all(key_text(&secret).as_bytes())
         .and_then(|()| file.sync_all())
         .map_err(|error| failures::file(&path, &error))?;
     Ok(identity)
+}
+
+/// What a key file says that is not locked.
+pub(super) fn key_text(secret: &[u8; 32]) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(65));
+    for byte in secret {
+        let digits = [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16));
+        text.extend(digits.into_iter().flatten());
+    }
+    text.push('\n');
+    text
 }
 
 /// Fills `bytes` from the operating system.
@@ -138,13 +150,15 @@ pub fn random(bytes: &mut [u8]) -> Result<(), Failure> {
     })
 }
 
-/// Reads the key of a home.
+/// Reads the key of a home. One that is locked has to be opened before, or the environment has its
+/// passphrase; see [`unlock`].
 ///
 /// # Errors
-/// If there is none, others may read it, or it is damaged.
+/// If there is none, others may read it, or it is damaged or locked.
 pub fn read_key(home: &Path) -> Result<SecretIdentity, Failure> {
     let path = home.join(KEY_FILE);
-    let text = fs::read_to_string(&path).map_err(|error| match error.kind() {
+    let text = fs::read_to_string(&path).map(Zeroizing::new);
+    let text = text.map_err(|error| match error.kind() {
         ErrorKind::NotFound => Failure::new(
             Reason::Config,
             format!("no identity in {}", home.display()),
@@ -152,13 +166,9 @@ pub fn read_key(home: &Path) -> Result<SecretIdentity, Failure> {
         ),
         _ => failures::file(&path, &error),
     })?;
-    let mode = fs::metadata(&path).map_err(|error| failures::file(&path, &error))?;
-    if mode.permissions().mode() & 0o077 != 0 {
-        return Err(Failure::new(
-            Reason::Config,
-            format!("others may read {}", path.display()),
-            format!("chmod 600 {}", path.display()),
-        ));
+    is_own(&path)?;
+    if locked_key::is_locked(&text) {
+        return unlock::key(&path, &text);
     }
     parse_key(text.trim())
         .map(SecretIdentity::from_secret)
@@ -172,6 +182,22 @@ pub fn read_key(home: &Path) -> Result<SecretIdentity, Failure> {
                 "restore it from a copy",
             )
         })
+}
+
+/// Whether nobody else may read a key file.
+///
+/// # Errors
+/// If others may, or it is gone.
+pub fn is_own(path: &Path) -> Result<(), Failure> {
+    let mode = fs::metadata(path).map_err(|error| failures::file(path, &error))?;
+    if mode.permissions().mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Reason::Config,
+        format!("others may read {}", path.display()),
+        format!("chmod 600 {}", path.display()),
+    ))
 }
 
 fn parse_key(text: &str) -> Option<[u8; 32]> {

@@ -7,3 +7,4 @@ pub mod home;
 pub mod line;
 pub mod newcomer;
 pub mod session;
+pub mod unlock;

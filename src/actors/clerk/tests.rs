@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::actors::edges::{Desk, TicketBook};
 use crate::crypto::identity::SecretIdentity;
@@ -257,6 +259,80 @@ fn shares_are_deposited_until_enough_servers_have_theirs() {
     let servers = 2;
     let told = answered(&mut clerk, 3, true);
     assert_eq!(told, [Output::Deposited { ticket, servers }]);
+}
+
+/// What can happen to a deposit: an answer of a server, of this round or another, or time.
+#[derive(Clone, Debug)]
+enum Turn {
+    Answer(usize, u32, bool),
+    Time,
+}
+
+fn turn() -> impl Strategy<Value = Turn> {
+    prop_oneof![
+        4 => (0..3_usize, 0..2_u32, any::<bool>())
+            .prop_map(|(from, round, kept)| Turn::Answer(from, round, kept)),
+        1 => Just(Turn::Time),
+    ]
+}
+
+proptest! {
+    /// Whatever is answered, and however often: only servers that have not confirmed are sent to,
+    /// and it is told once how many did, as soon as they are enough or nobody is left to ask.
+    #[test]
+    fn a_deposit_ends_when_enough_or_all_have_told(
+        needed in 1..=3_usize,
+        turns in proptest::collection::vec(turn(), 0..60),
+    ) {
+        let (mut clerk, mut now, ticket) = (clerk(), NOW, ticket());
+        let share = |round| ShareDeposit {
+            borrower: UserId([2; 32]),
+            grant: GrantId([3; 16]),
+            granted_at: WallTime(4),
+            round,
+            sealed: Bytes::from_static(b"sealed"),
+        };
+        let account = share(1).account(clerk.config.identity.user_id());
+        let deposits = servers().into_iter().map(|to| (to, share(1))).collect();
+        let begin = Input::Deposit { ticket, deposits, needed };
+        prop_assert_eq!(handled(&mut clerk, begin).len(), 3);
+        let mut told: [Option<bool>; 3] = [None; 3];
+        for turn in turns {
+            let mut out = Outbox::new();
+            let is_over = match turn {
+                Turn::Answer(from, round, kept) => {
+                    if round == 1 {
+                        told[from] = Some(told[from] == Some(true) || kept);
+                    }
+                    let answer = ShareAnswer { account, round, kept };
+                    let from = servers()[from];
+                    clerk.handle(now, Input::DepositAnswered { from, answer }, &mut out);
+                    false
+                }
+                Turn::Time => {
+                    now = clerk.deadline().expect("it waits");
+                    clerk.on_deadline(now, &mut out);
+                    now.since(NOW).as_millis() >= u128::from(clerk.config.give_up_ms)
+                }
+            };
+            let kept: Vec<bool> = told.iter().map(|told| *told == Some(true)).collect();
+            let count = kept.iter().filter(|kept| **kept).count();
+            let is_done = count >= needed || told.iter().all(Option::is_some);
+            let said = out.take();
+            if is_done || is_over {
+                prop_assert_eq!(said, [Output::Deposited { ticket, servers: count }]);
+                prop_assert_eq!(clerk.deadline(), None);
+                return Ok(());
+            }
+            for output in said {
+                let Output::Send { to, packet } = output else {
+                    panic!("{output:?}")
+                };
+                prop_assert_eq!(packet, Packet::KeepShare(share(1)));
+                prop_assert!(!kept[usize::from(to.0) - 1], "it has its share");
+            }
+        }
+    }
 }
 
 #[test]

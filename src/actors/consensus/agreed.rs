@@ -3,6 +3,8 @@
 //!
 //! What an order means is the ledger's, in which order orders come the agreement's.
 
+use std::collections::{BTreeSet, VecDeque};
+
 use bytes::Bytes;
 
 use super::{Consensus, OutputOf, StateMachine};
@@ -16,14 +18,46 @@ pub type Agreement = Consensus<Agreed>;
 /// What it orders.
 pub type AgreementOutput = OutputOf<Agreed>;
 
+/// Commands that were admitted and are not applied yet, at the most. Twice as many as may wait.
+const VERIFIED_MAX: usize = 8_192;
+
 /// The ledger, and what a snapshot cannot tell.
 #[derive(Clone, Debug, Default)]
 pub struct Agreed {
     ledger: Ledger,
+    verified: Verified,
     /// The state came as a whole, so there were no effects. Erasures among them are made up for
     /// when the server has caught up or with the next entry; the others were meant for people who
     /// waited then.
     erasures_missing: bool,
+}
+
+/// Commands whose signatures this server has found right when it admitted them, by the hash of all
+/// their bytes. They are applied without a second look, which would find the same: verifying costs
+/// more than everything else that is done with a command, and a leader would do it twice.
+#[derive(Clone, Debug, Default)]
+struct Verified {
+    known: BTreeSet<Digest>,
+    /// Those that were admitted, the oldest first. Some may be applied already.
+    in_order: VecDeque<Digest>,
+}
+
+impl Verified {
+    fn note(&mut self, command: &[u8]) {
+        let digest = Digest::of(command);
+        if self.known.insert(digest) {
+            self.in_order.push_back(digest);
+        }
+        if self.in_order.len() > VERIFIED_MAX
+            && let Some(oldest) = self.in_order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+    }
+
+    fn take(&mut self, command: &[u8]) -> bool {
+        !self.known.is_empty() && self.known.remove(&Digest::of(command))
+    }
 }
 
 impl Agreed {
@@ -55,6 +89,7 @@ impl Agreed {
         command: &[u8],
     ) -> (Reply, Vec<Effect>) {
         let Ok(entry) = Entry::from_parts(stamp, command) else {
+            // Was never admitted, so it does not come back here.
             return StateMachine::apply(self, seq, stamp, command);
         };
         let mut effects = self.made_up_for();
@@ -92,8 +127,10 @@ impl StateMachine for Agreed {
     type Effect = Effect;
     type Damaged = Damaged;
 
-    fn admit(&self, clock: WallTime, command: &[u8]) -> Result<(), Reply> {
-        StateMachine::admit(&self.ledger, clock, command)
+    fn admit(&mut self, clock: WallTime, command: &[u8]) -> Result<(), Reply> {
+        StateMachine::admit(&mut self.ledger, clock, command)?;
+        self.verified.note(command);
+        Ok(())
     }
 
     fn made_up(&mut self) -> Vec<Effect> {
@@ -105,6 +142,9 @@ impl StateMachine for Agreed {
     }
 
     fn apply(&mut self, seq: u64, stamp: WallTime, command: &[u8]) -> (Reply, Vec<Effect>) {
+        if self.verified.take(command) {
+            return self.apply_authentic(seq, stamp, command);
+        }
         let mut effects = self.made_up_for();
         let (reply, more) = StateMachine::apply(&mut self.ledger, seq, stamp, command);
         effects.extend(more);
@@ -123,6 +163,7 @@ impl StateMachine for Agreed {
         Ok(Self {
             ledger: Ledger::restore(snapshot)?,
             erasures_missing: true,
+            verified: Verified::default(),
         })
     }
 
@@ -182,5 +223,53 @@ mod tests {
         let mut restored = Agreed::restore(&agreed.snapshot()).expect("a snapshot");
         assert_eq!(restored.made_up(), [erase]);
         assert_eq!(restored.apply(3, NOW, &[]).1, []);
+    }
+
+    #[test]
+    fn what_was_admitted_is_applied_as_on_servers_that_verify_it_then() {
+        let owner = SecretIdentity::from_secret([1; 32]);
+        let shares = split(&[5; 32], 2, 3, [6; 32]).expect("a sharing");
+        let opening = |grant| Opening {
+            grant: GrantId([grant; 16]),
+            granted_at: NOW,
+            borrower: SecretIdentity::from_secret([2; 32]).user_id(),
+            looks: 2,
+            not_before: None,
+            until: None,
+            offline_max: 0,
+            threshold: 2,
+            share_hashes: shares.iter().map(Share::hash).collect(),
+        };
+        let open = |grant| owner.command(NOW, Command::Open(opening(grant)));
+        let (good, mut forged) = (open(3), open(4));
+        forged.signature.0[0][0] ^= 1;
+        // The same account, with the signature of another order.
+        let mut other = open(3);
+        other.signature = open(5).signature;
+        let (mut leader, mut follower) = (Agreed::default(), Agreed::default());
+        let refused = Err(Reply::Refused(Refusal::Signature));
+        assert_eq!(leader.admit(NOW, &good.encode()), Ok(()));
+        assert_eq!(leader.admit(NOW, &forged.encode()), refused);
+        assert_eq!(leader.admit(NOW, &other.encode()), refused);
+        for (seq, command) in (1..).zip([&forged, &other, &good, &good, &forged]) {
+            let command = command.encode();
+            let told = leader.apply(seq, NOW, &command);
+            assert_eq!(told, follower.apply(seq, NOW, &command));
+            assert_eq!(leader.digest(), follower.digest());
+            assert_eq!(matches!(told.0, Reply::Opened(_)), [3, 4].contains(&seq));
+        }
+        assert!(leader.verified.known.is_empty());
+    }
+
+    #[test]
+    fn admitted_commands_are_remembered_up_to_a_bound() {
+        let mut verified = Verified::default();
+        for number in 0..=VERIFIED_MAX {
+            verified.note(&number.to_le_bytes());
+        }
+        assert_eq!(verified.known.len(), VERIFIED_MAX);
+        assert!(!verified.take(&0_usize.to_le_bytes()));
+        assert!(verified.take(&1_usize.to_le_bytes()));
+        assert!(!verified.take(&1_usize.to_le_bytes()), "each once");
     }
 }

@@ -18,7 +18,7 @@ impl StateMachine for Ledger {
     type Effect = Effect;
     type Damaged = Damaged;
 
-    fn admit(&self, clock: WallTime, command: &[u8]) -> Result<(), Reply> {
+    fn admit(&mut self, clock: WallTime, command: &[u8]) -> Result<(), Reply> {
         if command.is_empty() {
             return Ok(());
         }
@@ -128,7 +128,10 @@ mod tests {
             let seq = bytes.len() as u64;
             let (reply, effects) = StateMachine::apply(&mut ledger, seq, NOW, &bytes);
             assert_eq!((reply, effects), (malformed, Vec::new()));
-            assert_eq!(StateMachine::admit(&ledger, NOW, &bytes), Err(malformed));
+            assert_eq!(
+                StateMachine::admit(&mut ledger, NOW, &bytes),
+                Err(malformed)
+            );
             assert_eq!(ledger.query(&bytes), malformed);
         }
     }

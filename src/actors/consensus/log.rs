@@ -180,6 +180,11 @@ impl Log {
         })
     }
 
+    /// How far the log is decided, as far as this server knows.
+    pub(super) const fn commit(&self) -> u64 {
+        self.hard.commit
+    }
+
     /// The entries behind a place.
     pub(super) fn behind(&self, index: u64) -> impl Iterator<Item = &Entry> {
         let entries = self.entries.iter().map(|held| &held.entry);

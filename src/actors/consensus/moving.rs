@@ -22,7 +22,7 @@ use crate::actors::edges::{Record, Table};
 use crate::proto::codec;
 use crate::proto::ids::{Digest, NodeId};
 use crate::proto::limits::MESSAGE_MAX_BYTES;
-use crate::time::Calendar;
+use crate::time::{Calendar, WallTime};
 
 const MAGIC: &[u8] = b"pentimento ledger file 1\n";
 const SUM_BYTES: usize = 32;
@@ -165,32 +165,8 @@ pub fn export<S: StateMachine>(
     rows: &Rows,
     blank: S,
 ) -> Result<Exported, MoveError> {
-    let quarantined = |why| MoveError::Quarantined(why);
-    let found = rows::read(me, &group(me, servers), rows)
-        .map_err(|damage| quarantined(Why::Damaged(damage)))?;
-    let log = match found {
-        Found::Blank => return Err(MoveError::Elsewhere(Whereabouts::Nowhere)),
-        Found::Quarantined(Why::Elsewhere(place)) => return Err(MoveError::Elsewhere(place)),
-        Found::Quarantined(why) => return Err(quarantined(why)),
-        Found::Log(log) if log.floor().is_some() => return Err(MoveError::NoVoter),
-        Found::Log(log) => log,
-    };
-    let (mut state, from) = match log.kept() {
-        None => (blank, 0),
-        Some(kept) => {
-            let damaged = |words: S::Damaged| {
-                quarantined(Why::Damaged(rows::Damage::Snapshot(words.to_string())))
-            };
-            (S::restore(&kept.state).map_err(damaged)?, kept.at.index)
-        }
-    };
-    for entry in log.behind(from) {
-        if let Ok(envelope) = codec::decode::<Envelope>(&entry.data, MESSAGE_MAX_BYTES) {
-            let command = envelope.command.as_ref();
-            let bytes = command.map_or(&[][..], |command| &command.bytes);
-            state.apply(entry.index, envelope.stamp, bytes);
-        }
-    }
+    let log = log_of(me, servers, rows)?;
+    let state = state_at(&log, u64::MAX, blank)?;
     let end = log.end();
     Ok(Exported {
         source: Source::Server {
@@ -201,6 +177,86 @@ pub fn export<S: StateMachine>(
         seq: end.index,
         state: state.snapshot(),
     })
+}
+
+/// The log of a server of the embedded store, if it counts.
+fn log_of(me: NodeId, servers: &[NodeId], rows: &Rows) -> Result<Box<Log>, MoveError> {
+    let quarantined = |why| MoveError::Quarantined(why);
+    let found = rows::read(me, &group(me, servers), rows)
+        .map_err(|damage| quarantined(Why::Damaged(damage)))?;
+    match found {
+        Found::Blank => Err(MoveError::Elsewhere(Whereabouts::Nowhere)),
+        Found::Quarantined(Why::Elsewhere(place)) => Err(MoveError::Elsewhere(place)),
+        Found::Quarantined(why) => Err(quarantined(why)),
+        Found::Log(log) if log.floor().is_some() => Err(MoveError::NoVoter),
+        Found::Log(log) => Ok(log),
+    }
+}
+
+/// What a server that is stopped has of the history of its ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History {
+    /// Everything up to this place was decided, as far as this server knew.
+    pub decided: u64,
+    /// Place, time and command of each entry that it still has, decided or not. Commands are empty
+    /// for entries that only tell the time.
+    pub entries: Vec<(u64, WallTime, Bytes)>,
+    /// Places without an entry of the ledger's: those by which leaders begin.
+    pub without: Vec<u64>,
+    /// Digest of the state after what was decided.
+    pub state: Digest,
+}
+
+/// Reads the log of a server of the embedded store.
+///
+/// # Errors
+/// If there is none, or it does not count.
+pub fn history<S: StateMachine>(
+    me: NodeId,
+    servers: &[NodeId],
+    rows: &Rows,
+    blank: S,
+) -> Result<History, MoveError> {
+    let log = log_of(me, servers, rows)?;
+    let decided = log.commit();
+    let (mut entries, mut without) = (Vec::new(), Vec::new());
+    for entry in log.behind(0) {
+        match codec::decode::<Envelope>(&entry.data, MESSAGE_MAX_BYTES) {
+            Ok(envelope) => {
+                let command = envelope.command.map(|command| command.bytes);
+                entries.push((entry.index, envelope.stamp, command.unwrap_or_default()));
+            }
+            Err(_) => without.push(entry.index),
+        }
+    }
+    Ok(History {
+        decided,
+        entries,
+        without,
+        state: state_at(&log, decided, blank)?.digest(),
+    })
+}
+
+/// The state after an entry that the log has, or the last one.
+fn state_at<S: StateMachine>(log: &Log, last: u64, blank: S) -> Result<S, MoveError> {
+    let (mut state, from) = match log.kept() {
+        None => (blank, 0),
+        Some(kept) => {
+            let damaged = |words: S::Damaged| {
+                let damage = rows::Damage::Snapshot(words.to_string());
+                MoveError::Quarantined(Why::Damaged(damage))
+            };
+            (S::restore(&kept.state).map_err(damaged)?, kept.at.index)
+        }
+    };
+    for entry in log.behind(from).take_while(|entry| entry.index <= last) {
+        if let Ok(envelope) = codec::decode::<Envelope>(&entry.data, MESSAGE_MAX_BYTES) {
+            let command = envelope.command.as_ref();
+            let bytes = command.map_or(&[][..], |command| &command.bytes);
+            state.apply(entry.index, envelope.stamp, bytes);
+        }
+    }
+    Ok(state)
 }
 
 /// The one of these files that has everything that was decided.

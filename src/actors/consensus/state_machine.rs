@@ -19,11 +19,11 @@ pub trait StateMachine: Sized {
     type Damaged: fmt::Display;
 
     /// Whether a command is worth a place in the log: a cheap look by the leader, on what it has
-    /// applied so far. `clock` is its own.
+    /// applied so far. `clock` is its own. What it remembers of this look changes no answer.
     ///
     /// # Errors
     /// What the client is told instead.
-    fn admit(&self, clock: WallTime, command: &[u8]) -> Result<(), Self::Reply>;
+    fn admit(&mut self, clock: WallTime, command: &[u8]) -> Result<(), Self::Reply>;
 
     /// Carries out an agreed command. Total: a command that makes no sense has a reply too, and
     /// one that comes again is answered as before. `seq` is its place in the log, larger than that

@@ -7,21 +7,25 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::outgoing::{Outgoing, Stage, deletion, restored};
-use super::{Call, Output};
+use super::{Call, Output, failures};
 use crate::actors::edges::{Record, Row, Ticket};
 use crate::actors::machine::earliest;
 use crate::crypto::letters::{self, SealError};
 use crate::planted::{self, Bug};
 use crate::proto::codec;
-use crate::proto::control::{Failure, Posted, Reason};
+use crate::proto::control::Posted;
 use crate::proto::identity::PublicIdentity;
 use crate::proto::ids::{LetterId, NodeId, UserId};
 use crate::proto::letter::{Letter, Note};
 use crate::proto::packet::DepositRefusal;
+use crate::proto::pass::{Pass, PassFault};
 use crate::time::Moment;
 
 /// An order to the disk is given so often before it counts as failed.
 const DISK_TRIES: u32 = 3;
+
+/// So often another pass is got for one letter.
+const RENEWALS: u32 = 2;
 
 /// Letters on their way out, by their number in the order of posting.
 pub(super) struct Dispatch {
@@ -62,19 +66,19 @@ impl Dispatch {
             return;
         }
         if call.is_refused(to.user_id(), note) {
-            let failure = refused();
+            let failure = failures::refused();
             call.out.push(Output::NotPosted { ticket, failure });
             return;
         }
         if self.letters.len() >= call.config.outbox_max {
-            let failure = full(call.config.outbox_max);
+            let failure = failures::full(call.config.outbox_max);
             call.out.push(Output::NotPosted { ticket, failure });
             return;
         }
         let letter = match self.seal(to, note, call) {
             Ok(letter) => letter,
             Err(error) => {
-                let failure = unsealed(error);
+                let failure = failures::unsealed(error);
                 call.out.push(Output::NotPosted { ticket, failure });
                 return;
             }
@@ -84,6 +88,7 @@ impl Dispatch {
         let mut one = Outgoing::new(letter.id, letter.to, body, note.is_lasting());
         one.ticket = Some(ticket);
         one.told = false;
+        one.visits = note.needs_pass();
         one.tell_at = call.in_ms(call.config.tell_after_ms);
         if one.lasting {
             let ticket = call.tickets.draw();
@@ -157,7 +162,7 @@ impl Dispatch {
         &mut self,
         ticket: Ticket,
         user: UserId,
-        online: bool,
+        (online, pass): (bool, Option<Pass>),
         call: &mut Call<'_>,
     ) {
         let asked = |one: &Outgoing| one.locate == Some(ticket) && one.reader == user;
@@ -166,11 +171,42 @@ impl Dispatch {
         };
         let number = *number;
         one.locate = None;
+        one.pass = pass.or(one.pass);
         match (one.stage, online) {
             (Stage::Locating, true) => one.attempt(1, call),
             (Stage::Locating, false) => self.unreachable(number, call),
             (Stage::Depositing, true) => one.send_direct(call),
             _ => {}
+        }
+    }
+
+    /// The reader wants another pass: the servers are asked where they are once more, and give one
+    /// with the answer.
+    pub(super) fn pass_wanted(
+        &mut self,
+        from: UserId,
+        id: LetterId,
+        fault: PassFault,
+        call: &mut Call<'_>,
+    ) {
+        let Some((number, one)) = self.find(id) else {
+            return;
+        };
+        let is_answer = one.reader == from && matches!(one.stage, Stage::Direct { .. });
+        if !is_answer || !one.visits {
+            return;
+        }
+        if one.renewals < RENEWALS {
+            one.renewals += 1;
+            one.stage = Stage::Locating;
+            one.next = Some(call.in_ms(call.config.locate_ms));
+            one.locate(call);
+        } else {
+            if let Some(ticket) = one.ticket.filter(|_| !one.told) {
+                let failure = failures::not_admitted(fault);
+                call.out.push(Output::NotPosted { ticket, failure });
+            }
+            self.letters.remove(&number);
         }
     }
 
@@ -225,7 +261,7 @@ impl Dispatch {
             return;
         };
         if let Some(ticket) = one.ticket {
-            let failure = unsaved();
+            let failure = failures::unsaved();
             call.out.push(Output::NotPosted { ticket, failure });
         }
         one.told = true;
@@ -342,43 +378,4 @@ impl Dispatch {
             Stage::Forgetting { .. } => drop(self.letters.remove(&number)),
         }
     }
-}
-
-fn refused() -> Failure {
-    Failure::new(
-        Reason::Denied,
-        "you blocked this peer",
-        "`pentimento peers unblock` takes that back",
-    )
-}
-
-fn full(outbox_max: usize) -> Failure {
-    Failure::new(
-        Reason::Busy,
-        format!("{outbox_max} letters wait already to be delivered"),
-        "wait until the servers can be reached again, then repeat the command",
-    )
-}
-
-fn unsealed(error: SealError) -> Failure {
-    match error {
-        SealError::ReaderKey => Failure::new(
-            Reason::Integrity,
-            "the peer's key is no valid key, so nothing can be sealed for them",
-            "ask them to start their client again, then look them up with `pentimento peers`",
-        ),
-        SealError::TooLarge { size_bytes } => Failure::new(
-            Reason::TooLarge,
-            format!("a note of {size_bytes} bytes does not fit a letter"),
-            "offer fewer pictures, or shorten names and remarks",
-        ),
-    }
-}
-
-fn unsaved() -> Failure {
-    Failure::new(
-        Reason::Disk,
-        "the letter could not be kept on this disk, so it was not sent",
-        "make room on the disk and check that its folder can be written, then repeat the command",
-    )
 }

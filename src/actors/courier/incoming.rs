@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::admission::Admission;
 use super::seen::{Known, Seen};
 use super::{Call, Output};
 use crate::actors::edges::{Contact, Record, Row, Ticket};
@@ -9,14 +10,17 @@ use crate::actors::machine::earliest;
 use crate::crypto::letters::{self, OpenError};
 use crate::proto::codec;
 use crate::proto::identity::PublicIdentity;
-use crate::proto::ids::{LetterId, UserId};
+use crate::proto::ids::{LetterId, NodeId, UserId};
 use crate::proto::letter::{Letter, Note};
 use crate::proto::limits::{ERRAND_ACKS, LETTER_MAX_BYTES, MAILBOX_BYTES, NAME_MAX_BYTES};
 use crate::proto::packet::{Packet, Party};
+use crate::proto::pass::{Pass, Visit};
 use crate::time::{Moment, WallTime};
 
 /// A sealed note and its envelope.
 pub(super) const LETTER_ENCODED_MAX_BYTES: usize = LETTER_MAX_BYTES + 512;
+/// A letter and a pass.
+const VISIT_ENCODED_MAX_BYTES: usize = LETTER_ENCODED_MAX_BYTES + 512;
 /// A mailbox, with the envelopes of its letters.
 const MAIL_MAX_BYTES: usize = 2 * MAILBOX_BYTES;
 /// A letter is handed on so often and then dropped unconfirmed: its writer has it still.
@@ -34,6 +38,16 @@ pub(super) struct Arrivals {
     seen: Seen,
     stamped: u64,
     confirmations: Vec<Confirmation>,
+    admission: Admission,
+}
+
+/// How a letter came.
+#[derive(Clone, Copy)]
+enum Way<'a> {
+    /// From its writer, with the pass that they showed.
+    Direct(Option<&'a Pass>),
+    /// From a server.
+    Mail,
 }
 
 struct Arrival {
@@ -78,18 +92,35 @@ impl Arrivals {
             stamped: seen.next_stamp(0),
             seen,
             confirmations: Vec::new(),
+            admission: Admission::default(),
         }
     }
 
     /// A letter that came directly. What does not verify, or is carried by another than its
     /// writer, leaves no trace.
     pub(super) fn letter(&mut self, from: UserId, body: &[u8], call: &mut Call<'_>) {
+        self.carried(from, body, None, call);
+    }
+
+    /// The same with a pass.
+    pub(super) fn visit(&mut self, from: UserId, body: &[u8], call: &mut Call<'_>) {
+        if let Ok(visit) = codec::decode::<Visit>(body, VISIT_ENCODED_MAX_BYTES) {
+            self.carried(from, &visit.letter, visit.pass.as_ref(), call);
+        }
+    }
+
+    fn carried(&mut self, from: UserId, body: &[u8], pass: Option<&Pass>, call: &mut Call<'_>) {
         let Ok(letter) = codec::decode::<Letter>(body, LETTER_ENCODED_MAX_BYTES) else {
             return;
         };
         if letter.from.user_id() == from {
-            self.one(letter, true, &mut Vec::new(), call);
+            self.one(letter, Way::Direct(pass), &mut Vec::new(), call);
         }
+    }
+
+    /// A server told its time.
+    pub(super) fn server_heard(&mut self, from: NodeId, at: WallTime, call: &Call<'_>) {
+        self.admission.heard(call.config, call.now, from, at);
     }
 
     /// Letters that a server kept for us.
@@ -101,14 +132,15 @@ impl Arrivals {
         letters.sort_by_key(|letter| (letter.posted_at, letter.id));
         let mut acks = Vec::new();
         for letter in letters {
-            self.one(letter, false, &mut acks, call);
+            self.one(letter, Way::Mail, &mut acks, call);
         }
         for acks in acks.chunks(ERRAND_ACKS) {
             call.out.push(Output::AckMail(acks.to_vec()));
         }
     }
 
-    fn one(&mut self, letter: Letter, direct: bool, acks: &mut Vec<LetterId>, call: &mut Call<'_>) {
+    fn one(&mut self, letter: Letter, way: Way<'_>, acks: &mut Vec<LetterId>, call: &mut Call<'_>) {
+        let direct = matches!(way, Way::Direct(_));
         if letter.to != call.config.identity.user_id() {
             return;
         }
@@ -129,9 +161,27 @@ impl Arrivals {
             Ok(note) if call.is_refused(letter.from.user_id(), &note) => {
                 self.answer(&letter, direct, acks, call);
             }
+            Ok(note) if note.needs_pass() => match way {
+                // Nobody is visited by way of the servers.
+                Way::Mail => acks.push(id),
+                Way::Direct(pass) => self.visited(&letter, note, pass, call),
+            },
             Ok(note) => self.first(&letter, direct, note, acks, call),
             Err(OpenError::Signature | OpenError::Sealed) if !direct => acks.push(id),
             Err(_) => {}
+        }
+    }
+
+    /// Hands a letter on whose writer shows a pass. The others are told what is wrong.
+    fn visited(&mut self, letter: &Letter, note: Note, pass: Option<&Pass>, call: &mut Call<'_>) {
+        let writer = letter.from.user_id();
+        match self.admission.judge(call.config, call.now, writer, pass) {
+            Ok(()) => self.first(letter, true, note, &mut Vec::new(), call),
+            Err(fault) => {
+                let letter = letter.id;
+                let packet = Packet::PassWanted { letter, fault };
+                call.send(Party::User(writer), packet);
+            }
         }
     }
 

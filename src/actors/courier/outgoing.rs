@@ -13,6 +13,7 @@ use crate::proto::control::Posted;
 use crate::proto::ids::{LetterId, NodeId, UserId};
 use crate::proto::letter::Letter;
 use crate::proto::packet::{Packet, Party};
+use crate::proto::pass::{Pass, Visit};
 use crate::time::Moment;
 
 const ROW_MAX_BYTES: usize = LETTER_ENCODED_MAX_BYTES + 32;
@@ -25,6 +26,11 @@ pub(super) struct Outgoing {
     pub(super) reader: UserId,
     pub(super) body: Bytes,
     pub(super) lasting: bool,
+    /// Whether it goes with a pass, and the last one there was.
+    pub(super) visits: bool,
+    pub(super) pass: Option<Pass>,
+    /// How often another pass was got for it.
+    pub(super) renewals: u32,
     /// Who posted it; none after a restart.
     pub(super) ticket: Option<Ticket>,
     /// Whether the poster has been answered.
@@ -64,6 +70,9 @@ impl Outgoing {
             reader,
             body,
             lasting,
+            visits: false,
+            pass: None,
+            renewals: 0,
             ticket: None,
             told: true,
             tell_at: Moment::START,
@@ -112,10 +121,20 @@ impl Outgoing {
     }
 
     pub(super) fn send_direct(&self, call: &mut Call<'_>) {
+        let letter = self.body.clone();
+        let (cargo, body) = if self.visits {
+            let visit = Visit {
+                pass: self.pass,
+                letter,
+            };
+            (Cargo::Visit(self.id), Bytes::from(codec::encode(&visit)))
+        } else {
+            (Cargo::Letter(self.id), letter)
+        };
         call.out.push(Output::Transfer {
             to: Party::User(self.reader),
-            cargo: Cargo::Letter(self.id),
-            body: self.body.clone(),
+            cargo,
+            body,
         });
     }
 

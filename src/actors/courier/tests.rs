@@ -1,5 +1,6 @@
 mod arriving;
 mod bounds;
+mod passes;
 pub(crate) mod planted;
 mod posting;
 mod refused;
@@ -7,7 +8,6 @@ mod refused;
 use super::*;
 use crate::actors::edges::{DiskFault, Table};
 use crate::crypto::letters;
-use crate::proto::cargo::Form;
 use crate::proto::codec;
 use crate::proto::control::Reason;
 use crate::proto::ids::{AskId, GrantId};
@@ -22,19 +22,16 @@ struct Rig {
     courier: Courier,
     now: Moment,
     disk_works: bool,
-    rows: std::collections::BTreeMap<(Table, Vec<u8>), Bytes>,
+    rows: BTreeMap<(Table, Vec<u8>), Bytes>,
     posts: u64,
 }
 
 impl Rig {
     fn new(config: Config) -> Self {
-        Self::with_rows(config, std::collections::BTreeMap::new())
+        Self::with_rows(config, BTreeMap::new())
     }
 
-    fn with_rows(
-        config: Config,
-        rows: std::collections::BTreeMap<(Table, Vec<u8>), Bytes>,
-    ) -> Self {
+    fn with_rows(config: Config, rows: BTreeMap<(Table, Vec<u8>), Bytes>) -> Self {
         let of = |wanted: Table| -> Vec<Row> {
             rows.iter()
                 .filter(|((table, _), _)| *table == wanted)
@@ -126,6 +123,7 @@ impl Rig {
                     ticket: *ticket,
                     user: *user,
                     online,
+                    pass: None,
                 }));
             }
         }
@@ -172,9 +170,10 @@ fn lasting(sequence: u32) -> Note {
 }
 
 fn passing() -> Note {
-    Note::PictureAsk {
-        grant: GrantId([5; 16]),
-        form: Form::Delta,
+    Note::Gallery {
+        nonce: 5,
+        items: Vec::new(),
+        refused: false,
     }
 }
 

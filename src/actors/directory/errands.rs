@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use rand_chacha::rand_core::Rng;
 
 use super::register::{Claim, is_valid};
-use super::{Directory, Effect, Output, here_answer};
+use super::{Directory, Effect, Output};
 use crate::actors::machine::Outbox;
 use crate::crypto::identity::verify_errand;
 use crate::proto::ids::UserId;
@@ -94,7 +94,7 @@ impl Directory {
             None
         };
         if let Some(name) = answer {
-            return out.push(here_answer(user, errand.sequence, name));
+            return out.push(self.here_answer(now, user, errand.sequence, name));
         }
         let under_way = self.journal.waiting().any(|effect| match effect {
             Effect::Bind { claim, .. } => claim.name == name || claim.identity == errand.user,

@@ -4,12 +4,21 @@ use super::register::Claim;
 use super::{Directory, Output};
 use crate::actors::machine::Outbox;
 use crate::proto::ids::UserId;
-use crate::proto::limits::LOOKUP_PAGE_ENTRIES;
+use crate::proto::limits::{LOOKUP_PAGE_ENTRIES, PASS_MS};
 use crate::proto::packet::{DirectoryEntry, Lookup, LookupAnswer, LookupKind, Packet};
+use crate::proto::pass::Pass;
+use crate::time::{Moment, WallTime};
 
 impl Directory {
     /// Answers a question. Only users who hold a name are listed.
-    pub(super) fn lookup(&self, client: UserId, lookup: &Lookup, out: &mut Outbox<Output>) {
+    /// Who asks for one user gets a pass for them.
+    pub(super) fn lookup(
+        &self,
+        now: Moment,
+        client: UserId,
+        lookup: &Lookup,
+        out: &mut Outbox<Output>,
+    ) {
         if !self.catch_up.is_done() {
             return;
         }
@@ -28,6 +37,12 @@ impl Directory {
                 page
             }
         };
+        let pass = match (&lookup.wanted, claims.as_slice()) {
+            (LookupKind::Name(_) | LookupKind::User(_), [claim]) => {
+                self.pass(now, client, claim.identity.user_id())
+            }
+            _ => None,
+        };
         let entries = claims.into_iter().map(|claim| self.entry(claim)).collect();
         out.push(Output::Send {
             to: client,
@@ -35,8 +50,20 @@ impl Directory {
                 nonce: lookup.nonce,
                 entries,
                 more,
+                pass,
             }),
         });
+    }
+
+    /// A pass for whom we know: who holds a name, or is here under whatever name. The others have
+    /// no more than a key that they made themselves.
+    fn pass(&self, now: Moment, asker: UserId, peer: UserId) -> Option<Pass> {
+        let is_known = self.register.claim(asker).is_some() || self.online.address(asker).is_some();
+        if !is_known || asker == peer {
+            return None;
+        }
+        let until = WallTime(self.config.calendar.at(now).0.saturating_add(PASS_MS));
+        Some(self.signer.pass(asker, peer, until, self.config.me))
     }
 
     fn entry(&self, claim: &Claim) -> DirectoryEntry {

@@ -12,11 +12,13 @@ use proptest::prelude::*;
 use super::*;
 use crate::actors::edges::{DiskFault, Record, Table};
 use crate::crypto::identity::SecretIdentity;
+use crate::crypto::passes;
 use crate::proto::codec;
 use crate::proto::identity::PublicIdentity;
 use crate::proto::ids::Digest;
-use crate::proto::limits::{LOOKUP_PAGE_ENTRIES, NAME_MAX_BYTES};
+use crate::proto::limits::{LOOKUP_PAGE_ENTRIES, NAME_MAX_BYTES, PASS_MS};
 use crate::proto::packet::{DirectoryEntry, ErrandKind, LoadReport, LookupKind};
+use crate::proto::pass::Pass;
 use crate::time::WallTime;
 
 const TODAY: WallTime = WallTime(1_700_000_000_000);
@@ -47,9 +49,13 @@ fn calendar() -> Calendar {
     Calendar { started_at: TODAY }
 }
 
+fn server_key() -> StaticSecret {
+    StaticSecret::from_bytes([77; 32])
+}
+
 fn config(peers: &[u8]) -> Config {
     let peers = peers.iter().copied().map(NodeId).collect();
-    Config::lan(NodeId(1), peers, calendar())
+    Config::lan(NodeId(1), peers, calendar(), server_key())
 }
 
 type Rows = BTreeMap<Vec<u8>, Bytes>;
@@ -188,6 +194,22 @@ impl Rig {
             other => panic!("unexpected {other:?}"),
         });
         answers.next()
+    }
+
+    /// Who was told what of their names, in answer to which errand, and nothing else was said.
+    fn told_names(&mut self) -> Vec<(UserId, u64, NameAnswer)> {
+        let now = calendar().at(self.now);
+        let said = self.said().into_iter().map(|output| match output {
+            Output::Send {
+                to,
+                packet: Packet::HereAnswer(HereAnswer { sequence, name, at }),
+            } => {
+                assert!((TODAY..=now).contains(&at), "{at:?}");
+                (to, sequence, name)
+            }
+            other => panic!("unexpected {other:?}"),
+        });
+        said.collect()
     }
 
     fn look_up(&mut self, wanted: LookupKind) -> Option<(Vec<DirectoryEntry>, bool)> {

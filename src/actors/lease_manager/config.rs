@@ -31,6 +31,13 @@ pub struct Config {
     /// Milliseconds between two questions to the ledger how a grant stands that we gave and whose
     /// looks may be with the borrower's device.
     pub standing_ms: u64,
+    /// The shares of a grant are with a majority of the servers; all are asked for theirs after so
+    /// long, in milliseconds, and as long as one lacks it again after twice as long, and so on.
+    pub complete_first_ms: u64,
+    /// That wait at the most, in milliseconds. No look makes it shorter.
+    pub complete_max_ms: u64,
+    /// All had their shares: they are asked again after so long, in milliseconds.
+    pub complete_every_ms: u64,
     /// How pictures are sent to borrowers. A picture in an own cover always travels whole.
     pub delivery: Form,
     /// The servers and their keys, in the order of the configuration: share `i` of a strict grant
@@ -62,6 +69,11 @@ impl Config {
             // Each costs an entry of the servers' log; a fork shows so much later.
             check_in_ms: 60_000,
             standing_ms: 600_000,
+            // A server that is restarted is back by then.
+            complete_first_ms: 5_000,
+            complete_max_ms: 600_000,
+            // A packet to each server and back; a disk is replaced less often.
+            complete_every_ms: 3_600_000,
             // A quarter of the bytes for a moment of work at each end.
             delivery: Form::Delta,
         }

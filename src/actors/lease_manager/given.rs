@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::edges::{Contact, Folder, PictureFile, Ticket};
+use super::completing::Completion;
 use crate::proto::ids::{AccountId, GrantId};
 use crate::proto::lease::{Adjust, Change, EndReason, Ended, HELD_MAX, LogEntry, LogEvent, Terms};
 use crate::proto::ledger::Opening;
@@ -43,6 +44,8 @@ pub(super) struct GivenRun {
     pub(super) due_at: Moment,
     /// Next time to ask the ledger how the account stands.
     pub(super) asked_at: Moment,
+    /// How far its shares are, if the servers count its looks.
+    pub(super) completion: Completion,
     /// Whether the end date has passed, when it was last looked at.
     pub(super) is_late: bool,
 }

@@ -139,6 +139,8 @@ pub(super) enum Job {
     TellLedger(GrantId, WallTime, u32),
     /// How the account of such a grant stands was asked.
     AskStanding(GrantId, WallTime),
+    /// The shares of such a grant, of a round, are put before all servers again.
+    CompleteShares(GrantId, WallTime, u32),
     /// New shares of such a grant are before the ledger.
     Rekey(GrantId, WallTime),
     /// A look is before the ledger.
@@ -213,6 +215,11 @@ impl Jobs {
 
     pub(super) fn any(&self, is_wanted: impl Fn(&Job) -> bool) -> bool {
         self.open.values().any(|(_, job)| is_wanted(job))
+    }
+
+    pub(super) fn count(&self, is_wanted: impl Fn(&Job) -> bool) -> usize {
+        let wanted = self.open.values().filter(|(_, job)| is_wanted(job));
+        wanted.count()
     }
 
     pub(super) fn drop_where(&mut self, is_wanted: impl Fn(&Job) -> bool) {

@@ -81,7 +81,7 @@ impl LeaseManager {
     }
 
     /// What each server is to keep.
-    fn deposits(&mut self, id: GrantId) -> Option<Vec<(NodeId, ShareDeposit)>> {
+    pub(super) fn deposits(&mut self, id: GrantId) -> Option<Vec<(NodeId, ShareDeposit)>> {
         let given = self.given.get(&id)?;
         let (locked, lock) = (given.locked.as_ref()?, given.grant.lock.as_ref()?);
         let count = u8::try_from(lock.share_hashes.len()).ok()?;
@@ -117,8 +117,12 @@ impl LeaseManager {
         servers: usize,
         out: &mut Outbox<Output>,
     ) {
-        let Some(Job::DepositShares(id, granted_at)) = self.jobs.take(ticket) else {
-            return;
+        let (id, granted_at) = match self.jobs.take(ticket) {
+            Some(Job::DepositShares(id, granted_at)) => (id, granted_at),
+            Some(Job::CompleteShares(id, granted_at, round)) => {
+                return self.completed(now, (id, granted_at, round), servers);
+            }
+            _ => return,
         };
         let Some(given) = self.given_at(id, granted_at) else {
             return;
@@ -178,6 +182,7 @@ impl LeaseManager {
                 let locked = given.and_then(|given| given.locked.as_mut());
                 if let (Reply::Rekeyed { .. }, Some(locked)) = (reply, locked) {
                     locked.keyed = true;
+                    self.complete_soon(now, id);
                     self.store(now, vec![RowKey::Given(id)], Vec::new(), out);
                 }
             }
@@ -203,6 +208,7 @@ impl LeaseManager {
                 if let Some(locked) = &mut given.locked {
                     locked.opened = true;
                 }
+                self.complete_soon(now, id);
                 self.store(now, vec![RowKey::Given(id)], Vec::new(), out);
                 self.post_grant(now, id, out);
                 self.tell_ledger(now, id, out);

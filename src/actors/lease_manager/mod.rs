@@ -1,9 +1,9 @@
 //! Grants, given and received: looks left, pictures to deliver and to open, changes, and the log.
 //!
 //! Who counts the looks is a condition of the grant. Of a strict one the servers do, before the
-//! picture opens, and without their part of the key it does not (`locked.rs`, `counting.rs`). Some
-//! of its looks may be with this home (`taken.rs`, `offline.rs`): those we count, before the
-//! picture leaves, and tell the servers. Else we do:
+//! picture opens, and without their part of the key it does not (`locked.rs`, `completing.rs`,
+//! `counting.rs`). Some of its looks may be with this home (`taken.rs`, `offline.rs`): those we
+//! count, before the picture leaves, and tell the servers. Else we do:
 //!
 //! A look is claimed, shown, committed: the claim is durable before the picture opens, the look is
 //! counted when the picture was shown, and a claim that was never shown is let go. Changes come in
@@ -20,6 +20,7 @@
 mod attending;
 mod borrower;
 mod changing;
+mod completing;
 mod config;
 mod counting;
 mod delivering;
@@ -302,6 +303,7 @@ impl Machine for LeaseManager {
         for lease in self.received.values() {
             next = earliest(next, lease.is_due().then_some(lease.run.due_at));
         }
+        next = earliest(next, self.next_completion());
         earliest(next, self.next_date())
     }
 
@@ -315,6 +317,7 @@ impl Machine for LeaseManager {
         }
         self.attend(now, out);
         self.ask_standings(now, out);
+        self.complete_shares(now, out);
     }
 }
 

@@ -185,6 +185,8 @@ impl LeaseManager {
     ) {
         let found = naming::find(lease, self.received.values().map(named));
         let found = found.and_then(|id| {
+            // Nobody looks on after our end.
+            self.end_found(now, id, out);
             if self.claims.contains_key(&id) {
                 return Err(failures::being_viewed(lease));
             }

@@ -9,7 +9,7 @@ use crate::actors::machine::Outbox;
 use crate::proto::control::Failure;
 use crate::proto::identity::PublicIdentity;
 use crate::proto::ids::{GrantId, LetterId};
-use crate::proto::lease::LogEntry;
+use crate::proto::lease::{LogEntry, LogEvent};
 use crate::proto::letter::{Grant, Note};
 use crate::proto::limits::VIEWS_MAX;
 use crate::proto::notice::LeaseNews;
@@ -262,6 +262,9 @@ impl LeaseManager {
             keys.extend(self.log.insert(id, *entry));
         }
         for entry in news {
+            if matches!(entry.event, LogEvent::Viewed { .. }) {
+                self.complete_after_look(id);
+            }
             self.tell_reported(now, id, entry, out);
         }
         self.store(now, keys, then, out);

@@ -412,6 +412,14 @@ impl LeaseManager {
         }
     }
 
+    /// A look from before our start ends: counted if it may have been seen, else let go.
+    pub(super) fn end_found(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
+        self.count_found(now, id, out);
+        if self.claims.get(&id).is_some_and(|claim| claim.is_found) {
+            self.fail_view(now, id, failures::given_up(), out);
+        }
+    }
+
     /// The time of a claim is over. What may have been seen is counted, if looks count first.
     pub(super) fn claim_ended(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
         let is_seen = |lease: &Received| lease.is_handed_out();

@@ -9,6 +9,7 @@ use super::super::edges::{Contact, Ticket};
 use super::super::machine::Outbox;
 use super::Output;
 use super::failures::{no_such_user, nobody_answered, too_many_questions, yourself};
+use super::passes::Passes;
 use super::registry::{Registry, route};
 use super::voice::Voice;
 use crate::proto::control::Failure;
@@ -42,6 +43,11 @@ pub(super) struct KeysTold {
 /// The end of a question.
 enum End {
     Told(Output),
+    Located {
+        ticket: Ticket,
+        user: UserId,
+        online: bool,
+    },
     Keys(KeysTold),
 }
 
@@ -93,7 +99,7 @@ impl Question {
                 if let Some(way) = way {
                     out.push(Output::Reach(way));
                 }
-                End::Told(located(ticket, *user, online))
+                located(ticket, *user, online)
             }
             Wanted::Keys(_) => End::Keys(KeysTold {
                 ticket,
@@ -105,13 +111,27 @@ impl Question {
 }
 
 /// All questions about one user, by nonce.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lookups {
     questions: BTreeMap<u64, Question>,
     keys: Vec<KeysTold>,
+    passes: Passes,
 }
 
 impl Lookups {
+    /// No questions yet; the passes that the registry has.
+    pub(super) fn new(me: UserId, registry: &Registry) -> Self {
+        let mut passes = Passes::new(me);
+        for pass in registry.passes() {
+            passes.keep(pass);
+        }
+        Self {
+            questions: BTreeMap::new(),
+            keys: Vec::new(),
+            passes,
+        }
+    }
+
     /// Asks for the user of a name; fails only for want of room.
     pub(super) fn find(
         &mut self,
@@ -141,7 +161,7 @@ impl Lookups {
         out: &mut Outbox<Output>,
     ) {
         if !self.ask(voice, now, ticket, Wanted::User(user), random, out) {
-            out.push(located(ticket, user, false));
+            self.tell(located(ticket, user, false), out);
         }
     }
 
@@ -171,6 +191,16 @@ impl Lookups {
     fn tell(&mut self, end: End, out: &mut Outbox<Output>) {
         match end {
             End::Told(output) => out.push(output),
+            End::Located {
+                ticket,
+                user,
+                online,
+            } => out.push(Output::Located {
+                ticket,
+                user,
+                online,
+                pass: self.passes.get(user),
+            }),
             End::Keys(told) => self.keys.push(told),
         }
     }
@@ -220,6 +250,7 @@ impl Lookups {
             return;
         };
         question.answered.insert(from);
+        let pass = answer.pass.filter(|pass| pass.server == from);
         let ticket = question.ticket;
         let end = match &question.wanted {
             Wanted::Name(name) => {
@@ -249,7 +280,7 @@ impl Lookups {
                     tell_way(entry, out);
                     entry.address
                 })
-                .map(|_| End::Told(located(ticket, *user, true))),
+                .map(|_| located(ticket, *user, true)),
             Wanted::Keys(user) => answer
                 .entries
                 .iter()
@@ -263,6 +294,8 @@ impl Lookups {
                     })
                 }),
         };
+        // Whoever was not known is now.
+        registry.passed(pass.filter(|pass| self.passes.keep(*pass)));
         let end = end.or_else(|| {
             question
                 .is_exhausted(voice, now)
@@ -318,8 +351,8 @@ const fn found(ticket: Ticket, who: Result<Contact, Failure>) -> End {
     End::Told(Output::Found { ticket, who })
 }
 
-const fn located(ticket: Ticket, user: UserId, online: bool) -> Output {
-    Output::Located {
+const fn located(ticket: Ticket, user: UserId, online: bool) -> End {
+    End::Located {
         ticket,
         user,
         online,

@@ -4,89 +4,32 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 
 use super::super::edges::{
     Contact, Desk, DiskAnswer, DiskOrder, Record, Row, Table, Ticket, TicketBook,
 };
 use super::super::machine::Outbox;
-use super::{Output, failures, is_name};
+use super::rows::{Mark, Marks, Saved, is_name};
+use super::{Output, failures};
 use crate::proto::codec;
 use crate::proto::control::{Failure, Peer};
 use crate::proto::identity::PublicIdentity;
 use crate::proto::ids::UserId;
 use crate::proto::packet::DirectoryEntry;
+use crate::proto::pass::Pass;
 use crate::proto::route::{Reached, Route};
 use crate::time::WallTime;
-
-/// Largest row in bytes.
-const ROW_MAX_BYTES: usize = 512;
 
 /// A later sight alone is written down only after so long, in milliseconds: it is no loss if a
 /// crash forgets it.
 const SIGHT_GRAIN_MS: u64 = 60_000;
 
+/// A later pass alone is written down only if it ends so much later, in milliseconds: it is wanted
+/// when there is no server, and counts for a day then.
+const PASS_GRAIN_MS: u64 = 600_000;
+
 /// Writes whose answers are awaited; the answer to an older one counts as lost.
 const WRITES_MAX: usize = 64;
-
-/// What the person says of a peer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Marks {
-    verified: bool,
-    blocked: bool,
-}
-
-/// One mark, as it shall be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
-    Verified(bool),
-    Blocked(bool),
-}
-
-impl Marks {
-    const fn set(&mut self, mark: Mark) {
-        match mark {
-            Mark::Verified(on) => self.verified = on,
-            Mark::Blocked(on) => self.blocked = on,
-        }
-    }
-}
-
-/// What is on disk of a peer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Saved {
-    contact: Contact,
-    address: Option<SocketAddr>,
-    last_seen: WallTime,
-    conflict: bool,
-    marks: Marks,
-}
-
-/// The same as programs wrote it that knew no marks.
-#[derive(Serialize, Deserialize)]
-struct Unmarked {
-    contact: Contact,
-    address: Option<SocketAddr>,
-    last_seen: WallTime,
-    conflict: bool,
-}
-
-impl Saved {
-    /// A row of either form: the newer one is longer, so no row reads as both.
-    fn read(value: &[u8]) -> Option<Self> {
-        let newer = codec::decode::<Self>(value, ROW_MAX_BYTES);
-        newer.ok().or_else(|| {
-            let older = codec::decode::<Unmarked>(value, ROW_MAX_BYTES).ok()?;
-            Some(Self {
-                contact: older.contact,
-                address: older.address,
-                last_seen: older.last_seen,
-                conflict: older.conflict,
-                marks: Marks::default(),
-            })
-        })
-    }
-}
 
 #[derive(Debug)]
 struct Known {
@@ -105,6 +48,7 @@ impl Known {
             durable.conflict != self.saved.conflict
                 || durable.marks != self.saved.marks
                 || durable.address != self.saved.address
+                || is_staler(durable.pass, self.saved.pass)
                 || durable.last_seen.0.saturating_add(SIGHT_GRAIN_MS) <= self.saved.last_seen.0
         })
     }
@@ -231,6 +175,7 @@ impl Registry {
                 last_seen: at,
                 conflict: false,
                 marks: Marks::default(),
+                pass: None,
             };
             let known = Known {
                 saved,
@@ -256,6 +201,21 @@ impl Registry {
                 self.reached.entry(user).and_modify(|known| *known = way);
             }
         }
+    }
+
+    /// A server gave us a pass; it is written down beside the peer, if they are known.
+    pub(super) fn passed(&mut self, pass: Option<Pass>) {
+        for (name, known) in &mut self.by_name {
+            if pass.is_some_and(|pass| known.user == pass.peer) {
+                known.saved.pass = pass;
+                self.touched.push(name.clone());
+            }
+        }
+    }
+
+    /// The passes that were written down.
+    pub(super) fn passes(&self) -> impl Iterator<Item = Pass> {
+        self.by_name.values().filter_map(|known| known.saved.pass)
     }
 
     /// The user did not answer us.
@@ -455,6 +415,12 @@ impl Registry {
     }
 }
 
+/// Whether a pass on disk is worth replacing.
+fn is_staler(on_disk: Option<Pass>, pass: Option<Pass>) -> bool {
+    let end = |pass: Option<Pass>| pass.map_or(0, |pass| pass.until.0);
+    end(on_disk).saturating_add(PASS_GRAIN_MS) <= end(pass)
+}
+
 /// The way to the user of these keys.
 pub(super) fn route(identity: &PublicIdentity, address: SocketAddr) -> Route {
     Route {
@@ -467,7 +433,6 @@ pub(super) fn route(identity: &PublicIdentity, address: SocketAddr) -> Route {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypto::identity::SecretIdentity;
 
     #[test]
     fn ways_are_remembered_for_no_more_users_than_can_be_known() {
@@ -481,33 +446,5 @@ mod tests {
         registry.reached(UserId([2; 32]), None);
         let left: Vec<_> = registry.reached.into_iter().collect();
         assert_eq!(left, [(UserId([1; 32]), Reached::Direct)]);
-    }
-
-    #[test]
-    fn a_row_without_marks_is_read_as_unmarked() {
-        let contact = Contact {
-            name: "bob".to_owned(),
-            identity: *SecretIdentity::from_secret([2; 32]).public(),
-        };
-        let address = Some(SocketAddr::from(([10, 0, 0, 1], 7)));
-        let old = codec::encode(&Unmarked {
-            contact: contact.clone(),
-            address,
-            last_seen: WallTime(9),
-            conflict: true,
-        });
-        let read = Saved::read(&old).expect("reads");
-        assert_eq!((&read.contact, read.address), (&contact, address));
-        assert_eq!((read.last_seen, read.conflict), (WallTime(9), true));
-        assert_eq!(read.marks, Marks::default());
-        let new = Saved {
-            marks: Marks {
-                verified: true,
-                blocked: false,
-            },
-            ..read
-        };
-        assert_eq!(Saved::read(&codec::encode(&new)), Some(new));
-        assert_eq!(Saved::read(&old[1..]), None);
     }
 }

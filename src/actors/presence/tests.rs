@@ -16,7 +16,8 @@ use super::*;
 use crate::actors::edges::{Desk, DiskFault};
 use crate::crypto::identity::verify_errand;
 use crate::proto::control::{Peer, Reason};
-use crate::proto::limits::ERRAND_ACKS;
+use crate::proto::identity::Signature;
+use crate::proto::limits::{ERRAND_ACKS, NAME_MAX_BYTES};
 use crate::proto::packet::{DirectoryEntry, Errand, Lookup, LookupKind, NameAnswer};
 use crate::time::WallTime;
 
@@ -62,6 +63,8 @@ fn entry(name: &str, number: u8, address: Option<SocketAddr>) -> DirectoryEntry 
 struct Bench {
     machine: Presence,
     now_ms: u64,
+    /// What servers give with their answers.
+    pass: Option<Pass>,
 }
 
 impl Bench {
@@ -78,6 +81,7 @@ impl Bench {
         Self {
             machine: Presence::new(config, [5; 32], rows),
             now_ms: 0,
+            pass: None,
         }
     }
 
@@ -129,12 +133,17 @@ impl Bench {
             nonce,
             entries,
             more,
+            pass: self.pass,
         };
         self.give(Input::LookupAnswered { from, answer })
     }
 
     fn here_answered(&mut self, from: NodeId, sequence: u64, name: NameAnswer) {
-        let answer = HereAnswer { sequence, name };
+        let answer = HereAnswer {
+            sequence,
+            name,
+            at: WallTime(0),
+        };
         assert_eq!(self.give(Input::HereAnswered { from, answer }), []);
     }
 

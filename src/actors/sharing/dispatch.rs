@@ -100,6 +100,7 @@ impl Sharing {
             Input::NotMade { ticket, failure } => self.not_made(now, ticket, failure, out),
             Input::GrantOpened { ticket, opened } => self.grant_opened(now, ticket, opened, out),
             Input::Posted { ticket, how } => self.posted(ticket, how, out),
+            Input::NotPosted { ticket, failure } => self.not_posted(ticket, failure, out),
             Input::Worked { ticket, done } => self.worked(now, ticket, done, out),
             Input::Disk { ticket, answer } => self.disk(now, ticket, answer, out),
             // Wishes; `handle` gives them to `dispatch` first.

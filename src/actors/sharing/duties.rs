@@ -9,7 +9,7 @@ use super::shares::Share;
 use super::{Output, Sharing, checks};
 use crate::actors::edges::{DiskOrder, Record, Ticket};
 use crate::actors::machine::Outbox;
-use crate::proto::control::{AskState, Posted, Reason};
+use crate::proto::control::{AskState, Failure, Posted, Reason};
 use crate::proto::ids::AskId;
 use crate::proto::letter::{ImageAsk, Note};
 use crate::time::Moment;
@@ -117,6 +117,22 @@ impl Sharing {
             if !is_in_hand {
                 self.note_down(record, out);
             }
+        }
+    }
+
+    /// The courier did not take a note of ours. Whoever waits for a gallery is told why; what else
+    /// is owed is posted again later.
+    pub(super) fn not_posted(
+        &mut self,
+        ticket: Ticket,
+        failure: Failure,
+        out: &mut Outbox<Output>,
+    ) {
+        let job = self.jobs.get(&ticket.number);
+        if job.is_some_and(|job| matches!(job.step, Step::GalleryWait { .. }))
+            && let Some(job) = self.jobs.remove(&ticket.number)
+        {
+            failed(job.origin, failure, out);
         }
     }
 

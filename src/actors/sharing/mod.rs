@@ -267,6 +267,13 @@ pub enum Input {
         /// How.
         how: Posted,
     },
+    /// A letter of ours was not taken.
+    NotPosted {
+        /// Our number.
+        ticket: Ticket,
+        /// Why.
+        failure: Failure,
+    },
     /// The CPU pool is done.
     Worked {
         /// Our number.

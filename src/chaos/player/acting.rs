@@ -1,7 +1,8 @@
 //! Does what is due: steps of the scenario, requests of people, and what undoes a step.
 
-use super::{Awaited, Later, Player, Purpose, SECOND, Waiting};
-use crate::chaos::record::{Delivery, End, Kind, Request, State};
+use super::{ARRIVING_US, Awaited, Granted, Later, Player, Purpose, Waiting, micros};
+use crate::chaos::record::{Delivery, End, Kind, Request};
+use crate::chaos::scenario::CountedBy;
 use crate::chaos::scenario::step::{Host, Step};
 use crate::chaos::schedule::Order;
 use crate::chaos::stage::Deed;
@@ -12,10 +13,6 @@ use crate::proto::operator::ServerCommand;
 
 /// Looks of a picture that a stream of shares grants.
 const SHARED_VIEWS: u32 = 3;
-
-fn micros(seconds: f64) -> u64 {
-    (seconds * SECOND as f64) as u64
-}
 
 impl Player<'_> {
     pub(super) fn act(&mut self, at: u64, order: Order) -> Result<(), Failure> {
@@ -32,6 +29,7 @@ impl Player<'_> {
     pub(super) fn undo(&mut self, later: Later) -> Result<(), Failure> {
         match later {
             Later::Deed(host, deed) => self.deed(host, deed),
+            Later::Member(member) => self.member(member, true),
             Later::Mend(pairs) => {
                 self.cut(&pairs, false);
                 Ok(())
@@ -53,6 +51,23 @@ impl Player<'_> {
                 self.armed.push_back(lasts);
                 Ok(())
             }
+            Step::CrashLeader(lasts) => {
+                self.wanted_leaders.push_back(lasts);
+                self.strike_leader()
+            }
+            Step::CrashMember(member, lasts) => {
+                self.plan(at + micros(lasts), Later::Member(member));
+                self.member(member, false)
+            }
+            Step::Wipe(server, lasts) => {
+                self.strike_for(server, back(Some(lasts)))?;
+                self.deed(server, Deed::Wipe)
+            }
+            Step::Fill(server, lasts) => {
+                let room_at = at + micros(lasts);
+                self.plan(room_at, Later::Deed(server, Deed::Fill(false)));
+                self.deed(server, Deed::Fill(true))
+            }
             Step::Restart(hosts) => {
                 for &host in &hosts {
                     self.deed(host, Deed::Strike)?;
@@ -69,6 +84,15 @@ impl Player<'_> {
                 self.plan(at + micros(lasts), Later::Deed(host, Deed::Slow(1)));
                 self.deed(host, Deed::Slow(times))
             }
+            Step::Offline(client) => self.deed(client, Deed::Strike),
+            Step::Online(client) => self.deed(client, Deed::Start),
+            other => self.step_of_network(at, other),
+        }
+    }
+
+    fn step_of_network(&mut self, at: u64, step: Step) -> Result<(), Failure> {
+        let back = |lasts: Option<f64>| lasts.map(|lasts| at + micros(lasts));
+        match step {
             Step::Fail {
                 server,
                 for_s,
@@ -104,8 +128,6 @@ impl Player<'_> {
                 self.stage.weather(self.weather);
                 Ok(())
             }
-            Step::Offline(client) => self.deed(client, Deed::Strike),
-            Step::Online(client) => self.deed(client, Deed::Start),
             person => self.step_of_person(at, person),
         }
     }
@@ -178,6 +200,7 @@ impl Player<'_> {
             ended_us: None,
             end: End::Open,
             outage: false,
+            told: None,
             phases: None,
             server: None,
         });
@@ -213,7 +236,11 @@ impl Player<'_> {
                 self.share(at, client, next, name, SHARED_VIEWS, image)
             }
             Kind::View => {
-                let Some(grant) = self.pick(|granted| granted.borrower == client) else {
+                let arrived = |granted: &Granted| {
+                    let is_first = granted.since_us == 0;
+                    granted.borrower == client && (is_first || granted.since_us + ARRIVING_US <= at)
+                };
+                let Some(grant) = self.pick(arrived) else {
                     return Ok(());
                 };
                 let request = self.begin(at, client, kind);
@@ -239,7 +266,7 @@ impl Player<'_> {
     }
 
     /// One of the grants, each in its turn.
-    fn pick(&mut self, fits: impl Fn(&super::Granted) -> bool) -> Option<GrantId> {
+    fn pick(&mut self, fits: impl Fn(&Granted) -> bool) -> Option<GrantId> {
         let fitting: Vec<GrantId> = self
             .grants
             .iter()
@@ -254,12 +281,17 @@ impl Player<'_> {
         let borrower = self.grants.iter().find(|granted| granted.grant == grant);
         let away = borrower.is_some_and(|granted| !self.is_up(granted.borrower));
         self.adjusts.insert(request, (grant, away));
+        let now = self.now();
         // The borrower may know before the owner is told.
         if let Some(granted) = self
             .grants
             .iter_mut()
             .find(|granted| granted.grant == grant)
         {
+            // After the last look the picture has to come anew.
+            if granted.ordinals.len() as u32 >= granted.most {
+                granted.since_us = now;
+            }
             granted.most = match change {
                 Change::Add(views) => granted.most + views,
                 Change::Set(views) => granted.most.max(views),
@@ -284,7 +316,10 @@ impl Player<'_> {
             original: Some(image.into()),
             to: self.record.hosts[borrower].clone(),
             views,
-            conditions: Conditions::default(),
+            conditions: match self.scenario.cluster.counted_by {
+                CountedBy::Program => Conditions::default(),
+                CountedBy::Servers => Conditions::STRICT,
+            },
             carrier: Carrier::default(),
             keep_metadata: false,
         };
@@ -301,108 +336,8 @@ impl Player<'_> {
         Ok(())
     }
 
-    /// Cuts or mends pairs of hosts.
-    pub(super) fn cut(&mut self, pairs: &[(Host, Host)], cut: bool) {
-        let now = self.now();
-        let names = |pair: &(Host, Host)| {
-            format!(
-                "{}-{}",
-                self.record.hosts[pair.0], self.record.hosts[pair.1]
-            )
-        };
-        if !pairs.is_empty() {
-            let list: Vec<String> = pairs.iter().map(names).collect();
-            let what = if cut { "cut" } else { "mend" };
-            self.record.mark(now, format!("{what} {}", list.join(" ")));
-        }
-        for &(one, other) in pairs {
-            self.stage.cut(one, other, cut);
-            for pair in [(one, other), (other, one)] {
-                if cut {
-                    self.cuts.insert(pair);
-                } else {
-                    self.cuts.remove(&pair);
-                }
-            }
-        }
-        for host in 0..self.record.hosts.len() {
-            let is_cut = self.cuts.iter().any(|(one, _)| *one == host);
-            self.record.state(now, host, State::Cut, is_cut);
-        }
-        self.note_outages();
-    }
-
-    pub(super) fn strike_for(&mut self, host: Host, back: Option<u64>) -> Result<(), Failure> {
-        if let Some(at) = back {
-            self.plan(at, Later::Deed(host, Deed::Start));
-        }
-        self.deed(host, Deed::Strike)
-    }
-
-    /// Does something to a host, if it makes sense now.
-    pub(super) fn deed(&mut self, host: Host, deed: Deed) -> Result<(), Failure> {
-        let is_up = self.is_up(host);
-        let sensible = match deed {
-            Deed::Start => !is_up,
-            Deed::Strike | Deed::Pause => is_up,
-            Deed::Resume => is_up && self.record.is(host, State::Paused),
-            Deed::Slow(_) => true,
-        };
-        if !sensible {
-            return Ok(());
-        }
-        self.stage.deed(host, deed)?;
-        let now = self.now();
-        let name = self.record.hosts[host].clone();
-        match deed {
-            Deed::Start => {
-                self.record.state(now, host, State::Up, true);
-                self.record.mark(now, format!("start {name}"));
-                self.returned(host, now);
-                self.make_waiting(host)?;
-            }
-            Deed::Strike => {
-                for state in [State::Up, State::Paused, State::Failing, State::Token] {
-                    self.record.state(now, host, state, false);
-                }
-                self.servers.remove(&host);
-                self.record.mark(now, format!("crash {name}"));
-                self.struck(host);
-            }
-            Deed::Pause | Deed::Resume => {
-                let on = deed == Deed::Pause;
-                self.record.state(now, host, State::Paused, on);
-                let what = if on { "pause" } else { "resume" };
-                self.record.mark(now, format!("{what} {name}"));
-                self.make_waiting(host)?;
-            }
-            Deed::Slow(times) => {
-                self.record.state(now, host, State::Slow, times > 1);
-                self.record.mark(now, format!("slow {name} x{times}"));
-            }
-        }
-        self.note_outages();
-        Ok(())
-    }
-
-    /// The requests of a client that is struck down are gone with it.
-    fn struck(&mut self, host: Host) {
-        let open: Vec<((Host, u64), Purpose)> = self
-            .wishes
-            .range((host, 0)..=(host, u64::MAX))
-            .map(|(key, purpose)| (*key, *purpose))
-            .collect();
-        for (key, purpose) in open {
-            self.wishes.remove(&key);
-            if let Purpose::Request(request) | Purpose::Shown(request) = purpose {
-                self.end(request, End::Struck);
-            }
-        }
-        self.sees_all.remove(&host);
-    }
-
     /// Mail for somebody who is back could come from now on.
-    fn returned(&mut self, host: Host, now: u64) {
+    pub(super) fn returned(&mut self, host: Host, now: u64) {
         for awaited in self.awaited.get(&host).into_iter().flatten() {
             let delivery = &mut self.record.deliveries[awaited.delivery];
             if delivery.seen_us.is_none() {

@@ -52,6 +52,18 @@ impl Player<'_> {
         Ok(())
     }
 
+    /// The servers are not there any more afterwards.
+    pub(super) fn judge_orders(&mut self) -> Result<(), Failure> {
+        let Some(mut judged) = self.stage.end_orders()? else {
+            return Ok(());
+        };
+        for (invariant, what) in judged.broken.drain(..) {
+            self.record.violate(invariant, None, what);
+        }
+        self.record.orders = Some(judged);
+        Ok(())
+    }
+
     /// Everything that a step or the token does to the cluster ends.
     fn calm(&mut self) -> Result<(), Failure> {
         self.record.calm_us = self.now().max(1);
@@ -65,6 +77,9 @@ impl Player<'_> {
         self.stage.weather(self.weather);
         for host in 0..self.record.hosts.len() {
             self.relieve(host)?;
+        }
+        for member in std::mem::take(&mut self.members_down) {
+            self.stage.member(member, true)?;
         }
         self.sees_all.clear();
         self.leases.clear();
@@ -106,7 +121,10 @@ impl Player<'_> {
                 // A cluster that is full says so, and one that is down cannot answer.
                 End::Failed(Reason::Busy) => continue,
                 End::Failed(_) if request.outage => continue,
-                End::Failed(reason) => format!("failed: {reason:?}"),
+                End::Failed(reason) => {
+                    let told = request.told.as_deref().unwrap_or_default();
+                    format!("failed: {reason:?}, {told}")
+                }
                 _ => continue,
             };
             let who = &self.record.hosts[request.client];

@@ -23,7 +23,7 @@ impl Player<'_> {
             What::Told(number, news) => self.told(at, host, number, news),
             What::Server(state) => {
                 self.server(at, host, state);
-                Ok(())
+                self.strike_leader()
             }
             What::Worked => {
                 if self.zero_us.is_some() {
@@ -84,6 +84,7 @@ impl Player<'_> {
             (Purpose::Shown(request), Ok(outcome)) => self.counted(at, request, &outcome),
             (Purpose::Request(request) | Purpose::Shown(request), Err(failure)) => {
                 self.ended.insert((host, number));
+                self.record.requests[request].told = Some(failure.message);
                 let end = match failure.reason {
                     Reason::QuotaSpent | Reason::Expired | Reason::Revoked | Reason::Denied => {
                         End::Refused(failure.reason)
@@ -131,7 +132,7 @@ impl Player<'_> {
             }
             Outcome::Shared { grant, timings, .. } => {
                 self.made(request, timings);
-                self.granted(request, grant);
+                self.granted(at, request, grant);
             }
             Outcome::Opened { view, .. } => {
                 return self.wish(host, Purpose::Shown(request), Command::Shown(view));
@@ -162,7 +163,7 @@ impl Player<'_> {
         });
     }
 
-    fn granted(&mut self, request: usize, grant: GrantId) {
+    fn granted(&mut self, since_us: u64, request: usize, grant: GrantId) {
         let owner = self.record.requests[request].client;
         if let Some((image, borrower, views)) = self.shares.remove(&request) {
             self.grants.push(Granted {
@@ -173,6 +174,7 @@ impl Player<'_> {
                 most: views,
                 ordinals: BTreeSet::new(),
                 changes: 0,
+                since_us,
             });
         }
     }
@@ -265,12 +267,16 @@ impl Player<'_> {
     /// What was elected is struck down again, if it is still wanted after the calm.
     pub(super) fn disarm(&mut self) {
         self.armed.clear();
+        self.wanted_leaders.clear();
     }
 
     /// Ends what a step made a host be.
     pub(super) fn relieve(&mut self, host: Host) -> Result<(), Failure> {
         if self.record.is(host, State::Paused) {
             self.deed(host, Deed::Resume)?;
+        }
+        if self.record.is(host, State::Full) {
+            self.deed(host, Deed::Fill(false))?;
         }
         if self.record.is(host, State::Slow) {
             self.deed(host, Deed::Slow(1))?;

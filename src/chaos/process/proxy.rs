@@ -55,8 +55,8 @@ impl Proxy {
         let rules = Arc::new(Mutex::new(rules));
         let mut post = Post::default();
         let mut aliases = Vec::new();
-        for _ in &faces {
-            let socket = post.open(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+        for face in &faces {
+            let socket = post.open(SocketAddr::new(face.real.ip(), 0))?;
             aliases.push(post.address(socket)?);
         }
         let switch = Switch::new(faces, Arc::clone(&rules), seed);

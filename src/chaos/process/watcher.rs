@@ -122,6 +122,7 @@ fn state(folder: &Path) -> Option<ServerState> {
     let reply = command(folder, ServerCommand::Status, ANSWER_WAIT).ok()?;
     match reply {
         ServerReply::Status(status) => Some(ServerState {
+            leads: status.ledger.leader == Some(status.node),
             token_here: status.token_here,
             failing: status.failing,
             jobs: status.jobs,

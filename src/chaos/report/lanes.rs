@@ -84,6 +84,7 @@ fn state(record: &Record, span: &Span, time: &Scale, top: f64) -> Markup {
         State::Paused => ("paused", "stands still", top, BAR),
         State::Slow => ("slow", "slow", top + BAR - 4.0, 4.0),
         State::Cut => ("cut", "cut off", top - 3.5, 2.5),
+        State::Full => ("full", "disk full", top, 4.0),
         State::Token => ("token", "holds the token", top + BAR + 2.0, 2.5),
     };
     html! {

@@ -115,6 +115,7 @@ fn legend() -> Markup {
         ("paused", "stands still"),
         ("slow", "slow"),
         ("cut", "cut off"),
+        ("full", "disk full"),
         ("token", "holds the token"),
     ];
     let dots = ["hide", "share", "view", "update"];

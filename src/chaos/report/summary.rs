@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::{JSON_FILE, PAGE_FILE, Report, short};
+use crate::chaos::orders::Judged;
 use crate::chaos::record::End;
 
 /// The summary of a run whose reports are in `out`.
@@ -40,6 +41,9 @@ pub(in crate::chaos) fn summary(report: &Report, out: &Path) -> String {
         tick(answered >= least),
     );
     let _ = writeln!(text, "   {}", counts(report));
+    if let Some(orders) = &report.record.orders {
+        let _ = writeln!(text, "   {}", orders_line(orders));
+    }
     let word = if verdict.passed { "PASS" } else { "FAIL" };
     let commit = report.commit.as_deref().unwrap_or("unknown");
     let _ = write!(
@@ -92,6 +96,30 @@ pub(super) fn counts(report: &Report) -> String {
     )
 }
 
+/// What became of orders to the ledger, in one line.
+pub(super) fn orders_line(orders: &Judged) -> String {
+    format!(
+        "orders {}: {} answers judged with the log of {} entries from {} disks, {} accounts by \
+         search ({} too hard); looks counted {}, opened {}; refused {}, open {}; {:.0} a second, \
+         median {:.0} ms, p99 {:.0} ms, max {:.0} ms, longest gap {:.0} ms",
+        orders.sent,
+        orders.answered,
+        orders.entries,
+        orders.disks,
+        orders.accounts,
+        orders.too_hard,
+        orders.counted,
+        orders.joined,
+        orders.refused,
+        orders.open,
+        orders.per_s,
+        orders.p50_ms,
+        orders.p99_ms,
+        orders.max_ms,
+        orders.gap_ms,
+    )
+}
+
 pub(super) const fn tick(holds: bool) -> &'static str {
     if holds { "✓" } else { "✗" }
 }
@@ -107,11 +135,15 @@ pub(super) fn value(metric: &str, value: Option<f64>) -> String {
     };
     if metric.ends_with("_ms") {
         format!("{value:.0} ms")
-    } else if metric.ends_with("_s") {
+    } else if metric.ends_with("_s") && metric != "orders.per_s" {
         format!("{value:.2} s")
     } else if metric.starts_with("share.") || metric == "request.failed" {
         format!("{value:.1} %")
-    } else if metric.ends_with(".count") || metric == "requests.done" {
+    } else if metric == "orders.per_s" {
+        format!("{value:.1} a second")
+    } else if metric.ends_with(".count")
+        || matches!(metric, "requests.done" | "orders.answered" | "orders.open")
+    {
         format!("{value:.0}")
     } else {
         format!("{value:.2}")

@@ -5,7 +5,8 @@ use toml::Spanned;
 use super::text::{Fault, Place};
 use super::threshold::Threshold;
 use super::{
-    CLIENTS_MAX, Cluster, LENGTH_MAX_S, Load, Op, RawInvariants, RawThresholds, Token, Who, step,
+    CLIENTS_MAX, Cluster, Known, LENGTH_MAX_S, Load, Op, Orders, RawInvariants, RawThresholds,
+    Store, Token, Who, step,
 };
 use crate::proto::limits::{SERVERS_MAX, VIEWS_MAX};
 
@@ -31,6 +32,8 @@ pub(super) fn check_cluster(place: &Place<'_>, cluster: &Cluster) -> Result<(), 
         latency_ms,
         loss,
         duplicate,
+        counted_by: _,
+        ledger: _,
     } = cluster;
     if !(1..=SERVERS_MAX).contains(nodes.get_ref()) {
         let rule = format!(
@@ -68,6 +71,20 @@ pub(super) fn check_cluster(place: &Place<'_>, cluster: &Cluster) -> Result<(), 
     Ok(())
 }
 
+/// A step about etcd needs one.
+pub(super) fn check_step(
+    place: &Place<'_>,
+    cluster: &Cluster,
+    step: &step::Step,
+    what: &Spanned<String>,
+) -> Result<(), Fault> {
+    let is_of_etcd = matches!(step, step::Step::CrashMember(..));
+    if is_of_etcd && *cluster.ledger.get_ref() != Store::Etcd {
+        return Err(place.fault(&what.span(), "there is no etcd without ledger = \"etcd\""));
+    }
+    Ok(())
+}
+
 pub(super) fn check_token(place: &Place<'_>, token: &Token) -> Result<(), Fault> {
     let [shortest, longest] = *token.hold_s.get_ref();
     if !(0.001..=longest).contains(&shortest) || longest > HOLD_MAX_S {
@@ -83,6 +100,22 @@ pub(super) fn check_token(place: &Place<'_>, token: &Token) -> Result<(), Fault>
     }
     if token.fault.silent + token.fault.announced == 0 {
         return Err(place.fault(&token.hold_s.span(), "fault needs a weight above 0"));
+    }
+    Ok(())
+}
+
+pub(super) fn check_orders(place: &Place<'_>, orders: &Orders) -> Result<(), Fault> {
+    if !(1..=64).contains(orders.people.get_ref()) {
+        let rule = format!(
+            "people = {}, there must be 1 to 64",
+            orders.people.get_ref()
+        );
+        return Err(place.fault(&orders.people.span(), rule));
+    }
+    let rate = *orders.rate_per_s.get_ref();
+    if !(rate > 0.0 && rate <= 1_000.0) {
+        let rule = format!("rate_per_s = {rate}, it must be above 0, at most 1000");
+        return Err(place.fault(&orders.rate_per_s.span(), rule));
     }
     Ok(())
 }
@@ -156,10 +189,13 @@ pub(super) fn check_load(place: &Place<'_>, load: &Load, names: &[String]) -> Re
 pub(super) fn invariants(
     place: &Place<'_>,
     raw: RawInvariants,
-    known: &'static [&'static str],
+    known: Known,
+    has_orders: bool,
 ) -> Result<Vec<String>, Fault> {
+    let has = |name: &&&str| has_orders || !known.of_orders.contains(name);
+    let known: Vec<&str> = known.invariants.iter().filter(has).copied().collect();
     let Some(on) = raw.on else {
-        return Ok(known.iter().map(|&name| name.to_owned()).collect());
+        return Ok(known.into_iter().map(str::to_owned).collect());
     };
     for name in &on {
         if !known.contains(&name.get_ref().as_str()) {

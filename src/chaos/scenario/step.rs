@@ -1,16 +1,20 @@
 //! The small language of steps: `crash n2 for 3s`, `alice revoke beach@bob`.
 
+use crate::chaos::members::MEMBERS;
 use crate::proto::lease::Change;
 
 /// The forms of a step, as errors list them.
-pub const FORMS: &str = "crash HOST [for Ns] | crash elected [for Ns] | restart HOST | restart all \
+pub const FORMS: &str = "crash HOST [for Ns] | crash elected [for Ns] | crash leader [for Ns] \
+     | crash etcd1 for Ns \
+     | restart HOST | restart all | wipe SERVER for Ns | fill SERVER for Ns \
      | pause HOST for Ns | slow HOST xN for Ns | fail SERVER for Ns [silent] \
-     | partition HOST.. | HOST.. [for Ns] | cut HOST HOST [for Ns] | mend | loss N% [for Ns] \
+     | partition HOST.. | HOST.. [for Ns] | cut HOST HOST [for Ns] | cut HOST -> HOST [for Ns] \
+     | mend | loss N% [for Ns] \
      | offline CLIENT | online CLIENT | CLIENT add N IMAGE@PEER | CLIENT sub N IMAGE@PEER \
      | CLIENT set N IMAGE@PEER | CLIENT revoke IMAGE@PEER | CLIENT view IMAGE@OWNER | CLIENT hide";
 
 /// Words that no person may be called.
-const WORDS: [&str; 14] = [
+const WORDS: [&str; 17] = [
     "crash",
     "restart",
     "pause",
@@ -23,6 +27,9 @@ const WORDS: [&str; 14] = [
     "offline",
     "online",
     "elected",
+    "leader",
+    "wipe",
+    "fill",
     "all",
     "for",
 ];
@@ -46,8 +53,16 @@ pub enum Step {
     Crash(Host, Option<f64>),
     /// The server that next takes a request ends without warning.
     CrashElected(Option<f64>),
+    /// The server that leads the others in the ledger ends without warning.
+    CrashLeader(Option<f64>),
+    /// A member of etcd ends without warning and comes back after so many seconds.
+    CrashMember(u8, f64),
     /// These nodes end without warning and begin again at once.
     Restart(Vec<Host>),
+    /// A server ends without warning and comes back after so many seconds with an empty disk.
+    Wipe(Host, f64),
+    /// The disk of a server is full for so many seconds.
+    Fill(Host, f64),
     /// A node stands still for so many seconds.
     Pause(Host, f64),
     /// A node is so many times slower for so many seconds.
@@ -61,7 +76,8 @@ pub enum Step {
         /// Without a goodbye.
         silent: bool,
     },
-    /// No datagram passes between these pairs, for so many seconds or until mended.
+    /// No datagram passes from the first of each pair to the second, for so many seconds or until
+    /// mended.
     Cut(Vec<(Host, Host)>, Option<f64>),
     /// All cuts end.
     Mend,
@@ -101,7 +117,8 @@ pub fn is_person_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let server = name
         .strip_prefix('n')
-        .is_some_and(|rest| rest.parse::<u32>().is_ok());
+        .is_some_and(|rest| rest.parse::<u32>().is_ok())
+        || member(name).is_some();
     name.len() <= 32
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(plain)
@@ -168,9 +185,16 @@ impl Step {
         };
         match words.as_slice() {
             ["crash", "elected"] => Ok(Self::CrashElected(lasts)),
+            ["crash", "leader"] => Ok(Self::CrashLeader(lasts)),
+            ["crash", word] if member(word).is_some() => {
+                let least = || Err(unknown(text));
+                member(word).map_or_else(least, |it| Ok(Self::CrashMember(it, must(lasts)?)))
+            }
             ["crash", host] => Ok(Self::Crash(cast.host(host)?, lasts)),
             ["restart", "all"] => never(Self::Restart((0..cast.servers).collect())),
             ["restart", host] => never(Self::Restart(vec![cast.host(host)?])),
+            ["wipe", server] => Ok(Self::Wipe(cast.server(server)?, must(lasts)?)),
+            ["fill", server] => Ok(Self::Fill(cast.server(server)?, must(lasts)?)),
             ["pause", host] => Ok(Self::Pause(cast.host(host)?, must(lasts)?)),
             ["slow", host, times] => Ok(Self::Slow(
                 cast.host(host)?,
@@ -187,7 +211,13 @@ impl Step {
                 },
             }),
             ["partition", groups @ ..] => Ok(Self::Cut(partition(&groups.join(" "), cast)?, lasts)),
-            ["cut", one, other] => Ok(Self::Cut(vec![(cast.host(one)?, cast.host(other)?)], lasts)),
+            ["cut", from, "->", to] => {
+                Ok(Self::Cut(vec![(cast.host(from)?, cast.host(to)?)], lasts))
+            }
+            ["cut", one, other] => {
+                let pair = (cast.host(one)?, cast.host(other)?);
+                Ok(Self::Cut(both_ways(&[pair]), lasts))
+            }
             ["mend"] => never(Self::Mend),
             ["loss", percent] => Ok(Self::Loss(parse_percent(percent)?, lasts)),
             ["offline", client] => never(Self::Offline(cast.client(client)?)),
@@ -228,11 +258,15 @@ impl Step {
     #[must_use]
     pub fn lasts_s(&self) -> f64 {
         match self {
-            Self::Pause(_, lasts) | Self::Slow(_, _, lasts) | Self::Fail { for_s: lasts, .. } => {
-                *lasts
-            }
+            Self::CrashMember(_, lasts)
+            | Self::Wipe(_, lasts)
+            | Self::Fill(_, lasts)
+            | Self::Pause(_, lasts)
+            | Self::Slow(_, _, lasts)
+            | Self::Fail { for_s: lasts, .. } => *lasts,
             Self::Crash(_, lasts)
             | Self::CrashElected(lasts)
+            | Self::CrashLeader(lasts)
             | Self::Cut(_, lasts)
             | Self::Loss(_, lasts) => lasts.unwrap_or(0.0),
             _ => 0.0,
@@ -299,7 +333,18 @@ fn parse_target(text: &str, cast: &Cast<'_>) -> Result<(String, String), String>
     Ok((image.to_owned(), peer.to_owned()))
 }
 
-/// All pairs across the groups.
+/// The member of etcd that is called so, from 0.
+fn member(word: &str) -> Option<u8> {
+    let number: u8 = word.strip_prefix("etcd")?.parse().ok()?;
+    (1..=MEMBERS).contains(&number).then(|| number - 1)
+}
+
+fn both_ways(pairs: &[(Host, Host)]) -> Vec<(Host, Host)> {
+    let there_and_back = |&(one, other): &(Host, Host)| [(one, other), (other, one)];
+    pairs.iter().flat_map(there_and_back).collect()
+}
+
+/// All pairs across the groups, both ways.
 fn partition(text: &str, cast: &Cast<'_>) -> Result<Vec<(Host, Host)>, String> {
     let mut groups = Vec::new();
     let mut named = vec![false; cast.all()];
@@ -329,7 +374,7 @@ fn partition(text: &str, cast: &Cast<'_>) -> Result<Vec<(Host, Host)>, String> {
             );
         }
     }
-    Ok(pairs)
+    Ok(both_ways(&pairs))
 }
 
 #[cfg(test)]
@@ -357,6 +402,10 @@ mod tests {
             ("crash n2 for 3s", Step::Crash(1, Some(3.0))),
             ("crash alice", Step::Crash(3, None)),
             ("crash elected for 0.5s", Step::CrashElected(Some(0.5))),
+            ("crash leader for 2s", Step::CrashLeader(Some(2.0))),
+            ("crash etcd3 for 2s", Step::CrashMember(2, 2.0)),
+            ("wipe n2 for 1s", Step::Wipe(1, 1.0)),
+            ("fill n3 for 4s", Step::Fill(2, 4.0)),
             ("restart all", Step::Restart(vec![0, 1, 2])),
             ("restart bob", Step::Restart(vec![4])),
             ("pause n1 for 2s", Step::Pause(0, 2.0)),
@@ -371,9 +420,13 @@ mod tests {
             ),
             (
                 "partition n1 | n2 n3 for 5s",
-                Step::Cut(vec![(0, 1), (0, 2)], Some(5.0)),
+                Step::Cut(vec![(0, 1), (1, 0), (0, 2), (2, 0)], Some(5.0)),
             ),
-            ("cut alice n1 for 2s", Step::Cut(vec![(3, 0)], Some(2.0))),
+            (
+                "cut alice n1 for 2s",
+                Step::Cut(vec![(3, 0), (0, 3)], Some(2.0)),
+            ),
+            ("cut n1 -> n2", Step::Cut(vec![(0, 1)], None)),
             ("mend", Step::Mend),
             ("loss 10% for 4s", Step::Loss(0.1, Some(4.0))),
             ("offline bob", Step::Offline(4)),
@@ -403,6 +456,11 @@ mod tests {
             ("partition n1 | n1", "named twice"),
             ("offline n1", "there are alice, bob"),
             ("fail bob for 2s", "n1 to n3"),
+            ("fill bob for 2s", "n1 to n3"),
+            ("crash etcd1", "needs `for Ns`"),
+            ("crash etcd4 for 1s", "n1 to n3 and alice, bob"),
+            ("wipe n1", "needs `for Ns`"),
+            ("cut n1 - n2", "expected one of crash HOST"),
             ("alice add one beach@bob", "number of looks"),
             ("alice add 1 beach", "IMAGE@NAME"),
             ("alice add 1 beach@carol", "there are alice, bob"),
@@ -417,7 +475,9 @@ mod tests {
 
     #[test]
     fn words_of_steps_and_servers_are_no_names_of_people() {
-        for name in ["n1", "n12", "all", "elected", "Alice", "", "4you", "a b"] {
+        for name in [
+            "n1", "n12", "etcd1", "all", "elected", "Alice", "", "4you", "a b",
+        ] {
             assert!(!is_person_name(name), "{name}");
         }
         for name in ["alice", "nina", "bob-2"] {

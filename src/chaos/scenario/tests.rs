@@ -1,6 +1,7 @@
 use super::*;
 
 const KNOWN: Known = Known {
+    of_orders: &[],
     invariants: &["no_request_lost", "views<=quota"],
     metrics: &["request.p95_ms", "request.failed"],
 };

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 /// The variable that holds a passphrase.
 pub const VARIABLE: &str = "PENTIMENTO_PASSPHRASE";
@@ -25,4 +25,20 @@ impl PassphraseArguments {
     pub const fn is_wanted(&self) -> bool {
         self.passphrase || self.passphrase_file.is_some()
     }
+}
+
+/// The key file.
+#[derive(Debug, Subcommand)]
+pub enum KeyVerb {
+    /// Lock it with a passphrase, or with another one; asks for it
+    #[command(after_help = "\
+Programs ask for the passphrase when they start. Where nobody can be asked, \
+PENTIMENTO_KEY_PASSPHRASE holds it, or PENTIMENTO_KEY_PASSPHRASE_FILE names a file with it.")]
+    Protect {
+        /// Take the new passphrase from the first line of a file
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
+    /// Keep it without a passphrase from now on
+    Unprotect,
 }

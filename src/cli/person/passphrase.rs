@@ -1,8 +1,6 @@
 //! Where a passphrase comes from: a file, a variable, or the person, whose typing is not shown.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::path::Path;
+use std::io::{self, Write};
 
 use zeroize::Zeroizing;
 
@@ -12,13 +10,14 @@ use crate::cli::args::{PassphraseArguments, VARIABLE};
 use crate::cli::{failure, output};
 use crate::crypto::container::{PASSPHRASE_MAX_BYTES, Passphrase};
 use crate::proto::control::{Failure, Reason};
+use crate::talk::unlock;
 
 impl Person {
     /// A passphrase that opens something.
     pub(super) fn passphrase(&self, wanted: &PassphraseArguments) -> Result<Passphrase, Failure> {
         match self.given(wanted)? {
             Some(passphrase) => Ok(passphrase),
-            None => checked(&self.typed("passphrase: ")?),
+            None => unlock::checked(&self.typed("passphrase: ", &otherwise())?),
         }
     }
 
@@ -30,12 +29,17 @@ impl Person {
         if let Some(passphrase) = self.given(wanted)? {
             return Ok(passphrase);
         }
-        let first = self.typed("passphrase: ")?;
-        let passphrase = checked(&first)?;
-        if self.typed("once more: ")? != first {
+        self.chosen("passphrase: ", &otherwise())
+    }
+
+    /// A passphrase that a person types twice. `otherwise` says how to do without.
+    pub(super) fn chosen(&self, question: &str, otherwise: &str) -> Result<Passphrase, Failure> {
+        let first = self.typed(question, otherwise)?;
+        let passphrase = unlock::checked(&first)?;
+        if self.typed("once more: ", otherwise)? != first {
             return Err(failure::usage(
                 "the two are not the same",
-                "nothing was hidden; try again",
+                "nothing was done; try again",
             ));
         }
         Ok(passphrase)
@@ -44,18 +48,23 @@ impl Person {
     /// From the file or the variable, none if neither is there.
     fn given(&self, wanted: &PassphraseArguments) -> Result<Option<Passphrase>, Failure> {
         if let Some(path) = &wanted.passphrase_file {
-            return checked(&first_line(path)?).map(Some);
+            return unlock::checked(&unlock::first_line(path)?).map(Some);
         }
         let variable = std::env::var_os(VARIABLE).map(std::ffi::OsString::into_encoded_bytes);
         let variable = variable.map(Zeroizing::new);
-        variable.map(|bytes| checked(&bytes)).transpose()
+        variable.map(|bytes| unlock::checked(&bytes)).transpose()
     }
 
-    fn typed(&self, question: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    /// What a person types, without showing it. `otherwise` says how to do without.
+    pub(super) fn typed(
+        &self,
+        question: &str,
+        otherwise: &str,
+    ) -> Result<Zeroizing<Vec<u8>>, Failure> {
         if self.global.no_input || !screen::is_asked() {
             return Err(failure::usage(
                 "there is nobody to ask for the passphrase",
-                format!("--passphrase-file FILE takes it from a file, {VARIABLE} from a variable"),
+                otherwise,
             ));
         }
         output::ask(question);
@@ -71,52 +80,7 @@ impl Person {
     }
 }
 
-fn first_line(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let file = File::open(path).map_err(|error| failure::file(path, &error))?;
-    let mut line = Zeroizing::new(Vec::with_capacity(PASSPHRASE_MAX_BYTES + 3));
-    BufReader::new(file.take(PASSPHRASE_MAX_BYTES as u64 + 3))
-        .read_until(b'\n', &mut line)
-        .map_err(|error| failure::file(path, &error))?;
-    if line.last() == Some(&b'\n') {
-        line.pop();
-        if line.last() == Some(&b'\r') {
-            line.pop();
-        }
-    }
-    Ok(line)
-}
-
-fn checked(bytes: &[u8]) -> Result<Passphrase, Failure> {
-    Passphrase::new(bytes).ok_or_else(|| {
-        failure::usage(
-            "that is no passphrase",
-            format!("it has 1 to {PASSPHRASE_MAX_BYTES} bytes; several words are good"),
-        )
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_line_of_a_file_counts_without_its_end() {
-        let folder = tempfile::tempdir().expect("folder");
-        let path = folder.path().join("secret");
-        for (text, line) in [
-            ("one two", "one two"),
-            ("one two\n", "one two"),
-            ("one\r\ntwo\n", "one"),
-            (" \t\n", " \t"),
-            ("\n", ""),
-        ] {
-            std::fs::write(&path, text).expect("writes");
-            let found = first_line(&path).expect("reads");
-            assert_eq!(found.as_slice(), line.as_bytes());
-        }
-        assert!(first_line(&folder.path().join("gone")).is_err());
-        std::fs::write(&path, "x".repeat(PASSPHRASE_MAX_BYTES + 1)).expect("writes");
-        assert!(checked(&first_line(&path).expect("reads")).is_err());
-        assert!(checked(b"").is_err());
-    }
+/// How a picture's passphrase is given without typing it.
+fn otherwise() -> String {
+    format!("--passphrase-file FILE takes it from a file, {VARIABLE} from a variable")
 }

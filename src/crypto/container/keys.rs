@@ -59,6 +59,11 @@ impl Passphrase {
             .contains(&bytes.len())
             .then(|| Self(Zeroizing::new(bytes.to_vec())))
     }
+
+    /// The bytes, to stretch them.
+    pub(in crate::crypto) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 impl core::fmt::Debug for Passphrase {

@@ -2,14 +2,15 @@
 //!
 //! [`sequence`] believes the positions that answers carry, and judges whole runs of any length.
 //! [`linear`] believes nothing but when calls began and ended, and judges one account at a time
-//! against [`model`], which was written without looking at the ledger's code. Neither asks a
-//! server anything.
+//! against [`model`], which was written without looking at the ledger's code; [`sampled`] chooses
+//! the accounts of a long run for it. None asks a server anything.
 
 use crate::proto::ledger::{Answer, Signed};
 use crate::time::Moment;
 
 pub mod linear;
 pub mod model;
+pub mod sampled;
 pub mod sequence;
 
 /// An order as its user saw it. All calls of a run are stamped by one clock.

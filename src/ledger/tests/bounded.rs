@@ -1,8 +1,10 @@
 use super::*;
+use crate::proto::codec::encode_packet;
 use crate::proto::limits::{
     CHECK_IN_VIEWS, CHECK_INS_MAX, CHECKOUT_LOOKS_MAX, LEDGER_ENTRY_MAX_BYTES, SERVERS_MAX,
     VIEWS_MAX,
 };
+use crate::proto::packet::Packet;
 
 const SMALL: Bounds = Bounds {
     accounts: 3,
@@ -182,7 +184,7 @@ fn orders_are_bounded() {
 }
 
 #[test]
-fn the_largest_orders_fit_an_entry() {
+fn the_largest_orders_fit_an_entry_and_a_packet() {
     let mut device = Device::new(255);
     for _ in 0..CHECK_IN_VIEWS {
         device.look(255);
@@ -194,12 +196,22 @@ fn the_largest_orders_fit_an_entry() {
         share_hashes: vec![Digest([255; 32]); SERVERS_MAX],
         ..opening(VIEWS_MAX, VIEWS_MAX)
     };
-    for command in [device.check_in(true), Command::Open(largest)] {
+    let rekey = Command::Rekey {
+        account: largest.account(user(OWNER)),
+        round: u32::MAX,
+        share_hashes: largest.share_hashes.clone(),
+    };
+    for command in [device.check_in(true), Command::Open(largest), rekey] {
         assert!(command.is_within_bounds());
         let signed = sign(OWNER, u64::MAX, command);
         let bytes = signed.encode();
         assert!(bytes.len() <= LEDGER_ENTRY_MAX_BYTES, "{}", bytes.len());
         assert_eq!(Signed::decode(&bytes), Ok(signed));
+        let submit = Packet::Submit {
+            nonce: u64::MAX,
+            command: bytes.into(),
+        };
+        assert!(encode_packet(&submit).is_ok(), "it would never be sent");
     }
 }
 

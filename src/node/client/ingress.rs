@@ -9,7 +9,7 @@ use crate::node::switchboard::{Accept, EdgeAnswer};
 use crate::proto::cargo::Cargo;
 use crate::proto::control::{Command, Wish};
 use crate::proto::ids::{NodeId, WishId};
-use crate::proto::packet::{Packet, Party};
+use crate::proto::packet::{HereAnswer, Packet, Party};
 use crate::proto::route::Reached;
 use crate::transport::contract::{Incoming, Moved};
 use crate::transport::way::Way;
@@ -194,6 +194,13 @@ fn accept_net(incoming: Incoming, to: &mut Vec<To>) {
             (Packet::LetterKept(letter), Party::User(from)) => {
                 to.push(To::Courier(courier::Input::LetterKept { from, letter }));
             }
+            (Packet::PassWanted { letter, fault }, Party::User(from)) => {
+                to.push(To::Courier(courier::Input::PassWanted {
+                    from,
+                    letter,
+                    fault,
+                }));
+            }
             (packet, Party::Server(node)) => accept_server(node, packet, to),
             (_, Party::User(_)) => {}
         }
@@ -289,7 +296,7 @@ fn moved_with_user(party: Party, moved: Moved) -> Option<To> {
             ..
         } => To::LeaseManager(lease_manager::Input::PictureNotSent(grant)),
         Moved::Failed {
-            cargo: cargo @ Cargo::Letter(_),
+            cargo: cargo @ (Cargo::Letter(_) | Cargo::Visit(_)),
             ..
         } => To::Courier(courier::Input::TransferFailed { to: party, cargo }),
         _ => return None,
@@ -298,6 +305,9 @@ fn moved_with_user(party: Party, moved: Moved) -> Option<To> {
 
 /// What a server may say to a client.
 fn accept_server(from: NodeId, packet: Packet, to: &mut Vec<To>) {
+    if let Packet::HereAnswer(HereAnswer { at, .. }) = packet {
+        to.push(To::Courier(courier::Input::ServerHeard { from, at }));
+    }
     to.push(match packet {
         // A server speaks for itself only.
         Packet::Elected(elected) if elected.node == from => {
@@ -355,6 +365,9 @@ fn received(from: Party, cargo: Cargo, body: Bytes) -> Option<To> {
         }
         (Party::User(from), Cargo::Letter(_)) => {
             To::Courier(courier::Input::LetterArrived { from, body })
+        }
+        (Party::User(from), Cargo::Visit(_)) => {
+            To::Courier(courier::Input::VisitArrived { from, body })
         }
         (Party::User(from), Cargo::Picture(grant, form)) => {
             To::LeaseManager(lease_manager::Input::PictureArrived {

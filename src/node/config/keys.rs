@@ -50,6 +50,7 @@ pub const SERVER: &[Key] = &[
     key::<LedgerStore>("ledger.store", Kind::Text),
     key::<Vec<String>>("ledger.endpoints", Kind::Literal),
     key::<String>("ledger.prefix", Kind::Text),
+    key::<u32>("ledger.history", Kind::Literal),
     key::<Vec<ServerAddress>>("server", Kind::Servers).required(),
 ];
 

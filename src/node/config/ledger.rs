@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::layers::Broken;
 use crate::actors::consensus::EtcdConfig;
 
+/// Orders that may be kept.
+const HISTORY: core::ops::RangeInclusive<u32> = 100..=100_000;
 /// Endpoints of one etcd cluster at the most.
 const ENDPOINTS_MAX: usize = 9;
 /// Length of a prefix at the most, in bytes.
@@ -30,6 +32,10 @@ pub struct LedgerConfig {
     pub endpoints: Vec<String>,
     /// All keys in etcd begin with it and a `/`. Letters, digits, `-`, `_`, `.` and `/`.
     pub prefix: String,
+    /// Orders that servers keep behind a state that they wrote down, 100 to 100,000: so far may
+    /// another one be behind without being sent the whole state. With the store `etcd` of no
+    /// effect.
+    pub history: u32,
 }
 
 impl Default for LedgerConfig {
@@ -38,6 +44,7 @@ impl Default for LedgerConfig {
             store: LedgerStore::Embedded,
             endpoints: Vec::new(),
             prefix: "pentimento".into(),
+            history: 1_000,
         }
     }
 }
@@ -87,6 +94,13 @@ impl LedgerConfig {
                 ),
             );
         }
+        if !HISTORY.contains(&self.history) {
+            let (least, most) = (HISTORY.start(), HISTORY.end());
+            return broken(
+                "ledger.history",
+                format!("{} orders, there must be {least} to {most}", self.history),
+            );
+        }
         Ok(())
     }
 }
@@ -119,6 +133,7 @@ mod tests {
             store: LedgerStore::Etcd,
             endpoints: endpoints.iter().map(|&url| url.to_owned()).collect(),
             prefix: prefix.to_owned(),
+            ..LedgerConfig::default()
         }
     }
 
@@ -152,5 +167,16 @@ mod tests {
         let default = LedgerConfig::default();
         assert!(default.rules().is_ok() && default.etcd().is_none());
         assert!(default.asked().is_empty());
+    }
+
+    #[test]
+    fn a_history_is_neither_too_short_nor_too_long() {
+        for (history, is_good) in [(99, false), (100, true), (100_000, true), (100_001, false)] {
+            let config = LedgerConfig {
+                history,
+                ..LedgerConfig::default()
+            };
+            assert_eq!(config.rules().is_ok(), is_good, "{history}");
+        }
     }
 }

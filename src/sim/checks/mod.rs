@@ -4,6 +4,7 @@
 mod answered;
 mod asks_agree;
 mod ends;
+mod introduced;
 mod one_failure;
 mod single_result;
 mod updates_kept;
@@ -32,6 +33,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(answered::Answered),
         Box::new(asks_agree::AsksAgree),
         Box::new(ends::NoLookAfterTheEnd::default()),
+        Box::new(introduced::Introduced::default()),
         Box::new(one_failure::OneFailure::default()),
         Box::new(single_result::SingleResult::default()),
         Box::new(updates_kept::UpdatesKept),

@@ -25,7 +25,11 @@ impl Check for OneFailure {
             Seen::Gate(false) | Seen::Crashed | Seen::Started => {
                 self.failing.remove(&node);
             }
-            Seen::Told(_) | Seen::Worked | Seen::News(_) => {}
+            Seen::Told(_)
+            | Seen::Worked
+            | Seen::News(_)
+            | Seen::Passed(_)
+            | Seen::Between { .. } => {}
         }
         if self.failing.len() > 1 {
             return Err(format!(

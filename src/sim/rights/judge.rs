@@ -7,17 +7,12 @@ use std::collections::BTreeMap;
 
 use super::books::Books;
 use super::watched::Applied;
-use crate::ledger::check::{Call, linear, sequence};
+use crate::ledger::check::{Call, sampled, sequence};
 use crate::ledger::{Bounds, Effect, Release};
 use crate::proto::ids::{AccountId, NodeId, ViewId};
 use crate::proto::ledger::{Answer, Command, Entry, Reply, Signed};
 use crate::proto::shares::{ReleasePurpose, ReleasedShare};
 use crate::time::Moment;
-
-/// Calls of an account that the search for an order is tried on.
-const LINEAR_CALLS_MAX: usize = 60;
-/// Those without an answer among them: each may have happened at any time, or never.
-const LINEAR_OPEN_MAX: usize = 5;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -185,8 +180,7 @@ impl Judge {
         Ok(())
     }
 
-    /// Judges the whole history. Gives orders answered and not.
-    pub(super) fn by_sequence(&self, verify: bool) -> Result<[u64; 2], String> {
+    fn log(&self) -> sequence::Log {
         let entry = |(seq, (applied, signed)): (&u64, &(Applied, Option<Signed>))| {
             let entry = Entry {
                 stamp: applied.stamp,
@@ -194,8 +188,12 @@ impl Judge {
             };
             (applied.command.is_empty() || signed.is_some()).then_some((*seq, entry))
         };
-        let log: sequence::Log = self.truth.iter().filter_map(entry).collect();
-        let judged = sequence::check(Bounds::default(), &[log], &self.calls, verify)
+        self.truth.iter().filter_map(entry).collect()
+    }
+
+    /// Judges the whole history. Gives orders answered and not.
+    pub(super) fn by_sequence(&self, verify: bool) -> Result<[u64; 2], String> {
+        let judged = sequence::check(Bounds::default(), &[self.log()], &self.calls, verify)
             .map_err(|violation| violation.to_string())?;
         Ok([judged.answered as u64, judged.unanswered as u64])
     }
@@ -203,39 +201,8 @@ impl Judge {
     /// Judges accounts with few calls without believing places. Gives how many were judged, and
     /// how many were too hard.
     pub(super) fn by_search(&self) -> Result<[u64; 2], String> {
-        let mut of_account: BTreeMap<AccountId, Vec<Call>> = BTreeMap::new();
-        let mut first: BTreeMap<&[u8], u64> = BTreeMap::new();
-        for (seq, (applied, _)) in &self.truth {
-            first.entry(&applied.command).or_insert(*seq);
-        }
-        for call in &self.calls {
-            let mut call = call.clone();
-            // An order that came into the log twice took effect at its first place, and is answered
-            // with how the account stands at the second: two moments, so the answer tells nothing.
-            let is_again = |answer: &Answer| {
-                let first = first.get(call.signed.encode().as_slice());
-                !matches!(answer.reply, Reply::Spent { .. } | Reply::Refused(_))
-                    && first.is_some_and(|first| *first < answer.seq)
-            };
-            if call.answered.is_some_and(|(_, answer)| is_again(&answer)) {
-                call.answered = None;
-            }
-            let account = call.signed.command.account(call.signed.principal.user_id());
-            of_account.entry(account).or_default().push(call);
-        }
-        let mut judged = [0, 0];
-        for (account, calls) in of_account {
-            let open = calls.iter().filter(|call| call.answered.is_none()).count();
-            if calls.len() > LINEAR_CALLS_MAX || open > LINEAR_OPEN_MAX {
-                continue;
-            }
-            match linear::check_accounts(&calls) {
-                Ok(_) => judged[0] += 1,
-                Err((_, linear::NotLinear::TooHard)) => judged[1] += 1,
-                Err((_, other)) => return Err(format!("account {account:?}: {other}")),
-            }
-        }
-        Ok(judged)
+        let searched = sampled::check(&self.log(), &self.calls)?;
+        Ok([searched.judged, searched.too_hard])
     }
 
     /// Counts what became of orders, by the log.

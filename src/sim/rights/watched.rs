@@ -48,7 +48,7 @@ impl<const REAL: bool> StateMachine for Watched<REAL> {
     type Effect = Effect;
     type Damaged = Damaged;
 
-    fn admit(&self, clock: WallTime, command: &[u8]) -> Result<(), Reply> {
+    fn admit(&mut self, clock: WallTime, command: &[u8]) -> Result<(), Reply> {
         if REAL {
             self.agreed.admit(clock, command)
         } else {

@@ -50,7 +50,7 @@ impl StateMachine for Toy {
     type Effect = Effect;
     type Damaged = &'static str;
 
-    fn admit(&self, _: WallTime, command: &[u8]) -> Result<(), Reply> {
+    fn admit(&mut self, _: WallTime, command: &[u8]) -> Result<(), Reply> {
         if number(command) == UNWANTED {
             Err((UNWANTED, 0, 0))
         } else {

@@ -78,7 +78,8 @@ proptest::proptest! {
                     continue;
                 } else if let Output::Locate { ticket, user } = output {
                     let online = true;
-                    outputs.extend(writer.give(Input::Located { ticket, user, online }));
+                    let pass = None;
+                    outputs.extend(writer.give(Input::Located { ticket, user, online, pass }));
                 } else if let Output::Transfer { cargo: Cargo::Letter(_), body, .. } = output {
                     let from = alice().user_id();
                     replies.extend(reader.give(Input::LetterArrived { from, body }));

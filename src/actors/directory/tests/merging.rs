@@ -171,10 +171,10 @@ fn a_claim_that_waits_for_the_disk_and_a_merge_end_alike_in_memory_and_on_disk()
     rig.disk_answers = true;
     rig.pass(3_000);
     let answers = [
-        here_answer(id(9), 1, NameAnswer::Yours),
-        here_answer(id(1), 21, NameAnswer::Taken),
+        (id(9), 1, NameAnswer::Yours),
+        (id(1), 21, NameAnswer::Taken),
     ];
-    assert_eq!(rig.said(), answers);
+    assert_eq!(rig.told_names(), answers);
     let digest = rig.directory.digest;
     assert_eq!(rig.find("new").unwrap().identity, *user(2).public());
     assert_eq!(rig.find("old"), None);

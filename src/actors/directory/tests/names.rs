@@ -50,8 +50,7 @@ fn a_name_is_somebody_s_only_once_it_is_durable() {
     assert_eq!(rig.find("alice"), None);
     rig.disk_answers = true;
     rig.pass(3_000);
-    let yours = here_answer(id(1), 1, NameAnswer::Yours);
-    assert_eq!(rig.said(), vec![yours]);
+    assert_eq!(rig.told_names(), [(id(1), 1, NameAnswer::Yours)]);
     assert_eq!(rig.here(2, "alice"), Some(NameAnswer::Taken));
 }
 
@@ -77,8 +76,7 @@ fn a_write_without_an_answer_may_be_on_disk_whatever_the_repetition_says() {
     assert_eq!(rig.here(2, "alice"), None);
     rig.disk_works = true;
     rig.pass(3_000);
-    let yours = here_answer(id(1), 1, NameAnswer::Yours);
-    assert_eq!(rig.said(), vec![yours]);
+    assert_eq!(rig.told_names(), [(id(1), 1, NameAnswer::Yours)]);
     assert_eq!(rig.here(2, "alice"), Some(NameAnswer::Taken));
     let mut rig = rig.restarted();
     assert_eq!(rig.find("alice").unwrap().identity, *user(1).public());

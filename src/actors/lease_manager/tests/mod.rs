@@ -1,3 +1,4 @@
+mod completing;
 mod dates;
 mod delivering;
 mod faults;

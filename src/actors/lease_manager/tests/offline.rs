@@ -190,6 +190,26 @@ fn a_look_that_left_the_program_is_in_the_log_after_a_crash() {
 }
 
 #[test]
+fn looks_go_back_at_once_after_a_crash_in_a_look() {
+    let mut world = lent(3, 3);
+    take(&mut world, 3);
+    // The first picture left the program, the second did not.
+    world.view();
+    world.settle();
+    world.crash(BOB);
+    assert_eq!(give_back(&mut world), 2);
+    assert_eq!(counts(&world), (1, 0));
+    take(&mut world, 2);
+    let opened = world.handed_out;
+    world.view();
+    assert!(world.disk(BOB), "the claim is on disk");
+    world.crash(BOB);
+    assert_eq!(world.handed_out, opened);
+    assert_eq!(give_back(&mut world), 2);
+    assert_eq!(counts(&world), (1, 0));
+}
+
+#[test]
 fn a_look_that_was_let_go_is_taken_once() {
     let mut world = lent(3, 3);
     take(&mut world, 2);

@@ -1,7 +1,7 @@
 //! Stand-ins for the servers that count the looks of strict grants: the real ledger, whose entries
 //! are agreed at once, and the shares that each server keeps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::super::looks::{Lent, LoanOrder, Look, LookFault, LookOrder};
 use super::world::identity;
@@ -33,6 +33,11 @@ pub(super) struct Servers {
     shares: BTreeMap<(AccountId, u32, u8), Share>,
     /// Whether a majority of them can be reached.
     pub(super) up: bool,
+    /// Those that are down all the same.
+    pub(super) down: BTreeSet<u8>,
+    /// Shares that were put before servers, and those that were not kept before.
+    pub(super) offered: u32,
+    pub(super) kept: u32,
     /// Looks for which shares were let out.
     pub(super) released: u32,
     /// Looks that went to devices.
@@ -48,6 +53,9 @@ impl Servers {
             seq: 0,
             shares: BTreeMap::new(),
             up: true,
+            down: BTreeSet::new(),
+            offered: 0,
+            kept: 0,
             released: 0,
             lent: 0,
             forks: 0,
@@ -59,7 +67,13 @@ impl Servers {
         if !self.up {
             return 0;
         }
+        let mut servers = 0;
         for (NodeId(server), deposit) in deposits {
+            if self.down.contains(server) {
+                continue;
+            }
+            servers += 1;
+            self.offered += 1;
             let account = deposit.account(identity(who).user_id());
             let purpose = Purpose::Keep {
                 account,
@@ -68,10 +82,15 @@ impl Servers {
             };
             let share = Share::open(&secret(*server), &purpose, &deposit.sealed);
             let key = (account, deposit.round, *server);
-            self.shares
-                .insert(key, share.expect("sealed to this server"));
+            let share = share.expect("sealed to this server");
+            self.kept += u32::from(self.shares.insert(key, share).is_none());
         }
-        deposits.len()
+        servers
+    }
+
+    /// A server gets another disk, with no share on it.
+    pub(super) fn replace_disk(&mut self, server: u8) {
+        self.shares.retain(|(_, _, of), _| *of != server);
     }
 
     pub(super) fn order(&mut self, who: usize, at: WallTime, command: Command) -> Option<Answer> {
@@ -123,11 +142,14 @@ impl Servers {
                 until,
                 released: true,
                 ..
-            } => Ok(Lent {
-                secret: self.secret(loan.account, loan.threshold, &loan.share_hashes),
-                looks,
-                until,
-            }),
+            } => {
+                let secret = self.secret(loan.account, loan.threshold, &loan.share_hashes)?;
+                Ok(Lent {
+                    secret,
+                    looks,
+                    until,
+                })
+            }
             Reply::Escrowed { remaining, .. } => Err(LookFault::Late {
                 ordinal: None,
                 remaining,
@@ -137,12 +159,18 @@ impl Servers {
         }
     }
 
-    /// What two of the three servers give together.
-    fn secret(&self, account: AccountId, threshold: u8, hashes: &[Digest]) -> Secret {
+    /// What those that are up and have their shares give together.
+    fn secret(
+        &self,
+        account: AccountId,
+        threshold: u8,
+        hashes: &[Digest],
+    ) -> Result<Secret, LookFault> {
         let standing = self.ledger.account(account).expect("known").standing();
-        let share = |server| self.shares[&(account, standing.round, server)].clone();
-        let of_two: Vec<Share> = (1..=2).map(share).collect();
-        combine(&of_two, threshold, hashes).expect("two of three")
+        let up = (1..=SERVERS).filter(|server| !self.down.contains(server));
+        let share = |server| self.shares.get(&(account, standing.round, server)).cloned();
+        let shares: Vec<Share> = up.filter_map(share).collect();
+        combine(&shares, threshold, hashes).map_err(|_| LookFault::Unanswered)
     }
 
     pub(super) fn look(
@@ -164,11 +192,14 @@ impl Servers {
                 remaining,
                 released: true,
                 ..
-            } => Ok(Look {
-                secret: self.secret(look.account, look.threshold, &look.share_hashes),
-                ordinal,
-                remaining,
-            }),
+            } => {
+                let secret = self.secret(look.account, look.threshold, &look.share_hashes)?;
+                Ok(Look {
+                    secret,
+                    ordinal,
+                    remaining,
+                })
+            }
             Reply::Spent {
                 ordinal, remaining, ..
             } => Err(LookFault::Late {

@@ -576,9 +576,15 @@ impl World {
     /// All comes to rest, without faults.
     pub(super) fn rest(&mut self) {
         self.calm();
-        for node in &self.nodes {
+        for who in [ALICE, BOB] {
+            let node = &self.nodes[who];
+            let mut given = node.machine.given.values();
+            let is_complete = given.all(|given| given.run.completion.wait_ms == 0);
+            assert!(is_complete, "all servers have their shares");
+            let far = node.machine.next_completion();
+            assert!(far.is_none_or(|at| at > self.local(who)), "it is not due");
             let (next, date) = (node.machine.deadline(), node.machine.next_date());
-            assert_eq!(next, date, "nothing is left to do");
+            assert_eq!(next, earliest(far, date), "nothing is left to do");
         }
         assert!(self.letters.iter().all(|letter| !letter.is_open));
     }
@@ -686,6 +692,11 @@ impl World {
             Outcome::Opened { view, .. } => view,
             other => panic!("not opened: {other:?}"),
         }
+    }
+
+    /// The look of a wish, if it was given.
+    pub(super) fn view_if(&self, wish: WishId) -> Option<ViewId> {
+        matches!(self.news(wish), Some(News::Done(_))).then(|| self.view_of(wish))
     }
 
     /// One whole look.

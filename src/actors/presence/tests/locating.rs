@@ -102,3 +102,82 @@ fn a_list_that_does_not_move_on_ends() {
     let orders = bench.answer(N1, asked[0].1.nonce, vec![entry("bob", 2, None)], true);
     assert!(peers(&orders).is_some());
 }
+
+/// Our pass for Bob, from server 1.
+fn pass(until: u64) -> Pass {
+    Pass {
+        asker: user(1),
+        peer: user(2),
+        until: WallTime(until),
+        server: N1,
+        signature: Signature([[0; 32]; 2]),
+    }
+}
+
+/// The passes that go with what is said of users.
+fn passes(orders: &[Output]) -> Vec<Option<Pass>> {
+    let of = |order: &Output| match order {
+        Output::Located { pass, .. } => Some(*pass),
+        _ => None,
+    };
+    orders.iter().filter_map(of).collect()
+}
+
+#[test]
+fn a_pass_goes_with_the_way_and_is_kept_for_times_without_servers() {
+    let mut bench = Bench::new();
+    bench.pass = Some(pass(7));
+    let nonce = lookups(&bench.locate(user(2)))[0].1.nonce;
+    let online = vec![entry("bob", 2, Some(address(8)))];
+    let orders = bench.answer(N1, nonce, online, false);
+    assert_eq!(passes(&orders), [Some(pass(7))]);
+    bench.locate(user(2));
+    assert_eq!(passes(&bench.wait(600)), [Some(pass(7))]);
+    bench.locate(user(3));
+    assert_eq!(passes(&bench.wait(600)), [None]);
+}
+
+#[test]
+fn a_pass_outlives_the_program_and_is_not_written_each_time() {
+    let mut bench = Bench::new();
+    let mut written = 0;
+    let mut rows = BTreeMap::new();
+    for until in [1_000_000, 1_000_001, 1_599_999, 1_600_000] {
+        bench.pass = Some(pass(until));
+        let orders = bench.learn("bob", 2, Some(address(8)));
+        for order in orders {
+            let Output::Disk { ticket, order } = order else {
+                continue;
+            };
+            let DiskOrder::Write(records) = order else {
+                panic!("only rows are written");
+            };
+            written += 1;
+            for record in records {
+                rows.insert(record.key, record.value.expect("nothing is deleted"));
+            }
+            let answer = DiskAnswer::Written;
+            bench.give(Input::Disk { ticket, answer });
+        }
+    }
+    assert_eq!(written, 2, "the first and the last");
+    let mut bench = Bench::with_rows(rows.into_iter().collect());
+    bench.locate(user(2));
+    assert_eq!(passes(&bench.wait(600)), [Some(pass(1_600_000))]);
+}
+
+#[test]
+fn a_server_gives_passes_of_its_own_for_ourselves_only() {
+    let mut bench = Bench::new();
+    let online = vec![entry("bob", 2, Some(address(8)))];
+    let of_another_user = Pass {
+        asker: user(3),
+        ..pass(7)
+    };
+    for (server, given) in [(N2, pass(7)), (N1, of_another_user)] {
+        bench.pass = Some(given);
+        let nonce = lookups(&bench.locate(user(2)))[0].1.nonce;
+        let orders = bench.answer(server, nonce, online.clone(), false);
+        assert_eq!(passes(&orders), [None]);
+    }
+}

@@ -50,6 +50,7 @@ fn any_input() -> impl Strategy<Value = (u64, Input)> {
                     nonce: ticket.number,
                     entries,
                     more,
+                    pass: None,
                 },
             },
         }
