@@ -171,6 +171,7 @@ fn packets() -> Vec<Packet> {
             sequence: 1,
             name: NameAnswer::Taken,
             at: WallTime(8),
+            disk: DiskId([7; 16]),
         }),
         Packet::PassWanted {
             letter: LetterId([4; 16]),

@@ -12,7 +12,7 @@
 //! applied entry, and sealed. What was erased does not come back by a deposit that is late. What is
 //! known in memory is on disk, or about to be.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -131,6 +131,9 @@ pub struct Custody {
     config: Config,
     rng: ChaCha20Rng,
     shares: BTreeMap<Key, Kept>,
+    /// Rows on disk that are damaged: of no use until they are written anew, and erased with their
+    /// accounts all the same.
+    damaged: BTreeSet<Key>,
     of_owner: BTreeMap<UserId, usize>,
     /// Shares that are being written, and whom to tell.
     writing: BTreeMap<u64, (UserId, Key)>,
@@ -145,13 +148,14 @@ pub struct Custody {
 }
 
 impl Custody {
-    /// The shares as they were found on disk; rows that do not decode are passed over.
+    /// The shares as they were found on disk. Rows that do not decode are as good as none.
     #[must_use]
     pub fn new(config: Config, seed: [u8; 32], rows: Vec<Row>) -> Self {
         let mut custody = Self {
             config,
             rng: ChaCha20Rng::from_seed(seed),
             shares: BTreeMap::new(),
+            damaged: BTreeSet::new(),
             of_owner: BTreeMap::new(),
             writing: BTreeMap::new(),
             to_erase: Vec::new(),
@@ -162,8 +166,14 @@ impl Custody {
             tickets: TicketBook::new(Desk::Custody),
         };
         for (key, value) in rows {
-            if let (Some(key), Ok(kept)) = (key_of(&key), codec::decode(&value, ROW_MAX_BYTES)) {
-                custody.put(key, kept);
+            let Some(key) = key_of(&key) else {
+                continue;
+            };
+            match codec::decode(&value, ROW_MAX_BYTES) {
+                Ok(kept) => custody.put(key, kept),
+                Err(_) => {
+                    custody.damaged.insert(key);
+                }
             }
         }
         custody
@@ -187,17 +197,19 @@ impl Custody {
 
     fn take(&mut self, owner: UserId, deposit: ShareDeposit, out: &mut Outbox<Output>) {
         let key = (deposit.account(owner), deposit.round);
-        let is_here = self.shares.contains_key(&key);
-        if is_here && !self.is_writing(key) {
+        if self.is_writing(key) {
+            return;
+        }
+        if self.is_whole(key) {
             // Repeated: the answer was lost. The first one stays, whatever comes later.
             return self.answer(owner, key, true, out);
-        }
-        if is_here {
-            return;
         }
         let is_over = self.erased.get(&key.0).is_some_and(|last| key.1 <= *last);
         if is_over || !self.has_room(owner) || self.opened(key, &deposit.sealed).is_none() {
             return self.answer(owner, key, false, out);
+        }
+        if self.shares.contains_key(&key) {
+            self.damaged.insert(key);
         }
         let kept = Kept {
             owner,
@@ -210,6 +222,12 @@ impl Custody {
         self.put(key, kept);
         let ticket = self.write(vec![(key, value)], out);
         self.writing.insert(ticket.number, (owner, key));
+    }
+
+    /// Whether the share is here, and no damage to the disk has made it useless.
+    fn is_whole(&self, key: Key) -> bool {
+        let kept = self.shares.get(&key);
+        kept.is_some_and(|kept| self.opened(key, &kept.sealed).is_some())
     }
 
     fn is_writing(&self, key: Key) -> bool {
@@ -340,8 +358,11 @@ impl Custody {
     /// Destroys the shares of an account up to a round.
     fn erase(&mut self, account: AccountId, round: u32, out: &mut Outbox<Output>) {
         let range = (account, 0)..=(account, round);
-        let keys: Vec<Key> = self.shares.range(range).map(|(key, _)| *key).collect();
+        let here = self.shares.range(range.clone()).map(|(key, _)| *key);
+        let damaged = self.damaged.range(range).copied();
+        let keys: BTreeSet<Key> = here.chain(damaged).collect();
         for key in &keys {
+            self.damaged.remove(key);
             if let Some(kept) = self.shares.remove(key) {
                 self.forget_one_of(kept.owner);
             }
@@ -388,6 +409,9 @@ impl Custody {
         if let Some((owner, key)) = self.writing.remove(&ticket.number) {
             if !is_good && let Some(kept) = self.shares.remove(&key) {
                 self.forget_one_of(kept.owner);
+            }
+            if is_good {
+                self.damaged.remove(&key);
             }
             if is_good && self.shares.contains_key(&key) {
                 self.answer(owner, key, true, out);

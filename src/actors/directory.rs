@@ -27,7 +27,7 @@ use super::membership::Member;
 use super::replica::{CatchUp, Journal, Rounds, Step};
 use crate::crypto::passes::PassSigner;
 use crate::crypto::static_key::StaticSecret;
-use crate::proto::ids::{LetterId, NodeId, UserId};
+use crate::proto::ids::{DiskId, LetterId, NodeId, UserId};
 use crate::proto::packet::{Errand, HereAnswer, Lookup, NameAnswer, Packet};
 use crate::time::{Calendar, Moment};
 
@@ -63,6 +63,8 @@ pub struct Config {
     pub calendar: Calendar,
     /// This server's key, to sign passes with.
     pub secret: StaticSecret,
+    /// The name of this server's disk, for those who deposit there.
+    pub disk: DiskId,
 }
 
 impl Config {
@@ -90,6 +92,7 @@ impl Config {
             exchange_every_ms: 3_000,
             calendar,
             secret,
+            disk: DiskId([0; 16]),
         }
     }
 }
@@ -301,10 +304,15 @@ impl Directory {
     }
 
     fn here_answer(&self, now: Moment, to: UserId, sequence: u64, name: NameAnswer) -> Output {
-        let at = self.config.calendar.at(now);
+        let answer = HereAnswer {
+            sequence,
+            name,
+            at: self.config.calendar.at(now),
+            disk: self.config.disk,
+        };
         Output::Send {
             to,
-            packet: Packet::HereAnswer(HereAnswer { sequence, name, at }),
+            packet: Packet::HereAnswer(answer),
         }
     }
 

@@ -113,11 +113,13 @@ pub enum Table {
     LedgerSnapshot,
     /// Server, custody: shares of content keys, sealed to this server.
     Shares,
+    /// Server: the name of the disk, written when it is first used.
+    Disk,
 }
 
 impl Table {
     /// Every table, in the order of the enum.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Letters,
         Self::LetGo,
         Self::Names,
@@ -134,6 +136,7 @@ impl Table {
         Self::RaftState,
         Self::LedgerSnapshot,
         Self::Shares,
+        Self::Disk,
     ];
 }
 

@@ -30,7 +30,7 @@ use super::server_key::KeyError;
 use super::shell::In;
 use super::switchboard::{Accept, Switchboard};
 use super::vault::{Flush, Vault, VaultActor, VaultError};
-use super::{client, machines, server, server_key, sockets, supervisor};
+use super::{client, disk_name, machines, server, server_key, sockets, supervisor};
 use crate::actors::consensus::Whereabouts;
 use crate::actors::membership;
 use crate::crypto::identity::SecretIdentity;
@@ -131,7 +131,7 @@ pub async fn server(config: ServerConfig, ready_file: Option<PathBuf>) -> Result
     let control = listen(&config.data)?;
     let (admin, admin_address) = bind_admin(config.admin)?;
     let (calendar, seed) = (clock.calendar(), fresh_seed()?);
-    let tables = tables(&config, &vault)?;
+    let tables = tables(&config, &vault, &seed)?;
     let machines = machines::server(&config, secret.clone(), tables, calendar, seed);
     let ends = Ends::default();
 
@@ -209,8 +209,12 @@ fn workers(config: &ServerConfig, answers: &Answers) -> io::Result<Workers> {
 
 /// The rows of a server, if the store that is configured is the one that has its ledger: one that
 /// went on in the other would count looks anew that were counted here.
-fn tables(config: &ServerConfig, vault: &Vault) -> Result<Tables, LaunchError> {
-    let tables = vault.tables()?;
+fn tables(config: &ServerConfig, vault: &Vault, seed: &[u8; 32]) -> Result<Tables, LaunchError> {
+    let mut tables = vault.tables()?;
+    if disk_name::of(&tables).is_none() {
+        vault.commit(&[disk_name::record(seed)])?;
+        tables = vault.tables()?;
+    }
     let found = machines::agreed_rows(&tables).whereabouts();
     let fits = match config.ledger.store {
         LedgerStore::Embedded => Whereabouts::Embedded,

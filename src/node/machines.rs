@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::config::{ClientConfig, ServerAddress, ServerConfig};
-use super::{client, server};
+use super::{client, disk_name, server};
 use crate::actors::edges::{Row, Table};
 use crate::actors::{
     clerk, consensus, courier, custody, directory, drain, election, failure_token, lease_manager,
@@ -13,7 +13,7 @@ use crate::actors::{
 use crate::crypto::identity::SecretIdentity;
 use crate::crypto::static_key::StaticSecret;
 use crate::proto::identity::PublicKey;
-use crate::proto::ids::NodeId;
+use crate::proto::ids::{DiskId, NodeId};
 use crate::proto::lease::Conditions;
 use crate::time::Calendar;
 
@@ -80,6 +80,7 @@ pub fn server(
         ..stego_worker::Config::lan(me, config.work.threads())
     };
     let incarnation = calendar.started_at;
+    let disk = disk_name::of(&tables).unwrap_or(DiskId([0; 16]));
     server::Machines {
         membership: membership::Membership::new(membership::Config::lan(
             me,
@@ -89,7 +90,10 @@ pub fn server(
         election: election::Election::new(election::Config::lan(me, peers.clone())),
         failure_token: failure_token::FailureToken::new(token, seed_for(&seed, "token")),
         directory: directory::Directory::new(
-            directory::Config::lan(me, peers.clone(), calendar, secret.clone()),
+            directory::Config {
+                disk,
+                ..directory::Config::lan(me, peers.clone(), calendar, secret.clone())
+            },
             seed_for(&seed, "directory"),
             take(&mut tables, Table::Names),
         ),

@@ -19,6 +19,7 @@ pub mod cover_shelf;
 pub mod cpu_pool;
 pub mod crew;
 pub mod desk;
+pub mod disk_name;
 pub mod faces;
 pub mod http_desk;
 pub mod launch;

@@ -2,7 +2,13 @@
 //!
 //! Runs on a thread of its own, because it waits for the disk. An answer means that the effect
 //! survives a crash. Decides nothing.
+//!
+//! A database that the disk had no room for does nothing more until it is opened anew, so that is
+//! done for the next order: what was committed is there, what failed is not, as after a crash. After
+//! any other fault of the disk it stays as it is until the node is started anew: then nobody knows
+//! what of the file is right, and who looks after the server has to see it.
 
+use std::cell::RefCell;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -70,7 +76,8 @@ fn process(pid: Option<u32>) -> String {
 /// An open home.
 pub struct Vault {
     home: PathBuf,
-    database: Database,
+    /// None after a full disk, until it is opened anew.
+    database: RefCell<Option<Database>>,
 }
 
 impl Vault {
@@ -105,7 +112,7 @@ impl Vault {
             .map_err(|source| VaultError::Folder { path: name, source })?;
         Ok(Self {
             home: home.to_owned(),
-            database,
+            database: RefCell::new(Some(database)),
         })
     }
 
@@ -128,18 +135,24 @@ impl Vault {
     }
 
     fn read_rows(&self, table: Table) -> Result<Vec<Row>, redb::Error> {
-        let transaction = self.database.begin_read()?;
-        let opened = match transaction.open_table(definition(table)) {
-            Ok(opened) => opened,
-            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-            Err(error) => return Err(error.into()),
+        self.with_database(|database| rows_of(database, table))
+    }
+
+    /// Does something with the database, and closes it if the disk has no room.
+    fn with_database<T>(
+        &self,
+        work: impl FnOnce(&Database) -> Result<T, redb::Error>,
+    ) -> Result<T, redb::Error> {
+        let mut place = self.database.borrow_mut();
+        let database = match place.take() {
+            Some(database) => database,
+            None => Database::create(self.home.join(DATABASE))?,
         };
-        let mut rows = Vec::new();
-        for row in opened.iter()? {
-            let (key, value) = row?;
-            rows.push((key.value().to_vec(), Bytes::copy_from_slice(value.value())));
+        let done = work(&database);
+        if !matches!(&done, Err(error) if is_full(error)) {
+            *place = Some(database);
         }
-        Ok(rows)
+        done
     }
 
     /// Writes rows in one transaction, for programs that change the home of a node that is stopped.
@@ -170,16 +183,7 @@ impl Vault {
     }
 
     fn write_rows(&self, records: &[Record]) -> Result<(), redb::Error> {
-        let transaction = self.database.begin_write()?;
-        for record in records {
-            let mut opened = transaction.open_table(definition(record.table))?;
-            match &record.value {
-                Some(value) => opened.insert(record.key.as_slice(), value.as_ref())?,
-                None => opened.remove(record.key.as_slice())?,
-            };
-        }
-        transaction.commit()?;
-        Ok(())
+        self.with_database(|database| write_rows(database, records))
     }
 
     fn path(&self, file: &PictureFile) -> Result<PathBuf, DiskFault> {
@@ -229,6 +233,44 @@ impl Vault {
             _ => sync_folder(&path).map_err(fault),
         }
     }
+}
+
+fn rows_of(database: &Database, table: Table) -> Result<Vec<Row>, redb::Error> {
+    let transaction = database.begin_read()?;
+    let opened = match transaction.open_table(definition(table)) {
+        Ok(opened) => opened,
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let mut rows = Vec::new();
+    for row in opened.iter()? {
+        let (key, value) = row?;
+        rows.push((key.value().to_vec(), Bytes::copy_from_slice(value.value())));
+    }
+    Ok(rows)
+}
+
+fn write_rows(database: &Database, records: &[Record]) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    for record in records {
+        let mut opened = transaction.open_table(definition(record.table))?;
+        match &record.value {
+            Some(value) => opened.insert(record.key.as_slice(), value.as_ref())?,
+            None => opened.remove(record.key.as_slice())?,
+        };
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+fn is_full(error: &redb::Error) -> bool {
+    let redb::Error::Io(error) = error else {
+        return false;
+    };
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }
 
 /// The database, also if the node that had it was killed a moment ago: the system gives a lock
@@ -291,6 +333,7 @@ const fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'s
         Table::RaftState => "raft_state",
         Table::LedgerSnapshot => "ledger_snapshot",
         Table::Shares => "shares",
+        Table::Disk => "disk",
     })
 }
 
@@ -354,6 +397,8 @@ impl<I: Send + 'static> Handler<In<DiskRequest>> for VaultActor<I> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     fn file(name: &str) -> PictureFile {
@@ -384,6 +429,50 @@ mod tests {
         let vault = Vault::open(home.path()).expect("opens again");
         let rows = vault.rows(Table::Leases).expect("reads");
         assert_eq!(rows, vec![(b"b".to_vec(), Bytes::from_static(b"2"))]);
+    }
+
+    #[test]
+    fn a_disk_that_was_full_takes_orders_again_and_has_what_it_had() {
+        let home = tempfile::tempdir().expect("folder");
+        let disk = home.path().join("disk");
+        fs::create_dir(&disk).expect("makes");
+        // Only an administrator may mount.
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=16m", "pentimento-test"])
+            .arg(&disk)
+            .output();
+        if !mounted.is_ok_and(|mounted| mounted.status.success()) {
+            eprintln!("skipped: nothing can be mounted here");
+            return;
+        }
+        let vault = Vault::open(&disk).expect("opens");
+        let wrote = |key: &[u8]| {
+            let value = Some(Bytes::from(vec![key[0]; 200_000]));
+            let (table, key) = (Table::Leases, key.to_vec());
+            vault.carry_out(DiskOrder::Write(vec![Record { table, key, value }]))
+        };
+        assert_eq!(wrote(b"a"), DiskAnswer::Written);
+        let filler = disk.join("filler");
+        let filled = fs::write(&filler, vec![0; 32 << 20]).map_err(|error| error.kind());
+        assert_eq!(filled, Err(io::ErrorKind::StorageFull));
+        let mut taken = b"bcdefghijklmnopqrstuvwxyz".iter();
+        let refused = taken.find(|key| wrote(&[**key]) != DiskAnswer::Written);
+        let refused = *refused.expect("there is not that much room");
+        assert!(matches!(wrote(&[refused]), DiskAnswer::Failed(_)));
+        fs::remove_file(filler).expect("makes room");
+        assert_eq!(wrote(&[refused]), DiskAnswer::Written);
+        let keys = |vault: &Vault| -> Vec<u8> {
+            let rows = vault.rows(Table::Leases).expect("reads");
+            rows.iter().map(|(key, _)| key[0]).collect()
+        };
+        let all: Vec<u8> = (b'a'..=refused).collect();
+        assert_eq!(keys(&vault), all);
+        drop(vault);
+        let vault = Vault::open(&disk).expect("opens again");
+        assert_eq!(keys(&vault), all);
+        drop(vault);
+        let unmounted = Command::new("umount").arg("--lazy").arg(&disk).status();
+        assert!(unmounted.is_ok_and(|status| status.success()));
     }
 
     #[test]

@@ -86,6 +86,11 @@ byte_id!(
     DeviceId, 16
 );
 byte_id!(
+    /// The disk of a server; drawn when it is first used, so one that was replaced or emptied has
+    /// another.
+    DiskId, 16
+);
+byte_id!(
     /// Looks that were moved to a device for use without the servers; random.
     CheckoutId, 16
 );

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::identity::{PublicIdentity, Signature};
-use super::ids::{Digest, LetterId, NodeId, RequestId, UserId};
+use super::ids::{Digest, DiskId, LetterId, NodeId, RequestId, UserId};
 use super::ledger::Answer;
 use super::pass::{Pass, PassFault};
 use super::shares::{ReleasedShare, ShareAnswer, ShareDeposit};
@@ -200,6 +200,8 @@ pub struct HereAnswer {
     pub name: NameAnswer,
     /// The server's clock: passes are judged by it, whatever the clock of who judges.
     pub at: WallTime,
+    /// The server's disk: another one than before has nothing of what was deposited there.
+    pub disk: DiskId,
 }
 
 /// Whether a name belongs to who asked.

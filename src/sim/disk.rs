@@ -15,6 +15,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha20Rng;
 
 use crate::actors::edges::{DiskAnswer, DiskFault, DiskOrder, PictureFile, Table, Ticket};
+use crate::node::disk_name;
 use crate::node::machines::Tables;
 
 /// Longest time that a stalled order takes besides, in microseconds.
@@ -39,6 +40,14 @@ impl Disk {
                 .push((key.clone(), value.clone()));
         }
         tables
+    }
+
+    /// Gives a disk that has none its name, as a server does when it first uses it.
+    pub fn name(&mut self, seed: &[u8; 32]) {
+        let record = disk_name::record(seed);
+        self.rows
+            .entry((record.table, record.key))
+            .or_insert_with(|| record.value.unwrap_or_default());
     }
 
     /// The keys of a table.

@@ -217,6 +217,7 @@ impl World {
         slot.woken_at = None;
         slot.shut = false;
         slot.held = None;
+        slot.disk.name(&seed);
         let mut running = slot.role.start(slot.disk.tables(), calendar, seed);
         running.cheat = slot.cheat;
         slot.running = Some(running);

@@ -274,3 +274,40 @@ fn erasures_are_remembered_up_to_their_limit() {
     assert!(!custody.erased.contains_key(&account(0)));
     assert!(custody.erased.contains_key(&account(ERASURES_MAX)));
 }
+
+#[test]
+fn a_row_that_is_damaged_is_taken_anew_and_erased_with_its_account() {
+    let (_, (key, value)) = with_share();
+    let account = deposit(1).account(OWNER);
+    let rig = custody;
+    let rows = [
+        ("does not decode", value.slice(..value.len() - 20)),
+        ("does not open", {
+            let mut bytes = value.to_vec();
+            *bytes.last_mut().expect("a row") ^= 1;
+            bytes.into()
+        }),
+    ];
+    for (what, damaged) in rows {
+        let row = (key.clone(), damaged);
+        let mut custody = rig(vec![row.clone()]);
+        let told = applied(&mut custody, release(reply().public().0), false);
+        assert_eq!(told, [], "nothing to let out: {what}");
+        let told = arrives(&mut custody, deposit(1));
+        let (records, told) = written(&mut custody, &told);
+        assert_eq!(records[0].key, key, "{what}");
+        assert!(answer_of(&told), "{what}");
+        let told = applied(&mut custody, release(reply().public().0), false);
+        assert_eq!(told.len(), 1, "{what}");
+
+        let mut custody = rig(vec![row]);
+        let erase = Effect::Erase { account, round: 0 };
+        let told = applied(&mut custody, erase, false);
+        let (records, _) = written(&mut custody, &told);
+        assert_eq!(
+            (&records[0].key, &records[0].value),
+            (&key, &None),
+            "{what}"
+        );
+    }
+}

@@ -202,8 +202,11 @@ impl Rig {
         let said = self.said().into_iter().map(|output| match output {
             Output::Send {
                 to,
-                packet: Packet::HereAnswer(HereAnswer { sequence, name, at }),
+                packet: Packet::HereAnswer(answer),
             } => {
+                let HereAnswer {
+                    sequence, name, at, ..
+                } = answer;
                 assert!((TODAY..=now).contains(&at), "{at:?}");
                 (to, sequence, name)
             }

@@ -3,9 +3,10 @@
 //!
 //! A grant is open when a majority has its shares. From then on the same shares are made again and
 //! put before all servers: soon, later and later as long as one of them does not tell that it has
-//! its share on disk, and rarely when all do, since a disk may be replaced at any time. After a
-//! start, and when the borrower tells of a look, all that could be missing is asked at once. So
-//! after a while any majority of the servers opens the picture, and not only the first one.
+//! its share on disk, and rarely when all do. A server whose disk was replaced says so by the disk's
+//! name; then, after a start, and when the borrower tells of a look, all that could be missing is
+//! asked at once. So after a while any majority of the servers opens the picture, and not only the
+//! first one.
 //!
 //! A server that has its share keeps it as it is, and one that was told by the ledger to erase it
 //! takes no other: what is put here can do no harm, however late it is.
@@ -16,7 +17,7 @@ use super::given::Given;
 use super::jobs::Job;
 use super::{LeaseManager, Output};
 use crate::actors::machine::Outbox;
-use crate::proto::ids::GrantId;
+use crate::proto::ids::{DiskId, GrantId, NodeId};
 use crate::time::{Moment, WallTime};
 
 /// Grants whose shares are put before the servers at a time. One that is down costs each of them
@@ -138,6 +139,28 @@ impl LeaseManager {
                 begun_at,
                 wait_ms: 0,
             };
+        }
+    }
+
+    /// A server tells the name of its disk. If it is another than before, nothing is on it.
+    pub(super) fn server_heard(&mut self, from: NodeId, disk: DiskId) {
+        if !self
+            .config
+            .servers
+            .iter()
+            .any(|(server, _)| *server == from)
+        {
+            return;
+        }
+        let known = self.disks.insert(from, disk);
+        if known.is_none_or(|known| known == disk) {
+            return;
+        }
+        // However often a server says so, none is asked more often than this.
+        let pause = Duration::from_millis(self.config.complete_first_ms);
+        for given in self.given.values_mut() {
+            let completion = &mut given.run.completion;
+            completion.at = completion.at.min(completion.begun_at.after(pause));
         }
     }
 

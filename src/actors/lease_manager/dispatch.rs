@@ -72,6 +72,7 @@ impl LeaseManager {
             Input::Deposited { ticket, servers } => self.deposited(now, ticket, servers, out),
             Input::Ordered { ticket, answer } => self.ordered(now, ticket, answer, out),
             Input::Looked { ticket, looked } => self.looked(now, ticket, looked, out),
+            Input::ServerHeard { from, disk } => self.server_heard(from, disk),
             Input::Lent { ticket, lent } => self.lent(now, ticket, lent, out),
             Input::Worked { ticket, done } => self.worked(now, ticket, done, out),
             Input::Disk { ticket, answer } => self.disk_answered(now, ticket, answer, out),

@@ -7,7 +7,7 @@ use super::super::looks::{Lent, Look, LookFault};
 use crate::proto::cargo::Form;
 use crate::proto::control::Posted;
 use crate::proto::identity::PublicIdentity;
-use crate::proto::ids::{GrantId, LetterId, UserId, ViewId, WishId};
+use crate::proto::ids::{DiskId, GrantId, LetterId, NodeId, UserId, ViewId, WishId};
 use crate::proto::lease::Change;
 use crate::proto::ledger::Answer;
 use crate::proto::letter::{Grant, Note};
@@ -166,6 +166,13 @@ pub enum Input {
         ticket: Ticket,
         /// Their part of the key, or why there is none.
         looked: Result<Look, LookFault>,
+    },
+    /// A server spoke.
+    ServerHeard {
+        /// Which.
+        from: NodeId,
+        /// Its disk.
+        disk: DiskId,
     },
     /// What became of looks that were to go to this device.
     Lent {

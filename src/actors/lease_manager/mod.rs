@@ -64,7 +64,7 @@ use crate::proto::cargo::Form;
 use crate::proto::codec;
 use crate::proto::control::{Failure, News, Outcome, Posted, Report};
 use crate::proto::identity::PublicIdentity;
-use crate::proto::ids::{DeviceId, GrantId, LetterId, NodeId, UserId, WishId};
+use crate::proto::ids::{DeviceId, DiskId, GrantId, LetterId, NodeId, UserId, WishId};
 use crate::proto::ledger;
 use crate::proto::letter::Note;
 use crate::proto::notice::Notice;
@@ -204,6 +204,8 @@ pub struct LeaseManager {
     /// Rows that differ from those on disk because writing them failed, and when to try again.
     dirty: BTreeSet<RowKey>,
     flush_at: Moment,
+    /// The disks of the servers that spoke since the start.
+    disks: BTreeMap<NodeId, DiskId>,
     /// The last orders to add looks, with their answers.
     answered: VecDeque<(Ticket, Option<Posted>)>,
 }
@@ -256,6 +258,7 @@ impl LeaseManager {
             jobs: Jobs::new(),
             dirty: BTreeSet::new(),
             flush_at: Moment::START,
+            disks: BTreeMap::new(),
             answered: VecDeque::new(),
         }
     }

@@ -143,6 +143,7 @@ impl Bench {
             sequence,
             name,
             at: WallTime(0),
+            disk: crate::proto::ids::DiskId([1; 16]),
         };
         assert_eq!(self.give(Input::HereAnswered { from, answer }), []);
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::sequence::Log;
 use super::{Call, linear};
 use crate::proto::ids::{AccountId, Digest};
-use crate::proto::ledger::{Answer, Reply, Signed};
+use crate::proto::ledger::{Answer, Refusal, Reply, Signed};
 
 /// Calls of an account that is judged, at the most.
 const CALLS_MAX: usize = 60;
@@ -30,19 +30,20 @@ pub struct Searched {
 /// The first account whose calls no order explains.
 pub fn check(log: &Log, calls: &[Call]) -> Result<Searched, String> {
     let name = |signed: &Signed| Digest::of(&signed.encode());
-    let mut first: BTreeMap<Digest, u64> = BTreeMap::new();
+    let mut places: BTreeMap<Digest, Places> = BTreeMap::new();
     for (seq, entry) in log {
         if let Some(signed) = &entry.signed {
-            first.entry(name(signed)).or_insert(*seq);
+            let (_, last) = places.entry(name(signed)).or_insert((*seq, *seq));
+            *last = *seq;
         }
     }
     let mut of_account: BTreeMap<AccountId, Vec<Call>> = BTreeMap::new();
     for call in calls {
         let mut call = call.clone();
-        let first = first.get(&name(&call.signed)).copied();
+        let of_order = places.get(&name(&call.signed)).copied();
         if call
             .answered
-            .is_some_and(|(_, answer)| tells_nothing(first, &answer))
+            .is_some_and(|(_, answer)| tells_nothing(of_order, &answer))
         {
             call.answered = None;
         }
@@ -64,9 +65,21 @@ pub fn check(log: &Log, calls: &[Call]) -> Result<Searched, String> {
     Ok(searched)
 }
 
-/// An order that came into the log twice took effect at its first place, and is answered with how
-/// the account stands at the second: two moments, so the answer tells nothing.
-fn tells_nothing(first: Option<u64>, answer: &Answer) -> bool {
-    !matches!(answer.reply, Reply::Spent { .. } | Reply::Refused(_))
-        && first.is_some_and(|first| first < answer.seq)
+/// The first and the last place of an order in the log.
+type Places = (u64, u64);
+
+/// Whether an answer does not say what became of an order that came into the log more than once.
+///
+/// It took effect at its first place, and is answered with how the account stands at a later one:
+/// two moments. And that it is to be signed anew is said of one place: at another one, where the
+/// ledger's time was right or no newer order had been refused, it may have taken effect.
+fn tells_nothing(places: Option<Places>, answer: &Answer) -> bool {
+    let Some((first, last)) = places else {
+        return false;
+    };
+    match answer.reply {
+        Reply::Refused(Refusal::Time { .. }) => first < last,
+        Reply::Spent { .. } | Reply::Refused(_) => false,
+        _ => first < answer.seq,
+    }
 }

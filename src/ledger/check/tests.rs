@@ -5,6 +5,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
 use super::linear::{self, NotLinear, Spec, Timed};
+use super::sampled;
 use super::sequence::{self, Judged, Log, Violation};
 use super::*;
 use crate::ledger::Bounds;
@@ -267,6 +268,34 @@ fn what_a_broken_ledger_would_answer_is_found_without_positions() {
     let copied = (BORROWER, copy.check_in(false), taken);
     assert!(is_explained(&[lent.clone(), true_one.clone()]));
     assert!(!is_explained(&[lent, true_one, copied]));
+}
+
+#[test]
+fn an_order_that_is_to_be_signed_anew_may_have_taken_effect_at_another_place() {
+    let mut world = World::new();
+    let opened = world.owner(Command::Open(opening(2, 2))).reply;
+    let now = WallTime(T0 + 9);
+    let calls = told(&[
+        (OWNER, Command::Open(opening(2, 2)), opened),
+        (
+            OWNER,
+            adjust(1, Change::Add(1)),
+            Reply::Refused(Refusal::Time { now }),
+        ),
+        (BORROWER, spend(1), spent(1, 2)),
+    ]);
+    let log = |places: &[(u64, usize)]| -> Log {
+        let entry = |&(seq, call): &(u64, usize)| {
+            let signed = Some(calls[call].signed.clone());
+            let stamp = WallTime(T0 + seq);
+            (seq, Entry { stamp, signed })
+        };
+        places.iter().map(entry).collect()
+    };
+    let judged = sampled::check(&log(&[(1, 0), (2, 1), (3, 1), (4, 2)]), &calls);
+    assert_eq!(judged.map(|searched| searched.judged), Ok(1));
+    let judged = sampled::check(&log(&[(1, 0), (2, 1), (4, 2)]), &calls);
+    assert!(judged.is_err(), "there was no other place: {judged:?}");
 }
 
 #[test]

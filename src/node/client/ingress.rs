@@ -305,8 +305,12 @@ fn moved_with_user(party: Party, moved: Moved) -> Option<To> {
 
 /// What a server may say to a client.
 fn accept_server(from: NodeId, packet: Packet, to: &mut Vec<To>) {
-    if let Packet::HereAnswer(HereAnswer { at, .. }) = packet {
+    if let Packet::HereAnswer(HereAnswer { at, disk, .. }) = packet {
         to.push(To::Courier(courier::Input::ServerHeard { from, at }));
+        to.push(To::LeaseManager(lease_manager::Input::ServerHeard {
+            from,
+            disk,
+        }));
     }
     to.push(match packet {
         // A server speaks for itself only.

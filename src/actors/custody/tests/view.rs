@@ -13,6 +13,7 @@ impl Clone for Custody {
             config: self.config.clone(),
             rng: self.rng.clone(),
             shares: self.shares.clone(),
+            damaged: self.damaged.clone(),
             of_owner: self.of_owner.clone(),
             writing: self.writing.clone(),
             to_erase: self.to_erase.clone(),

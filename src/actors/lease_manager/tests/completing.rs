@@ -94,6 +94,39 @@ fn a_replaced_disk_is_filled_again_after_a_look_a_start_or_an_hour() {
 }
 
 #[test]
+fn a_server_that_tells_of_another_disk_gets_its_shares_at_once_and_not_for_every_word() {
+    let mut world = strict_without(0);
+    pass(&mut world, 60);
+    let told = |world: &mut World, server: u8, disk: u8| {
+        let (from, disk) = (NodeId(server), DiskId([disk; 16]));
+        world.give(ALICE, Input::ServerHeard { from, disk });
+        world.settle();
+    };
+    for server in 1..=3 {
+        told(&mut world, server, 1);
+    }
+    pass(&mut world, 60);
+    let offered = world.servers.offered;
+    told(&mut world, 2, 1);
+    told(&mut world, 9, 1);
+    told(&mut world, 9, 2);
+    pass(&mut world, 60);
+    assert_eq!(world.servers.offered, offered, "no disk of ours is new");
+    let kept = world.servers.kept;
+    world.servers.replace_disk(2);
+    told(&mut world, 2, 2);
+    pass(&mut world, 1);
+    assert_eq!(world.servers.kept, kept + 1);
+    let offered = world.servers.offered;
+    for disk in 3..63 {
+        told(&mut world, 2, disk);
+        pass(&mut world, 1);
+    }
+    let times = (world.servers.offered - offered) / 3;
+    assert!((10..=13).contains(&times), "{times} times in a minute");
+}
+
+#[test]
 fn what_has_ended_is_not_put_before_the_servers() {
     let mut world = strict_without(3);
     world.adjust(Change::Revoke);
