@@ -4,9 +4,9 @@
 //! survives a crash. Decides nothing.
 //!
 //! A database that the disk had no room for does nothing more until it is opened anew, so that is
-//! done for the next order: what was committed is there, what failed is not, as after a crash. After
-//! any other fault of the disk it stays as it is until the node is started anew: then nobody knows
-//! what of the file is right, and who looks after the server has to see it.
+//! done for the next order: what was committed is there, what failed is not, as after a crash.
+//! After any other fault of the disk it stays as it is until the node is started anew: then nobody
+//! knows what of the file is right, and who looks after the server has to see it.
 
 use std::cell::RefCell;
 use std::fs::{self, File};

@@ -167,6 +167,7 @@ impl LeaseManager {
 
     pub(super) fn waited(&mut self, now: Moment, out: &mut Outbox<Output>) {
         self.end_dated(now, out);
+        self.end_awaited(now, out);
         let late = |claim: &Claim| claim.until <= now;
         let claims = self.claims.iter().filter(|(_, claim)| late(claim));
         for grant in claims.map(|(grant, _)| *grant).collect::<Vec<_>>() {

@@ -121,6 +121,7 @@ impl LeaseManager {
         let event = LogEvent::Received;
         self.record(now, id, LogEntry { at, event }, Vec::new(), out);
         self.settle(now, id, out);
+        self.picture_came(now, id, out);
     }
 
     /// Writes an event of a received lease together with its row.

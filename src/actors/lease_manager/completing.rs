@@ -3,10 +3,10 @@
 //!
 //! A grant is open when a majority has its shares. From then on the same shares are made again and
 //! put before all servers: soon, later and later as long as one of them does not tell that it has
-//! its share on disk, and rarely when all do. A server whose disk was replaced says so by the disk's
-//! name; then, after a start, and when the borrower tells of a look, all that could be missing is
-//! asked at once. So after a while any majority of the servers opens the picture, and not only the
-//! first one.
+//! its share on disk, and rarely when all do. A server whose disk was replaced says so by the name
+//! of the disk; then, after a start, and when the borrower tells of a look, all that could be
+//! missing is asked at once. So after a while any majority of the servers opens the picture, and
+//! not only the first one.
 //!
 //! A server that has its share keeps it as it is, and one that was told by the ledger to erase it
 //! takes no other: what is put here can do no harm, however late it is.

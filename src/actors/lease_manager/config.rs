@@ -16,6 +16,8 @@ pub struct Config {
     pub log_max: usize,
     /// A claim that was not shown for so long is let go, in milliseconds.
     pub claim_ms: u64,
+    /// How long a person who wants to look waits for a picture that is on its way, in milliseconds.
+    pub picture_wait_ms: u64,
     /// Attempts to send a picture to a borrower who is online, before it waits for their return.
     pub attempts: u32,
     /// How long the owner waits for the borrower's word that the picture is kept before a wish is
@@ -60,6 +62,8 @@ impl Config {
             log_max: 100_000,
             // A viewer paints within seconds; a slow terminal over a slow line takes longer.
             claim_ms: 60_000,
+            // It is asked for twice in that time.
+            picture_wait_ms: 5_000,
             // As many as a letter gets before its reader counts as offline.
             attempts: 3,
             // A few megabytes take about a second; a person waits no longer than for any answer.

@@ -18,6 +18,7 @@
 //! to it.
 
 mod attending;
+mod awaiting;
 mod borrower;
 mod changing;
 mod completing;
@@ -50,6 +51,7 @@ use bytes::Bytes;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use self::awaiting::Awaited;
 pub use self::config::Config;
 use self::given::Given;
 pub use self::input::Input;
@@ -200,6 +202,8 @@ pub struct LeaseManager {
     received: BTreeMap<GrantId, Received>,
     log: Log,
     claims: BTreeMap<GrantId, Claim>,
+    /// Wishes that wait for a picture.
+    awaited: Vec<Awaited>,
     jobs: Jobs,
     /// Rows that differ from those on disk because writing them failed, and when to try again.
     dirty: BTreeSet<RowKey>,
@@ -255,6 +259,7 @@ impl LeaseManager {
             given,
             received,
             claims,
+            awaited: Vec::new(),
             jobs: Jobs::new(),
             dirty: BTreeSet::new(),
             flush_at: Moment::START,
@@ -295,6 +300,7 @@ impl Machine for LeaseManager {
             self.jobs.deadline(),
             self.claims.values().map(|claim| claim.until).min(),
         );
+        next = earliest(next, self.awaited.iter().map(|awaited| awaited.until).min());
         if !self.dirty.is_empty() {
             next = earliest(next, Some(self.flush_at));
         }

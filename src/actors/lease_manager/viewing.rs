@@ -56,20 +56,34 @@ impl LeaseManager {
         out: &mut Outbox<Output>,
     ) {
         let found = naming::find(lease, self.received.values().map(named));
-        let found = found.and_then(|id| {
-            // One from before our start may have been seen.
-            self.count_found(now, id, out);
-            // Its date may have come this very moment.
-            self.settle(now, id, out);
-            self.may_view(id).map(|()| id)
-        });
-        match found {
-            Ok(id) => self.claim(now, id, wish, out),
+        let id = match found {
+            Ok(id) => id,
+            Err(failure) => return out.push(failed(wish, failure)),
+        };
+        // One from before our start may have been seen.
+        self.count_found(now, id, out);
+        // Its date may have come this very moment.
+        self.settle(now, id, out);
+        if !self.await_picture(now, id, wish) {
+            self.view_found(now, id, wish, out);
+        }
+    }
+
+    /// Begins a look at a grant, or says why there is none.
+    pub(super) fn view_found(
+        &mut self,
+        now: Moment,
+        id: GrantId,
+        wish: WishId,
+        out: &mut Outbox<Output>,
+    ) {
+        match self.may_view(id) {
+            Ok(()) => self.claim(now, id, wish, out),
             Err(failure) => out.push(failed(wish, failure)),
         }
     }
 
-    fn may_view(&self, id: GrantId) -> Result<(), Failure> {
+    pub(super) fn may_view(&self, id: GrantId) -> Result<(), Failure> {
         let lease = self
             .received
             .get(&id)

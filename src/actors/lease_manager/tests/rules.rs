@@ -439,12 +439,59 @@ fn a_picture_counts_only_for_a_known_grant_from_its_owner_and_with_its_digest() 
     };
     world.give(BOB, input);
     while world.disk(BOB) || world.input(BOB) {}
-    let wish = world.view();
-    assert_eq!(world.failure(wish).reason, Reason::Unreachable);
     assert!(!arrive(&mut world, ALICE, picture(2)), "another picture");
     assert!(!arrive(&mut world, 7, picture(1)), "another carrier");
     assert!(arrive(&mut world, ALICE, picture(1)));
     assert_eq!(world.received_file(), Some(&picture(1)));
+}
+
+#[test]
+fn who_wants_to_look_waits_a_little_for_a_picture_that_is_on_its_way() {
+    let mut world = World::new(1);
+    let input = Input::NoteArrived {
+        letter: LetterId([1; 16]),
+        from: identity(ALICE),
+        direct: false,
+        posted_at: WallTime(0),
+        note: Note::Grant(grant(1, 2, AtZero::KeepCover)),
+    };
+    world.give(BOB, input);
+    while world.disk(BOB) || world.input(BOB) {}
+    let wait_ms = config(BOB).picture_wait_ms;
+    let early = world.view();
+    world.pass(wait_ms - 1_000);
+    assert!(world.news(early).is_none());
+    let (first, second) = (world.view(), world.view());
+    world.pass(1_000);
+    assert_eq!(world.failure(early).reason, Reason::Unreachable);
+    let input = Input::PictureArrived {
+        from: user(ALICE),
+        grant: grant_id(),
+        form: Form::Png,
+        body: picture(1),
+    };
+    world.give(BOB, input);
+    world.settle();
+    assert!(world.view_if(first).is_some());
+    assert_eq!(world.failure(second).reason, Reason::Busy);
+}
+
+#[test]
+fn so_many_wait_for_a_picture_and_no_more() {
+    let mut world = World::new(1);
+    let input = Input::NoteArrived {
+        letter: LetterId([1; 16]),
+        from: identity(ALICE),
+        direct: false,
+        posted_at: WallTime(0),
+        note: Note::Grant(grant(1, 2, AtZero::KeepCover)),
+    };
+    world.give(BOB, input);
+    while world.disk(BOB) || world.input(BOB) {}
+    let wishes: Vec<WishId> = (0..17).map(|_| world.view()).collect();
+    let told = wishes.iter().filter(|wish| world.news(**wish).is_some());
+    assert_eq!(told.collect::<Vec<_>>(), [&wishes[16]]);
+    assert_eq!(world.failure(wishes[16]).reason, Reason::Unreachable);
 }
 
 #[test]
