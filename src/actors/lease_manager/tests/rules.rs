@@ -48,6 +48,19 @@ pub(super) fn keys_on_disk(world: &World, key: u8) -> usize {
         .sum()
 }
 
+/// Gives Bob a grant of so many looks whose picture is not there yet.
+fn without_picture(world: &mut World, looks: u32) {
+    let input = Input::NoteArrived {
+        letter: LetterId([1; 16]),
+        from: identity(ALICE),
+        direct: false,
+        posted_at: WallTime(0),
+        note: Note::Grant(grant(1, looks, AtZero::KeepCover)),
+    };
+    world.give(BOB, input);
+    while world.disk(BOB) || world.input(BOB) {}
+}
+
 #[test]
 fn a_grant_is_delivered_looked_at_and_used_up() {
     let mut world = shared(2);
@@ -430,15 +443,7 @@ fn a_picture_counts_only_for_a_known_grant_from_its_owner_and_with_its_digest() 
         world.disk(BOB)
     };
     assert!(!arrive(&mut world, ALICE, picture(1)), "unknown grant");
-    let input = Input::NoteArrived {
-        letter: LetterId([1; 16]),
-        from: identity(ALICE),
-        direct: false,
-        posted_at: WallTime(0),
-        note: Note::Grant(grant(1, 1, AtZero::KeepCover)),
-    };
-    world.give(BOB, input);
-    while world.disk(BOB) || world.input(BOB) {}
+    without_picture(&mut world, 1);
     assert!(!arrive(&mut world, ALICE, picture(2)), "another picture");
     assert!(!arrive(&mut world, 7, picture(1)), "another carrier");
     assert!(arrive(&mut world, ALICE, picture(1)));
@@ -448,15 +453,7 @@ fn a_picture_counts_only_for_a_known_grant_from_its_owner_and_with_its_digest() 
 #[test]
 fn who_wants_to_look_waits_a_little_for_a_picture_that_is_on_its_way() {
     let mut world = World::new(1);
-    let input = Input::NoteArrived {
-        letter: LetterId([1; 16]),
-        from: identity(ALICE),
-        direct: false,
-        posted_at: WallTime(0),
-        note: Note::Grant(grant(1, 2, AtZero::KeepCover)),
-    };
-    world.give(BOB, input);
-    while world.disk(BOB) || world.input(BOB) {}
+    without_picture(&mut world, 2);
     let wait_ms = config(BOB).picture_wait_ms;
     let early = world.view();
     world.pass(wait_ms - 1_000);
@@ -479,15 +476,7 @@ fn who_wants_to_look_waits_a_little_for_a_picture_that_is_on_its_way() {
 #[test]
 fn so_many_wait_for_a_picture_and_no_more() {
     let mut world = World::new(1);
-    let input = Input::NoteArrived {
-        letter: LetterId([1; 16]),
-        from: identity(ALICE),
-        direct: false,
-        posted_at: WallTime(0),
-        note: Note::Grant(grant(1, 2, AtZero::KeepCover)),
-    };
-    world.give(BOB, input);
-    while world.disk(BOB) || world.input(BOB) {}
+    without_picture(&mut world, 2);
     let wishes: Vec<WishId> = (0..17).map(|_| world.view()).collect();
     let told = wishes.iter().filter(|wish| world.news(**wish).is_some());
     assert_eq!(told.collect::<Vec<_>>(), [&wishes[16]]);
