@@ -131,7 +131,7 @@ pub async fn server(config: ServerConfig, ready_file: Option<PathBuf>) -> Result
     let control = listen(&config.data)?;
     let (admin, admin_address) = bind_admin(config.admin)?;
     let (calendar, seed) = (clock.calendar(), fresh_seed()?);
-    let tables = tables(&config, &vault, &seed)?;
+    let tables = named(&vault, tables(&config, &vault)?, &seed)?;
     let machines = machines::server(&config, secret.clone(), tables, calendar, seed);
     let ends = Ends::default();
 
@@ -209,12 +209,8 @@ fn workers(config: &ServerConfig, answers: &Answers) -> io::Result<Workers> {
 
 /// The rows of a server, if the store that is configured is the one that has its ledger: one that
 /// went on in the other would count looks anew that were counted here.
-fn tables(config: &ServerConfig, vault: &Vault, seed: &[u8; 32]) -> Result<Tables, LaunchError> {
-    let mut tables = vault.tables()?;
-    if disk_name::of(&tables).is_none() {
-        vault.commit(&[disk_name::record(seed)])?;
-        tables = vault.tables()?;
-    }
+fn tables(config: &ServerConfig, vault: &Vault) -> Result<Tables, LaunchError> {
+    let tables = vault.tables()?;
     let found = machines::agreed_rows(&tables).whereabouts();
     let fits = match config.ledger.store {
         LedgerStore::Embedded => Whereabouts::Embedded,
@@ -225,6 +221,15 @@ fn tables(config: &ServerConfig, vault: &Vault, seed: &[u8; 32]) -> Result<Table
     } else {
         Err(LaunchError::Elsewhere(found))
     }
+}
+
+/// The rows of a server whose disk has a name; one that is first used is given one.
+fn named(vault: &Vault, tables: Tables, seed: &[u8; 32]) -> Result<Tables, LaunchError> {
+    if disk_name::of(&tables).is_some() {
+        return Ok(tables);
+    }
+    vault.commit(&[disk_name::record(seed)])?;
+    Ok(vault.tables()?)
 }
 
 /// What the end of a server needs of it.

@@ -183,24 +183,25 @@ mod tests {
 
     const NOW: WallTime = WallTime(1_000_000);
 
-    #[test]
-    fn a_restored_ledger_makes_up_for_the_erasures_it_was_not_told_of() {
-        let (owner, borrower) = (
-            SecretIdentity::from_secret([1; 32]),
-            SecretIdentity::from_secret([2; 32]),
-        );
+    fn opening(grant: u8) -> Opening {
         let shares = split(&[5; 32], 2, 3, [6; 32]).expect("a sharing");
-        let opening = Opening {
-            grant: GrantId([3; 16]),
+        Opening {
+            grant: GrantId([grant; 16]),
             granted_at: NOW,
-            borrower: borrower.user_id(),
+            borrower: SecretIdentity::from_secret([2; 32]).user_id(),
             looks: 2,
             not_before: None,
             until: None,
             offline_max: 0,
             threshold: 2,
             share_hashes: shares.iter().map(Share::hash).collect(),
-        };
+        }
+    }
+
+    #[test]
+    fn a_restored_ledger_makes_up_for_the_erasures_it_was_not_told_of() {
+        let owner = SecretIdentity::from_secret([1; 32]);
+        let opening = opening(3);
         let account = opening.account(owner.user_id());
         let adjust = Adjust {
             grant: opening.grant,
@@ -228,18 +229,6 @@ mod tests {
     #[test]
     fn what_was_admitted_is_applied_as_on_servers_that_verify_it_then() {
         let owner = SecretIdentity::from_secret([1; 32]);
-        let shares = split(&[5; 32], 2, 3, [6; 32]).expect("a sharing");
-        let opening = |grant| Opening {
-            grant: GrantId([grant; 16]),
-            granted_at: NOW,
-            borrower: SecretIdentity::from_secret([2; 32]).user_id(),
-            looks: 2,
-            not_before: None,
-            until: None,
-            offline_max: 0,
-            threshold: 2,
-            share_hashes: shares.iter().map(Share::hash).collect(),
-        };
         let open = |grant| owner.command(NOW, Command::Open(opening(grant)));
         let (good, mut forged) = (open(3), open(4));
         forged.signature.0[0][0] ^= 1;
