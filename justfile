@@ -30,7 +30,7 @@ bench *ARGS:
 
 # Encodings beside each other.
 bench-codec:
-    cargo bench --locked --bench codec
+    cargo run --locked --release -- bench formats
 
 # Hiding: each stage by itself, then whole requests beside other encoders, as ratios.
 bench-hiding:

@@ -21,7 +21,7 @@ const MAY_IMPORT: &Table = &[
     ("tui",      &["talk", "node", "terminal", "stego", "proto", "time"]),
     ("web",      &["talk", "node", "terminal", "stego", "proto", "time"]),
     ("chaos",    &[
-        "sim", "talk", "node", "net", "actors", "ledger", "transport", "terminal", "stego",
+        "sim", "talk", "node", "net", "actors", "ledger", "transport", "paper", "terminal", "stego",
         "crypto", "proto", "time",
     ]),
     ("window",   &["node", "stego", "time"]),
@@ -29,6 +29,7 @@ const MAY_IMPORT: &Table = &[
     ("sim",      &[
         "net", "node", "actors", "ledger", "transport", "crypto", "proto", "time",
     ]),
+    ("paper",    NOTHING),
     ("terminal", &["proto", "time"]),
     ("node",     &["net", "actors", "ledger", "transport", "stego", "crypto", "proto", "time"]),
     ("net",      &["transport", "proto", "time"]),
@@ -44,8 +45,8 @@ const MAY_IMPORT: &Table = &[
 
 /// Everything a program wires; not the concerns themselves.
 const PROGRAMS: &[&str] = &[
-    "tui", "web", "window", "chaos", "talk", "sim", "node", "net", "ledger", "terminal", "stego",
-    "crypto", "proto", "time",
+    "tui", "web", "window", "chaos", "talk", "sim", "node", "net", "ledger", "actors", "paper",
+    "terminal", "stego", "crypto", "proto", "time",
 ];
 
 const ANYTHING: &[&str] = &["*"];

@@ -27,6 +27,8 @@ pub mod sim;
 
 pub mod terminal;
 
+pub mod paper;
+
 pub mod talk;
 
 pub mod chaos;

@@ -57,6 +57,12 @@ impl Children {
         self.running.keys().copied()
     }
 
+    /// The number that the system knows one of them by.
+    #[must_use]
+    pub fn pid(&self, number: u8) -> Option<u32> {
+        self.running.get(&number).map(Child::id)
+    }
+
     fn note_memory(&mut self) {
         for (number, child) in &self.running {
             let most = self.most_kib.entry(*number).or_default();

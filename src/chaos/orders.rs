@@ -26,7 +26,8 @@ use self::user::User;
 use crate::ledger::check::Call;
 use crate::node::clock::Clock;
 use crate::node::config::ServerAddress;
-use crate::node::orders::{Orders, turn};
+use crate::node::line::turn;
+use crate::node::orders::Orders;
 use crate::time::Moment;
 
 /// What is under way when the run ends is answered within so long, or never.

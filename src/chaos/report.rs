@@ -1,6 +1,5 @@
 //! A run as it is told: summary, JSON and page.
 
-mod drawing;
 mod lanes;
 pub(super) mod page;
 pub(super) mod summary;

@@ -4,10 +4,14 @@
 //! alike; what counts are ratios of medians. A bar that is missed is marked and, with `--check`,
 //! ends the command with exit code 99.
 
+mod eval;
+mod folder;
+mod formats;
 mod hide;
 mod peers;
 mod rights;
 mod suite;
+mod table;
 
 use std::path::PathBuf;
 
@@ -18,7 +22,16 @@ use self::suite::{Bar, Measured};
 use super::failure::{BROKEN, Ended};
 use super::output::Output;
 use super::render::Said;
+use crate::proto::control::{Failure, Reason};
 use crate::terminal::text::table;
+
+/// Folder for drawn covers, among the temporary files: of all measurements, since a large one takes
+/// seconds to draw.
+const COVERS: &str = "pentimento-bench-covers";
+
+fn no_socket(error: &std::io::Error) -> Failure {
+    Failure::new(Reason::Other, format!("no socket: {error}"), "")
+}
 
 /// What is measured.
 #[derive(Debug, Subcommand)]
@@ -27,6 +40,10 @@ pub enum BenchVerb {
     Hide(HideBench),
     /// Strict looks by servers on this machine: waits, rate, gaps, catching up, memory
     Rights(RightsBench),
+    /// What balancing is worth: servers held to a share of a core, few clients and many
+    Eval(EvalBench),
+    /// Encodings beside each other on the messages of this program: size and time
+    Formats,
 }
 
 /// How hiding is measured.
@@ -72,6 +89,42 @@ pub struct RightsBench {
     pub etcd: EtcdWish,
 }
 
+/// How balancing is measured.
+#[derive(Debug, Args)]
+pub struct EvalBench {
+    /// Numbers of clients, in the order in which they are tried
+    #[arg(
+        long,
+        value_name = "N,...",
+        value_delimiter = ',',
+        default_value = "1,2,3,4,5,6,100"
+    )]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    pub clients: Vec<u16>,
+    /// How long clients ask for small images; for large ones twice as long, and a crowd of them
+    /// three times
+    #[arg(long, value_name = "SECONDS", default_value_t = 12)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=600))]
+    pub seconds: u16,
+    /// Share of a core that each server has, in percent
+    #[arg(long, value_name = "PERCENT", default_value_t = 20)]
+    #[arg(value_parser = clap::value_parser!(u16).range(5..=100))]
+    pub share: u16,
+    /// How servers are held to it
+    #[arg(long, value_enum, default_value_t)]
+    pub means: eval::ShareMeans,
+    /// Small images only
+    #[arg(long)]
+    pub small: bool,
+    /// How long servers fail on purpose, one after the other; 0 leaves it out
+    #[arg(long, value_name = "SECONDS", default_value_t = 90)]
+    #[arg(value_parser = clap::value_parser!(u16).range(0..=3_600))]
+    pub failing: u16,
+    /// Folder for eval.json, eval.md and eval.html [default: target/bench/eval]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
 /// Whether etcd is measured too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum EtcdWish {
@@ -96,6 +149,8 @@ pub fn run(output: Output, verb: &BenchVerb) -> Ended {
     let wishes = match verb {
         BenchVerb::Hide(wishes) => wishes,
         BenchVerb::Rights(wishes) => return rights::run(output, wishes),
+        BenchVerb::Eval(wishes) => return eval::run(output, wishes),
+        BenchVerb::Formats => return formats::run(output),
     };
     let measured = hide::measure(wishes)?;
     let bars = hide::bars(&measured);

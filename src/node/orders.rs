@@ -1,21 +1,16 @@
-//! A user's connection to the servers' ledger without a home and without a node: one socket, one
-//! face, one clerk. For measuring servers by what their users see, and for judging them.
-//!
-//! Decides nothing, keeps nothing on disk, and knows nobody but the servers. The user has one grant
-//! at a time, to themselves.
+//! A user's connection to the servers' ledger without a home and without a node: one line, one
+//! clerk. The user has one grant at a time, to themselves.
 
-mod crowd;
 mod tape;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::net::SocketAddr;
 
-pub use self::crowd::{HasOrders, turn};
 use self::tape::Tape;
 use super::clock::Clock;
 use super::config::ServerAddress;
+use super::line::{Caller, Line};
 use crate::actors::clerk::{self, Clerk};
 use crate::actors::edges::{Desk, Ticket, TicketBook};
 use crate::actors::looks::{LookFault, LookOrder};
@@ -32,10 +27,6 @@ use crate::proto::packet::{Packet, Party};
 use crate::proto::shares::ShareDeposit;
 use crate::time::Moment;
 use crate::transport::contract::Order;
-use crate::transport::endpoint::{Config, Endpoint, Server, Us};
-
-/// Largest datagram that is read.
-const DATAGRAM_MAX_BYTES: usize = 65_535;
 
 /// What became of an order, with its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,10 +60,8 @@ enum Ordered {
 
 /// See the module.
 pub struct Orders {
-    socket: UdpSocket,
-    endpoint: Endpoint,
+    line: Line,
     clerk: Clerk,
-    clock: Clock,
     tickets: TicketBook,
     identity: SecretIdentity,
     seed: [u8; 32],
@@ -82,7 +71,6 @@ pub struct Orders {
     servers: Vec<ServerAddress>,
     names: u64,
     tape: Option<Tape>,
-    buffer: Vec<u8>,
 }
 
 impl Orders {
@@ -97,28 +85,13 @@ impl Orders {
         clock: Clock,
         seed: [u8; 32],
     ) -> io::Result<Self> {
-        let socket = UdpSocket::bind(at)?;
-        socket.set_nonblocking(true)?;
         let identity = SecretIdentity::from_secret(seed);
         let account = account(&identity, servers, clock, seed, VIEWS_MAX);
-        let known = servers.iter().map(|server| Server {
-            node: server.node(),
-            key: Some(server.key.0),
-            address: server.clients,
-        });
-        let us = Us::User(identity.public().sign);
-        let secret = StaticSecret::of_user(&identity);
-        let config = Config {
-            servers: known.collect(),
-            ..Config::new(us, *secret.bytes(), clock.calendar())
-        };
         let nodes: Vec<NodeId> = servers.iter().map(ServerAddress::node).collect();
         let clerk = clerk::Config::lan(identity.clone(), nodes, clock.calendar());
         Ok(Self {
-            socket,
-            endpoint: Endpoint::new(config, seed),
+            line: Line::new(at, servers, clock, &identity, seed)?,
             clerk: Clerk::new(clerk, *blake3::hash(&seed).as_bytes()),
-            clock,
             tickets: TicketBook::new(Desk::LeaseManager),
             identity,
             seed,
@@ -127,7 +100,6 @@ impl Orders {
             servers: servers.to_vec(),
             names: 0,
             tape: None,
-            buffer: vec![0; DATAGRAM_MAX_BYTES],
         })
     }
 
@@ -146,13 +118,8 @@ impl Orders {
     /// under way for the one before is told of all the same.
     pub fn renew(&mut self, looks: u32) {
         self.seed = blake3::derive_key("pentimento 1 next measured grant", &self.seed);
-        self.account = account(&self.identity, &self.servers, self.clock, self.seed, looks);
-    }
-
-    /// To wait for what arrives.
-    #[must_use]
-    pub fn socket(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        let clock = self.line.clock();
+        self.account = account(&self.identity, &self.servers, clock, self.seed, looks);
     }
 
     /// Has every server keep its share. Gives the number of the order.
@@ -198,7 +165,7 @@ impl Orders {
             grant: self.account.opening.grant,
             owner_sequence: self.account.changes,
             change,
-            at: self.clock.calendar().at(self.clock.now()),
+            at: self.line.clock().calendar().at(self.line.now()),
         };
         let account = self.account.id;
         self.begin(Ordered::Command(Command::Adjust { account, adjust }))
@@ -275,7 +242,7 @@ impl Orders {
     }
 
     fn handle(&mut self, input: clerk::Input) {
-        let (now, mut out) = (self.clock.now(), Outbox::new());
+        let (now, mut out) = (self.line.now(), Outbox::new());
         self.clerk.handle(now, input, &mut out);
         // Orders are not answered by being taken, unless there is no room for them.
         self.said(now, out, &mut Vec::new());
@@ -291,7 +258,7 @@ impl Orders {
                         tape.sent(now, *nonce, command);
                     }
                     let (to, packets) = (Party::Server(to), vec![packet]);
-                    self.endpoint.order(now, Order::Send { to, packets });
+                    self.line.order(Order::Send { to, packets });
                 }
                 clerk::Output::Answered { ticket, answer } => {
                     self.close(ticket, answer.is_some());
@@ -323,26 +290,24 @@ impl Orders {
             self.open.remove(&ticket.number);
         }
     }
+}
 
-    /// When [`Orders::turn`] has something to do though nothing arrives.
-    #[must_use]
-    pub fn deadline(&self) -> Option<Moment> {
-        crate::time::earliest(self.clerk.deadline(), self.endpoint.deadline())
+impl Caller for Orders {
+    type Told = Told;
+
+    fn line(&self) -> &Line {
+        &self.line
     }
 
-    /// Reads, lets time pass, and writes. Gives what became of orders.
-    pub fn turn(&mut self) -> Vec<Told> {
-        let (now, mut told) = (self.clock.now(), Vec::new());
-        // What was sent last has left its length.
-        self.buffer.resize(DATAGRAM_MAX_BYTES, 0);
-        while let Ok((size, from)) = self.socket.recv_from(&mut self.buffer) {
-            let datagram = &mut self.buffer[..size];
-            self.endpoint.receive(now, from, datagram, size.max(1));
-        }
-        if self.endpoint.deadline().is_some_and(|at| at <= now) {
-            self.endpoint.on_deadline(now);
-        }
-        while let Some(incoming) = self.endpoint.arrived() {
+    fn deadline(&self) -> Option<Moment> {
+        crate::time::earliest(self.clerk.deadline(), self.line.deadline())
+    }
+
+    /// What became of orders.
+    fn turn(&mut self) -> Vec<Told> {
+        let (now, mut told) = (self.line.now(), Vec::new());
+        self.line.read();
+        while let Some(incoming) = self.line.arrived() {
             let Party::Server(from) = incoming.from else {
                 continue;
             };
@@ -362,12 +327,7 @@ impl Orders {
             self.clerk.on_deadline(now, &mut out);
             self.said(now, out, &mut told);
         }
-        while let Some(transmit) = self.endpoint.transmit(now, &mut self.buffer) {
-            for datagram in self.buffer.chunks(transmit.datagram_bytes) {
-                // What the kernel has no room for is said again.
-                let _ = self.socket.send_to(datagram, transmit.to);
-            }
-        }
+        self.line.write();
         told
     }
 }

@@ -7,6 +7,7 @@ mod agenda;
 pub mod cast;
 pub mod checks;
 pub mod disk;
+pub mod growth;
 pub mod link;
 pub mod meetings;
 pub mod network;

@@ -11,7 +11,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
 use super::Told as Tale;
-use crate::node::orders::{HasOrders, Orders, Told};
+use crate::node::line::{Caller, Line};
+use crate::node::orders::{Orders, Told};
 use crate::proto::lease::Change;
 use crate::proto::ledger::Reply;
 use crate::time::Moment;
@@ -53,9 +54,19 @@ pub(super) struct User {
     tale: Tale,
 }
 
-impl HasOrders for User {
-    fn orders(&mut self) -> &mut Orders {
-        &mut self.orders
+impl Caller for User {
+    type Told = Told;
+
+    fn line(&self) -> &Line {
+        self.orders.line()
+    }
+
+    fn deadline(&self) -> Option<Moment> {
+        self.orders.deadline()
+    }
+
+    fn turn(&mut self) -> Vec<Told> {
+        self.orders.turn()
     }
 }
 

@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::drawing::{Scale, duration, plain};
 use crate::chaos::judge::quantile;
 use crate::chaos::record::{End, Record, Span, State};
+use crate::paper::scale::{Scale, duration, plain};
 
 const WIDTH: f64 = 1_080.0;
 const LEFT: f64 = 74.0;

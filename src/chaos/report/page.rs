@@ -1,15 +1,16 @@
 //! The report for people: one page that needs nothing else, not even a script.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
-use super::drawing::{Scale, duration};
 use super::lanes::lanes;
 use super::summary::{counts, seconds, tick, value};
 use super::{JSON_FILE, Report, short};
 use crate::chaos::judge::shares;
 use crate::chaos::record::{Kind, Record, Request};
+use crate::paper::phases::stacks;
+use crate::paper::scale::{Scale, duration};
+use crate::paper::sheet;
 
-const STYLE: &str = include_str!("page.css");
 /// Marks that are listed, at most.
 const MARKS_MAX: usize = 400;
 
@@ -20,38 +21,27 @@ pub(in crate::chaos) fn page(report: &Report) -> String {
     } else {
         "FAIL"
     };
-    let markup = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (word) " " (report.name) " · chaos run" }
-                style { (PreEscaped(STYLE)) }
+    let title = format!("{word} {} · chaos run", report.name);
+    sheet(
+        &title,
+        &html! {
+            (header(report, word))
+            (tiles(report))
+            section {
+                h2 { "The run" }
+                (legend())
+                div.scroll { (lanes(&report.record)) }
             }
-            body {
-                main {
-                    (header(report, word))
-                    (tiles(report))
-                    section {
-                        h2 { "The run" }
-                        (legend())
-                        div.scroll { (lanes(&report.record)) }
-                    }
-                    section { h2 { "Where the time of a picture goes" } (phases(&report.record)) }
-                    div.pair {
-                        section { h2 { "What must hold" } (verdict(report)) }
-                        div {
-                            section { h2 { "Who did the work" } (servers(&report.record)) }
-                            (details(report))
-                        }
-                    }
+            section { h2 { "Where the time of a picture goes" } (phases(&report.record)) }
+            div.pair {
+                section { h2 { "What must hold" } (verdict(report)) }
+                div {
+                    section { h2 { "Who did the work" } (servers(&report.record)) }
+                    (details(report))
                 }
             }
-        }
-    };
-    markup.into_string()
+        },
+    )
 }
 
 fn header(report: &Report, word: &str) -> Markup {
@@ -187,49 +177,6 @@ fn phases(record: &Record) -> Markup {
         .map(|(.., parts)| parts.iter().sum())
         .fold(1.0, f64::max);
     stacks(&rows, &Scale::new(0.0, most, 128.0, 960.0))
-}
-
-const PHASES: [(&str, &str); 5] = [
-    ("sealing", "own client: sealing, waiting"),
-    ("election", "election"),
-    ("upload", "upload"),
-    ("hiding", "hiding"),
-    ("download", "download"),
-];
-
-fn stacks(rows: &[(&str, usize, [f64; 5])], scale: &Scale) -> Markup {
-    let height = 36.0 * rows.len() as f64 + 6.0;
-    html! {
-        ul.legend { @for (class, word) in PHASES { li { i class={ "key " (class) } {} (word) } } }
-        div.scroll {
-            svg viewBox=(format!("0 0 1080 {height}")) role="img"
-                aria-label="Mean time of each phase of a request" {
-                @for (row, (name, count, parts)) in rows.iter().enumerate() {
-                    @let top = 36.0 * row as f64 + 4.0;
-                    @let whole: f64 = parts.iter().sum();
-                    text.host x="116" y=(top + 18.0) text-anchor="end" { (name) }
-                    @for (index, part) in parts.iter().enumerate() {
-                        @let before: f64 = parts[..index].iter().sum();
-                        @let x = scale.at(before);
-                        @let width = scale.at(before + part) - x;
-                        rect class=(PHASES[index].0) x=(x) y=(top) height="26"
-                            width=((width - 1.0).max(0.0)) rx="2" {
-                            title { (PHASES[index].1) ": " (duration(*part)) }
-                        }
-                        @if width > 54.0 {
-                            text class={ "inside " (PHASES[index].0) } x=(x + width / 2.0)
-                                y=(top + 17.5) text-anchor="middle" {
-                                (duration(*part))
-                            }
-                        }
-                    }
-                    text.tick x=(scale.at(whole) + 8.0) y=(top + 17.5) {
-                        tspan.strong { (duration(whole)) } " · " (count)
-                    }
-                }
-            }
-        }
-    }
 }
 
 fn verdict(report: &Report) -> Markup {

@@ -59,7 +59,7 @@ impl Drop for Stage {
 /// If a file cannot be written, or a case does not do what it should.
 pub(super) fn measure(wishes: &HideBench) -> Result<Vec<Measured>, Failure> {
     let temporary = std::env::temp_dir();
-    let kept = temporary.join("pentimento-bench-covers");
+    let kept = temporary.join(super::COVERS);
     let stage = Stage {
         covers: CoverShelf::new(wishes.covers.clone().unwrap_or(kept)),
         folder: temporary.join(format!("pentimento-bench-{}", std::process::id())),
@@ -247,7 +247,8 @@ fn noise(size_bytes: usize) -> Vec<u8> {
     bytes
 }
 
-fn rights() -> Rights {
+/// Rights as those of an image of one's own.
+pub(super) fn rights() -> Rights {
     Rights {
         name: "photo.jpg".to_owned(),
         owner: UserId([1; 32]),

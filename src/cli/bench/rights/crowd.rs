@@ -3,10 +3,12 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use crate::cli::bench::no_socket;
 use crate::cli::failure;
 use crate::node::clock::Clock;
 use crate::node::config::ServerAddress;
-use crate::node::orders::{Orders, Told, turn};
+use crate::node::line::turn;
+use crate::node::orders::{Orders, Told};
 use crate::proto::control::{Failure, Reason};
 use crate::proto::ledger::{Refusal, Reply};
 use crate::time::Moment;
@@ -23,10 +25,6 @@ pub(super) type Order = fn(&mut Orders) -> u64;
 pub(super) struct Crowd {
     pub(super) users: Vec<Orders>,
     clock: Clock,
-}
-
-fn no_socket(error: &std::io::Error) -> Failure {
-    Failure::new(Reason::Other, format!("no socket: {error}"), "")
 }
 
 impl Crowd {

@@ -10,9 +10,9 @@ use data_encoding::BASE64;
 use serde_json::json;
 
 use super::figures::Column;
-use super::stage::Folder;
 use super::{IDLE_LOOKS, RightsBench};
 use crate::chaos::members::Members;
+use crate::cli::bench::folder::Folder;
 use crate::node::clock::Clock;
 use crate::node::http_desk::HttpClient;
 use crate::proto::control::{Failure, Reason};

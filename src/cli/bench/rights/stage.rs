@@ -1,14 +1,12 @@
 //! The servers of a run: processes of this program in a folder of their own, killed and started.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::ErrorKind;
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use crate::chaos::children::Children;
 use crate::chaos::members::Members;
+use crate::cli::bench::folder::Folder;
 use crate::cli::{cluster, failure};
 use crate::node::config::{ServerAddress, TokenConfig};
 use crate::proto::control::Failure;
@@ -20,8 +18,6 @@ const SERVERS: u8 = 3;
 /// How often servers are asked who leads, and how long in between.
 const ASKED: u32 = 400;
 const STEP: Duration = Duration::from_millis(25);
-/// Folders of other runs that may be in the way.
-const FOLDERS_MAX: usize = 100;
 
 /// Who decides the order of looks, and is killed for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,37 +152,5 @@ impl Stage {
     pub(super) fn most_kib(&mut self) -> (u64, Option<u64>) {
         let etcd = self.etcd.as_mut().map(Members::most_kib);
         (self.processes.most_kib(), etcd)
-    }
-}
-
-/// A folder for the files of a run, which goes with this.
-pub(super) struct Folder(pub(super) PathBuf);
-
-impl Folder {
-    /// A new one among the temporary files.
-    ///
-    /// # Errors
-    /// If there can be none.
-    pub(super) fn new() -> Result<Self, Failure> {
-        let temporary = std::env::temp_dir();
-        let name = |number| format!("pentimento-bench-{}-{number}", std::process::id());
-        let free = (0_u32..).map(|number| temporary.join(name(number)));
-        // The first that nobody has made.
-        for folder in free.take(FOLDERS_MAX) {
-            match fs::create_dir(&folder) {
-                Ok(()) => return Ok(Self(folder)),
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(failure::file(&folder, &error)),
-            }
-        }
-        let error = ErrorKind::AlreadyExists.into();
-        Err(failure::file(&temporary, &error))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What is left are files in the temporary folder.
-        let _ = fs::remove_dir_all(&self.0);
     }
 }

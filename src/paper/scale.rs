@@ -2,7 +2,7 @@
 
 /// A scale from values to pixels.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Scale {
+pub struct Scale {
     least: f64,
     most: f64,
     from: f64,
@@ -11,7 +11,8 @@ pub(super) struct Scale {
 
 impl Scale {
     /// `least` lies at `from`, `most` at `to`.
-    pub(super) fn new(least: f64, most: f64, from: f64, to: f64) -> Self {
+    #[must_use]
+    pub fn new(least: f64, most: f64, from: f64, to: f64) -> Self {
         let most = if most > least { most } else { least + 1.0 };
         Self {
             least,
@@ -22,14 +23,16 @@ impl Scale {
     }
 
     /// Where a value lies.
-    pub(super) fn at(&self, value: f64) -> f64 {
+    #[must_use]
+    pub fn at(&self, value: f64) -> f64 {
         let share = (value - self.least) / (self.most - self.least);
         let pixel = self.from + share.clamp(0.0, 1.0) * (self.to - self.from);
         (pixel * 10.0).round() / 10.0
     }
 
     /// Round values on the scale, about so many.
-    pub(super) fn ticks(&self, about: usize) -> Vec<f64> {
+    #[must_use]
+    pub fn ticks(&self, about: usize) -> Vec<f64> {
         let rough = (self.most - self.least) / about.max(1) as f64;
         let power = 10_f64.powf(rough.log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0]
@@ -46,7 +49,8 @@ impl Scale {
 }
 
 /// A round value, without needless digits.
-pub(super) fn plain(value: f64) -> String {
+#[must_use]
+pub fn plain(value: f64) -> String {
     if value.fract().abs() < 1e-9 {
         format!("{value:.0}")
     } else if value < 1.0 {
@@ -57,7 +61,8 @@ pub(super) fn plain(value: f64) -> String {
 }
 
 /// Milliseconds, in the unit that suits them.
-pub(super) fn duration(ms: f64) -> String {
+#[must_use]
+pub fn duration(ms: f64) -> String {
     if ms >= 10_000.0 {
         format!("{:.1} s", ms / 1e3)
     } else if ms >= 1_000.0 {
