@@ -330,6 +330,8 @@ fn alone(play: &Play) {
         "man pages",
         "bench hide --small --rounds 1",
         "bench rights --clients 8 --rate 20 --seconds 1 --kills 1 --entries 100",
+        "bench eval --small --clients 1,4 --seconds 1 --failing 1 --users 1000 --out eval",
+        "bench formats",
         "config show",
         "config show --origins",
         "config check",

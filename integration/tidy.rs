@@ -45,8 +45,8 @@ const MAY_IMPORT: &Table = &[
 
 /// Everything a program wires; not the concerns themselves.
 const PROGRAMS: &[&str] = &[
-    "tui", "web", "window", "chaos", "talk", "sim", "node", "net", "ledger", "actors", "paper",
-    "terminal", "stego", "crypto", "proto", "time",
+    "tui", "web", "window", "chaos", "talk", "sim", "node", "net", "ledger", "paper", "terminal",
+    "stego", "crypto", "proto", "time",
 ];
 
 const ANYTHING: &[&str] = &["*"];

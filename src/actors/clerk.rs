@@ -162,6 +162,8 @@ struct Job {
     signed_anew: u32,
     repeat_at: Moment,
     give_up_at: Moment,
+    /// The same, once it is counted.
+    counted_until: Moment,
 }
 
 /// The concern.
@@ -227,6 +229,7 @@ impl Clerk {
             signed_anew: 0,
             repeat_at: now,
             give_up_at: now.after(Duration::from_millis(self.config.give_up_ms)),
+            counted_until: now.after(Duration::from_millis(self.config.counted_ms)),
         };
         if self.jobs.len() >= self.config.orders_max {
             out.push(ended(&job));
@@ -285,7 +288,10 @@ impl Clerk {
             Errand::Shares(gathered) => {
                 let fault = match answer.reply {
                     Reply::Spent { released: true, .. }
-                    | Reply::Escrowed { released: true, .. } => return,
+                    | Reply::Escrowed { released: true, .. } => {
+                        job.give_up_at = job.give_up_at.max(job.counted_until);
+                        return;
+                    }
                     Reply::Refused(refusal) => LookFault::Refused(refusal),
                     // Shares that were let out earlier are on their way.
                     _ if gathered.is_begun() => return,

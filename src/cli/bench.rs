@@ -120,6 +120,10 @@ pub struct EvalBench {
     #[arg(long, value_name = "SECONDS", default_value_t = 90)]
     #[arg(value_parser = clap::value_parser!(u16).range(0..=3_600))]
     pub failing: u16,
+    /// Users of the largest directory that is measured
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1_000..))]
+    pub users: u32,
     /// Folder for eval.json, eval.md and eval.html [default: target/bench/eval]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

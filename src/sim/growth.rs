@@ -5,6 +5,8 @@
 //! long until it has an owner, how evenly the work is spread, and whether it is done once. One seed
 //! is one run, bit for bit.
 
+pub mod names;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 

@@ -186,21 +186,34 @@ fn a_refused_or_a_late_look_tells_why() {
 fn an_order_is_repeated_under_its_number_until_it_is_given_up() {
     let mut clerk = clerk();
     let nonce = begin_look(&mut clerk);
+    assert_eq!(rounds(&mut clerk, nonce), 26, "every 300 ms of 8 s");
+    assert_eq!(clerk.deadline(), None);
+}
+
+#[test]
+fn a_look_that_is_counted_waits_longer_for_servers_that_come_back() {
+    let mut clerk = clerk();
+    let nonce = begin_look(&mut clerk);
+    let answer = spent(true);
+    assert_eq!(handled(&mut clerk, Input::Decided { nonce, answer }), []);
+    assert_eq!(rounds(&mut clerk, nonce), 46, "every 300 ms of 14 s");
+}
+
+/// How often a look is ordered until it is given up without an answer.
+fn rounds(clerk: &mut Clerk, nonce: u64) -> u32 {
     let mut rounds = 0;
-    let told = loop {
+    loop {
         let at = clerk.deadline().expect("it goes on");
         let mut out = Outbox::new();
         clerk.on_deadline(at, &mut out);
         let told = out.take();
         if let [Output::Looked { looked, .. }] = &told[..] {
-            break looked.clone();
+            assert_eq!(*looked, Err(LookFault::Unanswered));
+            return rounds;
         }
         assert_eq!(sent(&told).0, nonce);
         rounds += 1;
-    };
-    assert_eq!(told, Err(LookFault::Unanswered));
-    assert_eq!(rounds, 26, "every 300 ms of 8 s");
-    assert_eq!(clerk.deadline(), None);
+    }
 }
 
 #[test]

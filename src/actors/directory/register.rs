@@ -51,6 +51,12 @@ impl Claim {
         self
     }
 
+    fn digest(&self) -> u64 {
+        let hash = blake3::derive_key("pentimento 1 names digest", &codec::encode(self));
+        hash.first_chunk()
+            .map_or(0, |first| u64::from_le_bytes(*first))
+    }
+
     /// The row that keeps it.
     pub(super) fn row(&self) -> Record {
         Record {
@@ -77,6 +83,8 @@ pub(super) struct Register {
     claims: BTreeMap<UserId, Claim>,
     /// Who claims a name; the first holds it.
     by_name: BTreeMap<String, BTreeSet<(WallTime, UserId)>>,
+    /// The sum of the digests of all claims, so that a change costs no walk over all of them.
+    digest: u64,
 }
 
 impl Register {
@@ -144,12 +152,14 @@ impl Register {
         };
         let place = (joined.registered_at, user);
         let name = joined.name.clone();
-        if let Some(old) = self.claims.insert(user, joined)
-            && let Some(claimants) = self.by_name.get_mut(&old.name)
-        {
-            claimants.remove(&(old.registered_at, user));
-            if claimants.is_empty() {
-                self.by_name.remove(&old.name);
+        self.digest = self.digest.wrapping_add(joined.digest());
+        if let Some(old) = self.claims.insert(user, joined) {
+            self.digest = self.digest.wrapping_sub(old.digest());
+            if let Some(claimants) = self.by_name.get_mut(&old.name) {
+                claimants.remove(&(old.registered_at, user));
+                if claimants.is_empty() {
+                    self.by_name.remove(&old.name);
+                }
             }
         }
         self.by_name.entry(name).or_default().insert(place);
@@ -157,11 +167,7 @@ impl Register {
     }
 
     /// Digest over all claims; the order of arrival does not count.
-    pub(super) fn digest(&self) -> u64 {
-        let claims: Vec<&Claim> = self.claims().collect();
-        let hash = blake3::derive_key("pentimento 1 names digest", &codec::encode(&claims));
-        let mut first = [0; 8];
-        first.copy_from_slice(&hash[..8]);
-        u64::from_le_bytes(first)
+    pub(super) const fn digest(&self) -> u64 {
+        self.digest
     }
 }

@@ -12,20 +12,22 @@ use std::time::Duration;
 
 use self::cell::{Cell, Setting};
 use self::crowd::Crowd;
+use self::growth::Growth;
 use self::images::{Images, LARGE, SMALL};
 use self::report::Evaluation;
 use self::servers::Servers;
 use self::share::machine;
 use super::EvalBench;
 use super::folder::Folder;
+use super::formats;
 use crate::cli::failure::{self, Ended};
 use crate::cli::output::Output;
 use crate::cli::render::Said;
-use crate::node::cover_shelf::CoverShelf;
 use crate::proto::control::Failure;
 
 mod cell;
 mod crowd;
+mod growth;
 mod images;
 mod published;
 mod report;
@@ -59,14 +61,15 @@ pub(super) fn run(output: Output, wishes: &EvalBench) -> Ended {
     };
     let mut cells = Vec::new();
     for size in sizes {
-        let mut images = Images::of(size, CoverShelf::new(runs.covers.clone()))?;
+        let mut images = Images::of(size)?;
         for count in [MANY, 1] {
             cells.extend(runs.series(count, &mut images)?);
         }
     }
-    let mut images = Images::of(SMALL, CoverShelf::new(runs.covers.clone()))?;
+    let mut images = Images::of(SMALL)?;
     let unlike = runs.unlike(&mut images)?;
     let failing = runs.failing(&mut images)?;
+    output.remark("growth and formats ...");
     let evaluation = Evaluation {
         machine: machine(),
         means: runs.means,
@@ -75,6 +78,8 @@ pub(super) fn run(output: Output, wishes: &EvalBench) -> Ended {
         cells,
         unlike,
         failing,
+        growth: Growth::measure(wishes.users),
+        formats: formats::measure(),
     };
     let folder = wishes.out.clone().unwrap_or_else(|| FOLDER.into());
     let files = report::write(&evaluation, &folder)?;

@@ -299,14 +299,20 @@ fn carrier(stage: &Stage, cover: &Arc<PreparedCover>) -> Result<Picture, Failure
 
 fn reveal(path: &Path, original: &[u8]) -> Worked {
     let file = fs::read(path).map_err(|error| failure::file(path, &error))?;
-    let picture = decoded(&file)?;
-    let refused = |error: StegoError| broken(&error);
-    let start = stego::extract(&picture, 0, PROBE_BYTES).map_err(refused)?;
-    let head = container::probe(&start, &[KEY]).map_err(|error| broken(&error))?;
-    let sealed = stego::extract(&picture, 0, head.total_bytes).map_err(refused)?;
-    let (_, found) = container::open(&sealed, &head).map_err(|error| broken(&error))?;
+    let found = opened(&file, &KEY)?;
     if found != original {
         return Err(broken(&"what came out is not what went in"));
     }
     Ok(found.len())
+}
+
+/// What is hidden in a picture.
+pub(super) fn opened(file: &[u8], key: &[u8; 32]) -> Result<Bytes, Failure> {
+    let picture = decoded(file)?;
+    let refused = |error: StegoError| broken(&error);
+    let start = stego::extract(&picture, 0, PROBE_BYTES).map_err(refused)?;
+    let head = container::probe(&start, &[*key]).map_err(|error| broken(&error))?;
+    let sealed = stego::extract(&picture, 0, head.total_bytes).map_err(refused)?;
+    let (_, found) = container::open(&sealed, &head).map_err(|error| broken(&error))?;
+    Ok(found)
 }

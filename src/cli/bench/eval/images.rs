@@ -4,15 +4,14 @@ use bytes::Bytes;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
-use crate::actors::edges::{SealJob, Work, WorkDone};
-use crate::cli::bench::hide::rights;
-use crate::node::cover_shelf::CoverShelf;
-use crate::node::crew::Alone;
-use crate::node::workshop::{self, Bench};
-use crate::proto::cargo::Carrier;
+use crate::cli::bench::hide::{opened, rights};
+use crate::cli::bench::peers::broken;
+use crate::crypto::container;
+use crate::proto::cargo::{self, CoverChoice, HideJob};
+use crate::proto::codec;
 use crate::proto::control::{Failure, Reason};
 use crate::proto::ids::Digest;
-use crate::stego::Scratch;
+use crate::stego::{CoverId, Mode};
 
 /// Different images of a size.
 const IMAGES: u8 = 3;
@@ -48,44 +47,41 @@ struct Image {
 /// Images of one size, sealed.
 pub(super) struct Images {
     pub(super) size: Size,
+    /// What is asked of the servers for each.
     pub(super) bodies: Vec<Bytes>,
     images: Vec<Image>,
-    covers: CoverShelf,
 }
 
 impl Images {
     /// Seals images that do not compress, as photographs do not.
     ///
     /// # Errors
-    /// If they cannot be sealed.
-    pub(super) fn of(size: Size, covers: CoverShelf) -> Result<Self, Failure> {
+    /// If no cover is large enough.
+    pub(super) fn of(size: Size) -> Result<Self, Failure> {
         let mut all = Self {
             size,
             bodies: Vec::new(),
             images: Vec::new(),
-            covers,
         };
         for number in 0..IMAGES {
             let mut rng = ChaCha20Rng::from_seed([number; 32]);
             let mut original = vec![0; size.bytes];
             rng.fill_bytes(&mut original);
-            let original = Bytes::from(original);
             let (mut key, mut seed) = ([0; 32], [0; 32]);
             rng.fill_bytes(&mut key);
             rng.fill_bytes(&mut seed);
-            let job = SealJob {
-                rights: rights(),
-                original: original.clone(),
-                key,
-                seed,
-                carrier: Carrier::default(),
+            let payload = container::seal(&rights(), &original, &key, &seed);
+            let cover = CoverId::choose(Mode::Fast, payload.len(), &seed);
+            let cover = cover.map_err(|error| broken(&error))?;
+            let job = HideJob {
+                mode: cargo::Mode::Fast,
+                cover: CoverChoice::Ours(cover.number()),
+                payload: payload.into(),
+                fill_seed: seed,
             };
-            let WorkDone::Sealed { body, .. } = all.work(Work::Seal(job)) else {
-                return Err(wrong("an image could not be sealed"));
-            };
-            all.bodies.push(body);
+            all.bodies.push(codec::encode(&job).into());
             all.images.push(Image {
-                original,
+                original: original.into(),
                 key,
                 picture: None,
             });
@@ -98,34 +94,37 @@ impl Images {
     /// # Errors
     /// If the image in it is not the one that was sent, or two servers made different pictures.
     pub(super) fn check(&mut self, number: usize, picture: &Bytes) -> Result<(), Failure> {
-        let digest = Digest::of(picture);
-        match self.images[number].picture {
-            Some(first) if first == digest => return Ok(()),
-            Some(_) => return Err(wrong("two pictures of one request differ")),
-            None => {}
-        }
-        let (picture, keys) = (picture.clone(), vec![self.images[number].key]);
-        let opened = self.work(Work::Open { picture, keys });
-        let image = &mut self.images[number];
-        match opened {
-            WorkDone::Opened { original, .. } if original == image.original => {
+        let (digest, image) = (Digest::of(picture), &mut self.images[number]);
+        match image.picture {
+            Some(first) if first == digest => Ok(()),
+            Some(_) => Err(wrong("two pictures of one request differ")),
+            None if opened(picture, &image.key)? == image.original => {
                 image.picture = Some(digest);
                 Ok(())
             }
-            _ => Err(wrong("a picture does not hold the image that was sent")),
+            None => Err(wrong("a picture does not hold the image that was sent")),
         }
-    }
-
-    fn work(&self, work: Work) -> WorkDone {
-        let bench = Bench {
-            covers: &self.covers,
-            crew: &Alone,
-            scratch: &mut Scratch::default(),
-        };
-        workshop::perform(work, bench)
     }
 }
 
 fn wrong(message: &str) -> Failure {
     Failure::new(Reason::Integrity, message, "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_without_the_image_is_refused() {
+        let mut images = Images::of(SMALL).expect("fits");
+        assert_eq!(images.bodies.len(), usize::from(IMAGES));
+        assert!(images.check(0, &Bytes::from_static(b"no picture")).is_err());
+        let other = Digest([1; 32]);
+        images.images[0].picture = Some(other);
+        let failure = images
+            .check(0, &Bytes::from_static(b"another"))
+            .unwrap_err();
+        assert_eq!(failure.reason, Reason::Integrity);
+    }
 }

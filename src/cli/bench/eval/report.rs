@@ -7,7 +7,9 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use super::cell::{Cell, round};
+use super::growth::Growth;
 use super::sections::{Section, sections};
+use crate::cli::bench::formats::{self, Row};
 use crate::cli::failure;
 use crate::paper::sheet;
 use crate::proto::control::Failure;
@@ -28,6 +30,10 @@ pub(super) struct Evaluation {
     pub(super) unlike: Cell,
     /// Three servers that fail on purpose, if that was wanted.
     pub(super) failing: Option<Cell>,
+    /// More servers and more users.
+    pub(super) growth: Growth,
+    /// Encodings beside each other.
+    pub(super) formats: Vec<Row>,
 }
 
 impl Evaluation {
@@ -98,6 +104,8 @@ impl Evaluation {
             "cells": self.cells.iter().map(Cell::json).collect::<Vec<Value>>(),
             "unlike": self.unlike.json(),
             "failing": self.failing.as_ref().map(Cell::json),
+            "growth": self.growth.json(),
+            "formats": formats::json(&self.formats),
         })
     }
 
