@@ -342,7 +342,15 @@ impl Election {
         }
         self.seats.spoke(from, now);
         if self.over.end_of(request).is_none() {
-            let epoch = self.take(request).map_or(0, |case| case.epoch);
+            let case = self.take(request);
+            let epoch = case.as_ref().map_or(0, |case| case.epoch);
+            if let Some(Case {
+                stand: Stand::Theirs { owner, .. },
+                ..
+            }) = case
+            {
+                self.seats.uncount(owner);
+            }
             let (at, by) = (now, from);
             self.over.insert(request, End { at, by, epoch });
             out.push(Output::Forget(request));
@@ -351,9 +359,14 @@ impl Election {
 
     /// Also for a request that another server has won meanwhile: the client has what it wanted.
     fn finished(&mut self, now: Moment, request: RequestId, out: &mut Outbox<Output>) {
-        let Some(Case { epoch, .. }) = self.take(request) else {
+        let Some(Case { epoch, stand, .. }) = self.take(request) else {
             return;
         };
+        match stand {
+            Stand::Ours { .. } => self.seats.uncount(self.config.me),
+            Stand::Theirs { owner, .. } => self.seats.uncount(owner),
+            Stand::Waiting { .. } => {}
+        }
         let (at, by) = (now, self.config.me);
         self.over.insert(request, End { at, by, epoch });
         self.tell_peers(&Packet::Done(request), out);

@@ -1,4 +1,8 @@
 //! The servers, and in which order they come for a request.
+//!
+//! All servers should rank alike, or several claim one request. So each reckons with what every
+//! other one can know of a server, itself included: its last report, and what was heard to be
+//! claimed and ended since. What a server knows of its own jobs besides counts when it is told.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -23,6 +27,8 @@ const SPOKEN: Duration = Duration::from_millis(500);
 /// A server as far as the election is concerned.
 #[derive(Clone, Copy, Debug)]
 struct Seat {
+    /// Whether it ever reported.
+    known: bool,
     alive: bool,
     spoken_until: Moment,
     incarnation: WallTime,
@@ -32,12 +38,13 @@ struct Seat {
     speed_milli: u32,
     caught_up: bool,
     draining: bool,
-    /// Requests claimed since its last report.
-    claimed: u32,
+    /// Requests that it claimed since its last report, less those that ended.
+    claimed: i64,
 }
 
 impl Seat {
     const UNKNOWN: Self = Self {
+        known: false,
         alive: false,
         spoken_until: Moment::START,
         incarnation: WallTime(0),
@@ -52,6 +59,7 @@ impl Seat {
 
     const fn of(report: &LoadReport) -> Self {
         Self {
+            known: true,
             incarnation: report.incarnation,
             sequence: report.sequence,
             queued: report.queued,
@@ -64,7 +72,8 @@ impl Seat {
     }
 
     fn score(&self) -> u64 {
-        let jobs = u64::from(self.queued) + u64::from(self.running) + u64::from(self.claimed) + 1;
+        let told = i64::from(self.queued) + i64::from(self.running);
+        let jobs = told.saturating_add(self.claimed).max(0).unsigned_abs() + 1;
         let wait_us = jobs * NOMINAL_JOB_US * 1_000 / u64::from(self.speed_milli.max(1));
         if self.caught_up {
             wait_us
@@ -106,8 +115,8 @@ impl Seats {
                 continue;
             };
             let (before, report) = (*seat, member.report);
-            let same_report = (before.sequence, before.queued, before.running)
-                == (report.sequence, report.queued, report.running);
+            let same_report = before.known
+                && (before.incarnation, before.sequence) == (report.incarnation, report.sequence);
             if before.alive && before.incarnation < report.incarnation && member.node != self.me {
                 restarted.insert(member.node);
             }
@@ -120,6 +129,16 @@ impl Seats {
                     before.spoken_until
                 },
                 claimed: if same_report { before.claimed } else { 0 },
+                queued: if same_report {
+                    before.queued
+                } else {
+                    report.queued
+                },
+                running: if same_report {
+                    before.running
+                } else {
+                    report.running
+                },
                 ..Seat::of(&report)
             };
         }
@@ -146,7 +165,7 @@ impl Seats {
         }
     }
 
-    /// A server does not have a request that it claimed.
+    /// A server does not have a request any more, or did not get one that it claimed.
     pub(super) fn uncount(&mut self, node: NodeId) {
         if let Some(seat) = self.seats.get_mut(&node) {
             seat.claimed = seat.claimed.saturating_sub(1);
