@@ -21,9 +21,12 @@ use super::tally::Tally;
 use crate::actors::membership::Member;
 use crate::actors::stego_worker::Tale;
 use crate::actors::{consensus, election};
+use crate::net::counts::Counts;
 use crate::net::transport_actor::CountsWanted;
 use crate::proto::operator::{ServerCommand, ServerReply, ServerStatus};
 
+/// Why something is dropped that arrived whole, from somebody who may not send such.
+const OUT_OF_PLACE: &str = "not for its sender to say";
 /// Commands to fail that wait for permission at a time.
 const WAITING_MAX: usize = 16;
 
@@ -56,6 +59,8 @@ pub enum News {
         /// Requests that were not done in time.
         left: u32,
     },
+    /// Packets and messages that their senders may not send were dropped: so many more.
+    OutOfPlace(u64),
     /// What the process takes.
     Measured(Measured),
     /// Users online.
@@ -121,6 +126,16 @@ impl Board {
             p95_ms,
             ..self.status.clone()
         }
+    }
+
+    /// What the sockets counted, and what was dropped behind them.
+    fn counted(&self, sockets: Option<Counts>) -> Counts {
+        let mut counts = sockets.unwrap_or_default();
+        if self.tally.out_of_place > 0 {
+            let dropped = counts.dropped.entry(OUT_OF_PLACE.to_owned());
+            *dropped.or_default() += self.tally.out_of_place;
+        }
+        counts
     }
 
     /// Logs what an operator would want to know; applied entries alone are no news.
@@ -224,6 +239,7 @@ impl Handler<In<News>> for Board {
                 tracing::info!(left, "drained");
                 self.ends.reached.notify_one();
             }
+            News::OutOfPlace(count) => self.tally.out_of_place += count,
             News::Measured(measured) => self.tally.measured = Some(measured),
             News::Online(online) => self.status.users_online = online,
             News::Letters(letters) => self.status.letters = letters,
@@ -250,7 +266,7 @@ impl Handler<Commanded> for Board {
             ServerCommand::Status => {
                 let counts = self.net.send(CountsWanted).into_actor(self);
                 Box::pin(counts.map(|counts, board, _| {
-                    let dropped = counts.unwrap_or_default().dropped;
+                    let dropped = board.counted(counts.ok()).dropped;
                     ServerReply::Status(Box::new(ServerStatus {
                         dropped: dropped.into_iter().collect(),
                         ..board.told()
@@ -303,7 +319,8 @@ impl Handler<MetricsWanted> for Board {
     fn handle(&mut self, _: MetricsWanted, _: &mut Self::Context) -> Self::Result {
         let counts = self.net.send(CountsWanted).into_actor(self);
         Box::pin(counts.map(|counts, board, _| {
-            metrics::text(&board.told(), &board.tally, &counts.unwrap_or_default())
+            let counts = board.counted(counts.ok());
+            metrics::text(&board.told(), &board.tally, &counts)
         }))
     }
 }

@@ -37,6 +37,8 @@ fn classes() -> Histogram {
 pub struct Tally {
     /// Requests claimed.
     pub claimed: u64,
+    /// Packets and messages that their senders may not send.
+    pub out_of_place: u64,
     /// Requests that came to an end here, by the word of their end.
     pub ended: BTreeMap<&'static str, u64>,
     /// How long the parts of a request took.
@@ -51,6 +53,7 @@ impl Default for Tally {
     fn default() -> Self {
         Self {
             claimed: 0,
+            out_of_place: 0,
             ended: BTreeMap::new(),
             phases: Phases::new_with_constructor(classes),
             measured: None,

@@ -79,22 +79,29 @@ fn accept_net(incoming: Incoming, to: &mut Vec<To>) {
         packets,
         moved,
     } = incoming;
+    let mut out_of_place = 0;
     for packet in packets {
-        match from {
-            Party::User(client) => accept_client(client, at, packet, to),
-            Party::Server(node) => accept_server(node, packet, to),
-        }
+        let taken = match from {
+            Party::User(client) => accept_client(client, at, packet),
+            Party::Server(node) => accept_server(node, packet),
+        };
+        out_of_place += u64::from(taken.is_none());
+        to.extend(taken);
     }
-    to.extend(
-        moved
-            .into_iter()
-            .filter_map(|moved| accept_moved(from, moved)),
-    );
+    for moved in moved {
+        let is_message = matches!(moved, Moved::Received { .. });
+        let taken = accept_moved(from, moved);
+        out_of_place += u64::from(is_message && taken.is_none());
+        to.extend(taken);
+    }
+    if out_of_place > 0 {
+        to.push(To::Board(board::News::OutOfPlace(out_of_place)));
+    }
 }
 
 /// What a client may say to a server. Anything else is nobody's business and is dropped.
-fn accept_client(client: UserId, at: SocketAddr, packet: Packet, to: &mut Vec<To>) {
-    to.push(match packet {
+fn accept_client(client: UserId, at: SocketAddr, packet: Packet) -> Option<To> {
+    Some(match packet {
         Packet::Ask(ask) => To::Election(election::Input::Asked { client, ask }),
         Packet::Errand(errand) => {
             To::Directory(directory::Input::ErrandArrived { client, at, errand })
@@ -114,13 +121,13 @@ fn accept_client(client: UserId, at: SocketAddr, packet: Packet, to: &mut Vec<To
             deposit,
         }),
         Packet::Ping(nonce) => send(Party::User(client), Packet::Pong(nonce)),
-        _ => return,
-    });
+        _ => return None,
+    })
 }
 
 /// What a server may say to a server.
-fn accept_server(from: NodeId, packet: Packet, to: &mut Vec<To>) {
-    to.push(match packet {
+fn accept_server(from: NodeId, packet: Packet) -> Option<To> {
+    Some(match packet {
         Packet::Load(report) => To::Membership(membership::Input::Heard { from, report }),
         Packet::Bye => To::Membership(membership::Input::ByeHeard(from)),
         Packet::Claim(claim) => To::Election(election::Input::Claimed { from, claim }),
@@ -129,8 +136,8 @@ fn accept_server(from: NodeId, packet: Packet, to: &mut Vec<To>) {
         Packet::Agree(message) => To::Ledger(consensus::Input::Heard { from, message }),
         Packet::StateAsk(StateKind::Directory) => To::Directory(directory::Input::StateAsked(from)),
         Packet::StateAsk(StateKind::Mailbox) => To::Mailbox(mailbox::Input::StateAsked(from)),
-        _ => return,
-    });
+        _ => return None,
+    })
 }
 
 /// What happened to a message, for whom it is.
@@ -187,4 +194,78 @@ fn received(from: Party, cargo: Cargo, body: Bytes) -> Option<To> {
         }
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::ids::{Digest, LetterId, RequestId};
+    use crate::proto::packet::TokenPacket;
+
+    const CLIENT: Party = Party::User(UserId([7; 32]));
+    const PEER: Party = Party::Server(NodeId(2));
+
+    fn accepted(from: Party, packets: Vec<Packet>, moved: Vec<Moved>) -> Vec<To> {
+        let incoming = Incoming {
+            from,
+            at: SocketAddr::from(([127, 0, 0, 1], 9)),
+            packets,
+            moved,
+        };
+        let mut to = Vec::new();
+        Mailboxes::accept(Ingress::Net(vec![incoming]), &mut to);
+        to
+    }
+
+    fn message(cargo: Cargo) -> Moved {
+        let body = Bytes::new();
+        Moved::Received { cargo, body }
+    }
+
+    #[test]
+    fn what_its_sender_may_not_send_is_counted_and_reaches_no_concern() {
+        let request = RequestId {
+            boot: 1,
+            counter: 1,
+        };
+        let forged = vec![
+            Packet::Bye,
+            Packet::Done(request),
+            Packet::Token(TokenPacket::Pass { turn: 9 }),
+            Packet::StateAsk(StateKind::Mailbox),
+            Packet::Agree(Bytes::new()),
+        ];
+        let state = message(Cargo::MailState(1));
+        let to = accepted(CLIENT, forged, vec![state]);
+        assert!(
+            matches!(to[..], [To::Board(board::News::OutOfPlace(6))]),
+            "{to:?}"
+        );
+        let deposit = message(Cargo::Deposit(LetterId([1; 16])));
+        let to = accepted(PEER, vec![Packet::Ping(1)], vec![deposit]);
+        assert!(
+            matches!(to[..], [To::Board(board::News::OutOfPlace(2))]),
+            "{to:?}"
+        );
+    }
+
+    #[test]
+    fn what_its_sender_may_send_is_not_counted() {
+        let refused_elsewhere = Moved::Failed {
+            cargo: Cargo::MailState(1),
+            reason: crate::transport::contract::SendFailure::Refused,
+        };
+        let to = accepted(PEER, vec![Packet::Bye], vec![refused_elsewhere]);
+        assert!(matches!(to[..], [To::Membership(_)]), "{to:?}");
+        let ask = crate::proto::packet::Ask {
+            request: RequestId {
+                boot: 1,
+                counter: 1,
+            },
+            size_bytes: 1,
+            digest: Digest([0; 32]),
+        };
+        let to = accepted(CLIENT, vec![Packet::Ask(ask)], vec![]);
+        assert!(matches!(to[..], [To::Election(_)]), "{to:?}");
+    }
 }
