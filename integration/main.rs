@@ -15,6 +15,7 @@ mod etcd;
 mod format;
 mod garbage;
 mod histories;
+mod hostile;
 mod kill_elected;
 mod memory;
 mod operate;

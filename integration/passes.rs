@@ -4,15 +4,13 @@
 //!
 //! Those who ask here are no programs of ours: they speak the protocol as they like.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::time::Duration;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
 use pentimento::crypto::identity::SecretIdentity;
 use pentimento::crypto::letters;
 use pentimento::crypto::passes::PassSigner;
 use pentimento::crypto::static_key::StaticSecret;
-use pentimento::node::clock::Clock;
 use pentimento::node::server_key;
 use pentimento::proto::cargo::Cargo;
 use pentimento::proto::codec;
@@ -24,25 +22,17 @@ use pentimento::proto::packet::{DirectoryEntry, ErrandKind, Lookup, LookupKind, 
 use pentimento::proto::pass::{Pass, PassFault, Visit};
 use pentimento::proto::route::Route;
 use pentimento::talk::home;
-use pentimento::talk::session::pause;
 use pentimento::time::WallTime;
 use pentimento::transport::contract::{Incoming, Moved, Order};
-use pentimento::transport::endpoint::{Config, Endpoint, Server, Us};
 
-use super::stage::Stage;
+use super::stage::{Guest, Stage};
 
-/// A minute of turns, each followed by a pause.
-const TURNS: u32 = 12_000;
-const PAUSE: Duration = Duration::from_millis(5);
 const NONCE: u64 = 77;
 
 /// A user without a program of ours.
 struct Outsider {
     identity: SecretIdentity,
-    socket: UdpSocket,
-    endpoint: Endpoint,
-    clock: Clock,
-    buffer: Vec<u8>,
+    guest: Guest,
     letters: u8,
     errands: u64,
 }
@@ -57,63 +47,12 @@ enum Word {
 impl Outsider {
     fn new(stage: &Stage, secret: u8) -> Self {
         let identity = SecretIdentity::from_secret([secret; 32]);
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        socket.set_nonblocking(true).expect("a socket");
-        let clock = Clock::start();
-        let servers = stage.servers().iter().map(|server| Server {
-            node: server.node(),
-            key: Some(server.key.0),
-            address: server.clients,
-        });
-        let key = StaticSecret::of_user(&identity);
-        let config = Config {
-            servers: servers.collect(),
-            ..Config::new(
-                Us::User(identity.public().sign),
-                *key.bytes(),
-                clock.calendar(),
-            )
-        };
         Self {
-            endpoint: Endpoint::new(config, [secret; 32]),
+            guest: Guest::new(&identity, stage.servers(), Ipv4Addr::LOCALHOST),
             identity,
-            socket,
-            clock,
-            buffer: Vec::new(),
             letters: 0,
             errands: 0,
         }
-    }
-
-    fn order(&mut self, order: Order) {
-        self.endpoint.order(self.clock.now(), order);
-    }
-
-    /// Turns of the socket until something arrives that is wanted.
-    #[track_caller]
-    fn hear<T>(&mut self, what: &str, mut wanted: impl FnMut(&Incoming) -> Option<T>) -> T {
-        for _ in 0..TURNS {
-            let now = self.clock.now();
-            self.buffer.resize(65_535, 0);
-            while let Ok((size, from)) = self.socket.recv_from(&mut self.buffer) {
-                let datagram = &mut self.buffer[..size];
-                self.endpoint.receive(now, from, datagram, size.max(1));
-            }
-            if self.endpoint.deadline().is_some_and(|at| at <= now) {
-                self.endpoint.on_deadline(now);
-            }
-            let arrived: Vec<Incoming> = std::iter::from_fn(|| self.endpoint.arrived()).collect();
-            while let Some(transmit) = self.endpoint.transmit(now, &mut self.buffer) {
-                for datagram in self.buffer.chunks(transmit.datagram_bytes) {
-                    let _ = self.socket.send_to(datagram, transmit.to);
-                }
-            }
-            if let Some(found) = arrived.iter().find_map(&mut wanted) {
-                return found;
-            }
-            pause(PAUSE);
-        }
-        panic!("never came: {what}");
     }
 
     /// Tells server 1 that we are here under a name, and waits for its word.
@@ -123,11 +62,11 @@ impl Outsider {
             name: name.to_owned(),
             ttl_ms: 30_000,
         };
-        let epoch = self.clock.calendar().started_at;
+        let epoch = self.guest.clock.calendar().started_at;
         let errand = self.identity.errand(epoch, self.errands, kind);
         // The server writes the name down first.
         let to = Party::Server(NodeId(1));
-        self.order(Order::Send {
+        self.guest.order(Order::Send {
             to,
             packets: vec![Packet::Errand(errand)],
         });
@@ -135,7 +74,8 @@ impl Outsider {
             let is = |packet: &Packet| matches!(packet, Packet::HereAnswer(_));
             incoming.packets.iter().any(is).then_some(())
         };
-        self.hear("the answer to a sign of presence", answered);
+        self.guest
+            .hear("the answer to a sign of presence", answered);
     }
 
     /// Asks server 1 who and where a user is.
@@ -144,11 +84,11 @@ impl Outsider {
             nonce: 5,
             wanted: LookupKind::User(user),
         };
-        self.order(Order::Send {
+        self.guest.order(Order::Send {
             to: Party::Server(NodeId(1)),
             packets: vec![Packet::Lookup(lookup)],
         });
-        self.hear("the answer about a user", |incoming| {
+        self.guest.hear("the answer about a user", |incoming| {
             incoming.packets.iter().find_map(|packet| match packet {
                 Packet::LookupAnswer(answer) => {
                     Some((answer.entries.first()?.clone(), answer.pass))
@@ -165,7 +105,7 @@ impl Outsider {
             nonce: NONCE,
             from_name: String::new(),
         };
-        let at = self.clock.calendar().at(self.clock.now());
+        let at = self.guest.clock.calendar().at(self.guest.clock.now());
         letters::seal(&self.identity, to, id, at, &note, [self.letters; 32]).expect("seals")
     }
 
@@ -178,19 +118,19 @@ impl Outsider {
     }
 
     fn send(&mut self, to: &PublicIdentity, at: SocketAddr, cargo: Cargo, body: Bytes) -> Word {
-        self.order(Order::Reach(Route {
+        self.guest.order(Order::Reach(Route {
             user: to.user_id(),
             key: to.seal,
             addresses: vec![at],
         }));
-        self.order(Order::SendMessage {
+        self.guest.order(Order::SendMessage {
             to: Party::User(to.user_id()),
             cargo,
             body,
             digest: None,
         });
         let (us, id) = (self.identity.clone(), LetterId([self.letters; 16]));
-        self.hear("a word of the client", |incoming| {
+        self.guest.hear("a word of the client", |incoming| {
             let mut packets = incoming.packets.iter();
             let fault = packets.find_map(|packet| match packet {
                 Packet::PassWanted { letter, fault } if *letter == id => Some(*fault),
@@ -265,7 +205,7 @@ fn who_was_not_introduced_by_a_server_is_turned_away() {
         let until = WallTime(until);
         Some(PassSigner::new(secret).pass(us, alice.user_id(), until, NodeId(1)))
     };
-    let now = eve.clock.calendar().at(eve.clock.now()).0;
+    let now = eve.guest.clock.calendar().at(eve.guest.clock.now()).0;
     let over = made(&of_server, now - PASS_SKEW_MS - 10_000);
     assert_eq!(eve.visit(&alice, at, over), turned_away(PassFault::Expired));
     let too_long = made(&of_server, now + 2 * PASS_MS + PASS_SKEW_MS);

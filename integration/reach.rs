@@ -2,97 +2,10 @@
 //! through a server, and through another one when that is gone.
 
 use std::fs;
-use std::net::{SocketAddr, UdpSocket};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
-use pentimento::node::config::ServerAddress;
 use serde_json::Value;
 
-use super::stage::{SERVERS, Stage, noise, until};
-
-/// A box in front of one client: a socket that stands for each server, and one that all of them
-/// see. What does not come from a server is not let in.
-struct Wall {
-    /// The servers as the client is to know them.
-    servers: Vec<ServerAddress>,
-    refused: Arc<AtomicU64>,
-    is_over: Arc<AtomicBool>,
-    threads: Vec<JoinHandle<()>>,
-}
-
-impl Wall {
-    fn before(client: SocketAddr, servers: &[ServerAddress]) -> Self {
-        let bind = || {
-            let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-            let wait = Some(Duration::from_millis(50));
-            socket.set_read_timeout(wait).expect("it can wait");
-            Arc::new(socket)
-        };
-        let (refused, is_over) = (Arc::default(), Arc::default());
-        let outer = bind();
-        let mut wall = Self {
-            servers: servers.to_vec(),
-            refused: Arc::clone(&refused),
-            is_over: Arc::clone(&is_over),
-            threads: Vec::new(),
-        };
-        let mut inner = Vec::new();
-        for (place, server) in servers.iter().enumerate() {
-            let (socket, out, to) = (bind(), Arc::clone(&outer), server.clients);
-            wall.servers[place].clients = socket.local_addr().expect("it is bound");
-            inner.push((to, Arc::clone(&socket)));
-            wall.pass(&is_over, &socket, move |from, datagram| {
-                if from == client {
-                    let _ = out.send_to(datagram, to);
-                }
-            });
-        }
-        wall.pass(&is_over, &outer, move |from, datagram| {
-            let door = inner.iter().find(|(server, _)| *server == from);
-            let Some((_, socket)) = door else {
-                refused.fetch_add(1, Ordering::Relaxed);
-                return;
-            };
-            let _ = socket.send_to(datagram, client);
-        });
-        wall
-    }
-
-    fn pass(
-        &mut self,
-        is_over: &Arc<AtomicBool>,
-        socket: &Arc<UdpSocket>,
-        take: impl Fn(SocketAddr, &[u8]) + Send + 'static,
-    ) {
-        let (is_over, socket) = (Arc::clone(is_over), Arc::clone(socket));
-        let run = move || {
-            let mut datagram = vec![0; 65_536];
-            while !is_over.load(Ordering::Relaxed) {
-                if let Ok((bytes, from)) = socket.recv_from(&mut datagram) {
-                    take(from, &datagram[..bytes]);
-                }
-            }
-        };
-        let builder = thread::Builder::new().name("wall".to_owned());
-        self.threads.push(builder.spawn(run).expect("a thread"));
-    }
-
-    fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for Wall {
-    fn drop(&mut self) {
-        self.is_over.store(true, Ordering::Relaxed);
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
-        }
-    }
-}
+use super::stage::{SERVERS, Stage, Wall, noise, until};
 
 /// The number of the server that passes on for a person and another one.
 fn relay(stage: &Stage, of: &str, to: &str) -> Option<u8> {

@@ -3,11 +3,15 @@
 //! Dropping a [`Stage`] ends every process it started, so a test that panics leaves none behind.
 //! Waiting is polling with a deadline of steps; no test asserts how long something took.
 
+mod guest;
 mod ran;
 mod sharing;
 mod tampering;
+mod wall;
 
+pub(crate) use self::guest::Guest;
 pub(crate) use self::sharing::look;
+pub(crate) use self::wall::Wall;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
