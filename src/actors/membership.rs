@@ -114,6 +114,8 @@ pub enum Output {
         /// What.
         packet: Packet,
     },
+    /// A server was silent for so long that it counts as lost.
+    Suspected(NodeId),
     /// The view changed: every configured server, this one included, in order of their numbers.
     View(Vec<Member>),
     /// The last word is sent: shut the node off.
@@ -308,11 +310,12 @@ impl Membership {
     }
 
     /// Whether anybody was lost.
-    fn drop_the_silent(&mut self, now: Moment) -> bool {
+    fn drop_the_silent(&mut self, now: Moment, out: &mut Outbox<Output>) -> bool {
         let mut lost = false;
-        for peer in self.peers.values_mut() {
+        for (&node, peer) in &mut self.peers {
             if peer.alive_until.is_some_and(|until| until <= now) {
                 peer.alive_until = None;
+                out.push(Output::Suspected(node));
                 lost = true;
             }
         }
@@ -376,7 +379,7 @@ impl Machine for Membership {
         if late > self.config.gossip_every() {
             self.excuse(now, late);
         }
-        let lost = self.drop_the_silent(now);
+        let lost = self.drop_the_silent(now, out);
         if self.next_gossip.is_some_and(|at| at <= now) {
             self.gossip(now, out);
         } else if lost {

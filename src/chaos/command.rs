@@ -202,10 +202,11 @@ fn play(
         scenario.promised(),
     ));
     let in_etcd = *scenario.cluster.ledger.get_ref() == Store::Etcd;
-    if mode == Mode::Sim && (scenario.orders.is_some() || in_etcd) {
+    let is_busy = scenario.cluster.busy;
+    if mode == Mode::Sim && (scenario.orders.is_some() || in_etcd || is_busy) {
         return Err(Failure::new(
             Reason::Config,
-            "[orders] and ledger = \"etcd\" are only played with real processes",
+            "[orders], ledger = \"etcd\" and busy are only played with real processes",
             "use --mode process; `pentimento-chaos rights` has people who order in virtual time",
         ));
     }

@@ -71,6 +71,7 @@ pub(super) const METRICS: &[&str] = &[
     "requests.done",
     "share.max",
     "share.min",
+    "suspicions.count",
     "takeovers.count",
     "upload.p95_ms",
     "work.per_request",
@@ -220,6 +221,7 @@ fn measure(metric: &str, record: &Record) -> Option<f64> {
         "requests.done" => Some(took().count() as f64),
         "share.max" => shares(record).into_iter().reduce(f64::max),
         "share.min" => shares(record).into_iter().reduce(f64::min),
+        "suspicions.count" => Some(record.suspicions as f64),
         "takeovers.count" => {
             let phases = record
                 .requests
@@ -309,6 +311,7 @@ mod tests {
             "failures.count",
             "faults.count",
             "requests.done",
+            "suspicions.count",
             "takeovers.count",
         ];
         assert_eq!(known.copied().collect::<Vec<_>>(), counts);

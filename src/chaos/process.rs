@@ -7,6 +7,7 @@ mod disks;
 mod people;
 mod proxy;
 mod signals;
+mod spinners;
 mod watcher;
 
 use std::fs;
@@ -20,6 +21,7 @@ use self::disks::SmallDisk;
 use self::people::People;
 use self::proxy::{Face, Proxy, Rules};
 use self::signals::Throttle;
+use self::spinners::Spinners;
 use self::watcher::Watcher;
 use super::interruption::Interruption;
 use super::members::Members;
@@ -81,6 +83,8 @@ pub(super) struct Processes {
     disks: Vec<SmallDisk>,
     people: Option<People>,
     etcd: Option<Members>,
+    /// Kept for as long as the stage.
+    _spinners: Option<Spinners>,
     folder: PathBuf,
     interruption: Interruption,
 }
@@ -147,9 +151,11 @@ impl Processes {
         let watcher = Watcher::start(folders.collect(), teller.clone());
         let in_etcd = *scenario.cluster.ledger.get_ref() == Store::Etcd;
         let etcd = in_etcd.then(|| Members::start(&folder)).transpose()?;
+        let spinners = scenario.cluster.busy.then(Spinners::start).transpose();
         let mut stage = Self {
             people: None,
             etcd,
+            _spinners: spinners.map_err(|error| system(&error))?,
             teller,
             news,
             servers,

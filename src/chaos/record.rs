@@ -198,6 +198,8 @@ pub(super) struct Record {
     pub(super) worked: Option<u64>,
     /// Planned failures.
     pub(super) failures: u64,
+    /// Times that a server took another one for lost, before the calm.
+    pub(super) suspicions: u64,
     /// When after the calm every client saw every other online.
     pub(super) converged_us: Option<u64>,
     /// What became of the orders to the ledger, if there were people who ordered.

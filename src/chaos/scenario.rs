@@ -70,6 +70,9 @@ pub struct Cluster {
     /// Where the ledger lies; in etcd only with real processes.
     #[serde(default = "embedded")]
     pub ledger: Spanned<Store>,
+    /// Whether every core of the machine is kept busy all the while; only with real processes.
+    #[serde(default)]
+    pub busy: bool,
 }
 
 fn embedded() -> Spanned<Store> {

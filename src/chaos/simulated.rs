@@ -69,6 +69,10 @@ impl Simulated {
                     self.servers[host].jobs = jobs;
                     What::Server(self.servers[host])
                 }
+                Seen::News(board::News::Suspected(_)) => {
+                    self.servers[host].suspicions += 1;
+                    What::Server(self.servers[host])
+                }
                 Seen::News(board::News::Ledger(state)) => {
                     let leads = state.leader == Some(NodeId(host as u8 + 1));
                     if self.servers[host].leads == leads {

@@ -65,6 +65,8 @@ enum Faults {
     Token,
     /// The same, and every failure is abrupt
     AbruptToken,
+    /// Nothing, but every core is kept busy all the while: no server may take another one for lost
+    Busy,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -94,7 +96,7 @@ impl SoakArguments {
         let mut text = self.head();
         let steps = match self.faults {
             Faults::All | Faults::Unprivileged | Faults::Leader => self.steps(),
-            Faults::Token | Faults::AbruptToken => Vec::new(),
+            Faults::Token | Faults::AbruptToken | Faults::Busy => Vec::new(),
         };
         for (at_s, what) in &steps {
             let _ = write!(text, "\n[[step]]\nat_s = {at_s:.1}\ndo = \"{what}\"\n");
@@ -110,6 +112,9 @@ impl SoakArguments {
              \"orders.per_s\" = \">={:.0}\"\n",
             self.orders / 4.0
         );
+        if self.faults == Faults::Busy {
+            text.push_str("\"suspicions.count\" = \"<1\"\n\"takeovers.count\" = \"<1\"\n");
+        }
         text
     }
 
@@ -125,10 +130,11 @@ impl SoakArguments {
             StoreWord::Embedded => "embedded",
             StoreWord::Etcd => "etcd",
         };
+        let busy = self.faults == Faults::Busy;
         let mut text = format!(
             "schema = 1\nname = \"soak\"\nseed = {seed}\nmode = \"process\"\n\n[cluster]\n\
              nodes = {servers}\nclients = [\"alice\", \"bob\", \"carol\"]\n\
-             counted_by = \"servers\"\nledger = \"{ledger}\"\n\n\
+             counted_by = \"servers\"\nledger = \"{ledger}\"\nbusy = {busy}\n\n\
              [orders]\npeople = 16\nrate_per_s = {orders:?}\n"
         );
         if matches!(self.faults, Faults::Token | Faults::AbruptToken) {
@@ -235,8 +241,8 @@ fn rest(one: u8, servers: u8) -> String {
 mod tests {
     use super::*;
     use crate::chaos::judge::KNOWN;
-    use crate::chaos::scenario::Scenario;
     use crate::chaos::scenario::step::Step;
+    use crate::chaos::scenario::{Mode, Scenario};
 
     fn arguments(seed: u64, faults: Faults) -> SoakArguments {
         SoakArguments {
@@ -310,5 +316,13 @@ mod tests {
             .token
             .map(|token| (token.fault.silent, token.fault.announced));
         assert_eq!((fault, token.steps.len()), (Some((1, 0)), 0));
+        let busy = drawn(3, Faults::Busy);
+        assert!(busy.cluster.busy && busy.steps.is_empty() && busy.token.is_none());
+        assert!(!drawn(3, Faults::All).cluster.busy);
+        let bounds = busy.thresholds(Mode::Process);
+        let bound = bounds
+            .iter()
+            .find(|bound| bound.metric == "suspicions.count");
+        assert!(bound.is_some_and(|bound| bound.holds(0.0) && !bound.holds(1.0)));
     }
 }

@@ -40,6 +40,8 @@ pub(super) struct ServerState {
     pub(super) failing: bool,
     /// Jobs waiting and running.
     pub(super) jobs: u32,
+    /// Times that it took another server for lost, since it began.
+    pub(super) suspicions: u64,
 }
 
 /// What is done to one node.

@@ -23,6 +23,7 @@ use crate::actors::stego_worker::Tale;
 use crate::actors::{consensus, election};
 use crate::net::counts::Counts;
 use crate::net::transport_actor::CountsWanted;
+use crate::proto::ids::NodeId;
 use crate::proto::operator::{ServerCommand, ServerReply, ServerStatus};
 
 /// Why something is dropped that arrived whole, from somebody who may not send such.
@@ -35,6 +36,8 @@ const WAITING_MAX: usize = 16;
 pub enum News {
     /// The view of the cluster.
     View(Vec<Member>),
+    /// Another server was silent for so long that it counts as lost.
+    Suspected(NodeId),
     /// The failure token.
     Token {
         /// Whether the simulation is on.
@@ -124,6 +127,7 @@ impl Board {
             requests_done: self.tally.delivered(),
             requests_last_minute,
             p95_ms,
+            suspicions: self.tally.suspicions,
             ..self.status.clone()
         }
     }
@@ -221,6 +225,10 @@ impl Handler<In<News>> for Board {
                     .map(|member| member.node)
                     .collect();
                 self.status.outlook = election::outlook(&view);
+            }
+            News::Suspected(node) => {
+                tracing::warn!(?node, "silent for too long, counts as lost");
+                self.tally.suspicions += 1;
             }
             News::Token { on, here, failing } => {
                 self.status.token_on = on;

@@ -280,6 +280,7 @@ fn blank_status(config: &ServerConfig, admin: SocketAddr) -> ServerStatus {
         peers: own.peers,
         admin,
         alive: vec![own.node()],
+        suspicions: 0,
         caught_up: false,
         draining: false,
         failing: false,

@@ -109,6 +109,12 @@ fn cluster(registry: &mut Registry, status: &ServerStatus) {
     for (name, help, is) in flags {
         gauge(registry, name, help, u64::from(is));
     }
+    count(
+        registry,
+        "suspicions",
+        "Times that another server was silent for so long that it counted as lost",
+        status.suspicions,
+    );
 }
 
 fn ledger(registry: &mut Registry, status: &ServerStatus) {
@@ -288,6 +294,7 @@ mod tests {
             peers: address,
             admin: address,
             alive: vec![NodeId(1), NodeId(2)],
+            suspicions: 6,
             caught_up: true,
             draining: false,
             failing: false,

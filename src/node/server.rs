@@ -137,6 +137,9 @@ impl Arrows<membership::Output> for Mailboxes {
             membership::Output::Send { to: node, packet } => {
                 to.push(send(Party::Server(node), packet));
             }
+            membership::Output::Suspected(node) => {
+                to.push(To::Board(board::News::Suspected(node)));
+            }
             membership::Output::View(view) => {
                 to.push(To::Election(election::Input::View(view.clone())));
                 to.push(To::FailureToken(failure_token::Input::View(view.clone())));

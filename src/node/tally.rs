@@ -39,6 +39,8 @@ pub struct Tally {
     pub claimed: u64,
     /// Packets and messages that their senders may not send.
     pub out_of_place: u64,
+    /// Times that another server was silent for so long that it counted as lost.
+    pub suspicions: u64,
     /// Requests that came to an end here, by the word of their end.
     pub ended: BTreeMap<&'static str, u64>,
     /// How long the parts of a request took.
@@ -54,6 +56,7 @@ impl Default for Tally {
         Self {
             claimed: 0,
             out_of_place: 0,
+            suspicions: 0,
             ended: BTreeMap::new(),
             phases: Phases::new_with_constructor(classes),
             measured: None,

@@ -55,6 +55,8 @@ pub struct ServerStatus {
     pub admin: std::net::SocketAddr,
     /// Servers heard lately, itself included.
     pub alive: Vec<NodeId>,
+    /// Times that another server was silent for so long that it counted as lost, since the start.
+    pub suspicions: u64,
     /// Whether it has caught up with the state of the others.
     pub caught_up: bool,
     /// Whether it is about to end.

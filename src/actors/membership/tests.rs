@@ -59,14 +59,14 @@ fn started() -> Membership {
 fn last_view(outputs: &[Output]) -> Option<&[Member]> {
     outputs.iter().rev().find_map(|output| match output {
         Output::View(members) => Some(members.as_slice()),
-        Output::Send { .. } | Output::Silent => None,
+        Output::Send { .. } | Output::Suspected(_) | Output::Silent => None,
     })
 }
 
 fn sent(outputs: &[Output]) -> Vec<(NodeId, Packet)> {
     let packets = outputs.iter().filter_map(|output| match output {
         Output::Send { to, packet } => Some((*to, packet.clone())),
-        Output::View(_) | Output::Silent => None,
+        Output::View(_) | Output::Suspected(_) | Output::Silent => None,
     });
     packets.collect()
 }
@@ -134,6 +134,8 @@ fn a_server_is_alive_when_heard_and_lost_after_its_silence() {
     run_until(&mut machine, at(449));
     assert!(is_alive(&machine, LOW));
     let outputs = run_until(&mut machine, at(450));
+    assert!(outputs.contains(&Output::Suspected(LOW)));
+    assert!(!outputs.contains(&Output::Suspected(HIGH)), "never heard");
     let members = last_view(&outputs).expect("a view");
     assert!(!members[0].alive);
     assert_eq!(members[0].report, report(7, 1), "the last report stays");

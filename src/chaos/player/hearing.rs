@@ -38,6 +38,11 @@ impl Player<'_> {
         let before = self.servers.insert(host, state).unwrap_or_default();
         self.record.state(at, host, State::Token, state.token_here);
         self.record.state(at, host, State::Failing, state.failing);
+        if self.zero_us.is_some() && self.record.calm_us == 0 {
+            // A server that began anew counts from nothing.
+            let known = Some(before.suspicions).filter(|known| *known <= state.suspicions);
+            self.record.suspicions += state.suspicions - known.unwrap_or_default();
+        }
         if state.failing && !before.failing {
             self.record.failures += 1;
             let failing: Vec<&str> = (0..self.record.servers)

@@ -126,6 +126,7 @@ fn state(folder: &Path) -> Option<ServerState> {
             token_here: status.token_here,
             failing: status.failing,
             jobs: status.jobs,
+            suspicions: status.suspicions,
         }),
         _ => None,
     }

@@ -34,6 +34,7 @@ pub(super) fn check_cluster(place: &Place<'_>, cluster: &Cluster) -> Result<(), 
         duplicate,
         counted_by: _,
         ledger: _,
+        busy: _,
     } = cluster;
     if !(1..=SERVERS_MAX).contains(nodes.get_ref()) {
         let rule = format!(

@@ -215,6 +215,7 @@ fn server(node: u8) -> ServerStatus {
         p95_ms: 41,
         outlook: Vec::new(),
         alive: vec![NodeId(1), NodeId(3)],
+        suspicions: 0,
         caught_up: node == 1,
         failing: node == 2,
         token_on: true,
