@@ -1,22 +1,30 @@
 //! Who is alive and how busy: gossips this server's load and judges the silence of the others.
 //!
 //! Decides suspicion only. Never decides who works. A server is alive until nothing was heard of
-//! it for the suspicion time, stretched when this server itself was late (it then distrusts itself
-//! first, after Lifeguard, arXiv 1707.00788), or until it says goodbye. A server of which nothing
+//! it for the suspicion time, or until it says goodbye. A server that was late itself distrusts
+//! itself first: what it did not listen to is no silence, and for a while after it, or after most
+//! of the others were late at once or one that counted as lost was there all the time, silence has
+//! to last longer (`health`), up to four times. A server of which nothing
 //! was heard yet is not alive. A view is ordered with every own report at the latest, so whoever
 //! missed one gets the next soon. While halted nothing is ordered at all.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use self::health::Health;
 use super::machine::{Machine, Outbox, earliest};
 use crate::proto::ids::NodeId;
 use crate::proto::packet::{LoadReport, Packet};
 use crate::time::{Moment, WallTime};
 
+mod health;
+
 /// A server that was silent for so many suspicion times may come back with an older incarnation:
 /// its clock was set back. Before that, an older report is a late datagram.
 const FENCE_SUSPICIONS: u32 = 10;
+/// A server that counted as lost and is heard again within so many suspicion times, as if nothing
+/// had happened, was lost by mistake.
+const HASTY_SUSPICIONS: u32 = 4;
 
 /// Timings.
 #[derive(Clone, Debug)]
@@ -29,7 +37,8 @@ pub struct Config {
     pub incarnation: WallTime,
     /// Milliseconds between two reports. 50 to 1,000.
     pub gossip_every_ms: u64,
-    /// Silence after which a server counts as lost, in milliseconds; at least twice the above.
+    /// Silence after which a server counts as lost, in milliseconds; at least three times the
+    /// above. Up to four times as long while this server itself is late.
     pub suspect_after_ms: u64,
 }
 
@@ -182,6 +191,7 @@ pub struct Membership {
     peers: BTreeMap<NodeId, Peer>,
     /// None while halted.
     next_gossip: Option<Moment>,
+    health: Health,
 }
 
 impl Membership {
@@ -201,6 +211,7 @@ impl Membership {
             names_caught_up: false,
             peers,
             next_gossip: Some(Moment::START),
+            health: Health::default(),
         }
     }
 
@@ -255,13 +266,18 @@ impl Membership {
         if peer.outdates(&report) && (fenced || peer.alive_until.is_some()) {
             return;
         }
+        let is_same = peer.report.incarnation == report.incarnation;
+        let was_hasty = now.since(peer.heard_at) < suspect_after.saturating_mul(HASTY_SUSPICIONS);
+        if peer.alive_until.is_none() && is_same && was_hasty {
+            self.health.strain(now);
+        }
         *peer = Peer {
             report: LoadReport {
                 speed_milli: report.speed_milli.max(1),
                 ..report
             },
             heard_at: now,
-            alive_until: Some(now.after(suspect_after)),
+            alive_until: Some(now.after(self.health.stretched(suspect_after))),
         };
         out.push(self.view());
     }
@@ -306,6 +322,27 @@ impl Membership {
         for peer in self.peers.values_mut() {
             let deaf = late.min(now.since(peer.heard_at));
             peer.alive_until = peer.alive_until.map(|until| until.after(deaf));
+        }
+    }
+
+    /// If most of the others, and not only one, are late at once, it is rather this server that
+    /// does not hear them. That is one sign for one silence: if they are gone, that shows in twice
+    /// the time.
+    fn doubt(&mut self, now: Moment) {
+        let overdue = self.config.gossip_every().saturating_mul(5) / 2;
+        let is_late =
+            |peer: &&Peer| peer.alive_until.is_some() && now.since(peer.heard_at) > overdue;
+        let late = self.peers.values().filter(is_late).count();
+        let last_heard = self.peers.values().map(|peer| peer.heard_at).max();
+        let is_known = last_heard.is_some_and(|at| self.health.is_strained_since(at));
+        if late < 2 || 2 * late <= self.peers.len() || is_known {
+            return;
+        }
+        self.health.strain(now);
+        let allowed = self.health.stretched(self.config.suspect_after());
+        for peer in self.peers.values_mut() {
+            let at_least = peer.heard_at.after(allowed);
+            peer.alive_until = peer.alive_until.map(|until| until.max(at_least));
         }
     }
 
@@ -379,6 +416,13 @@ impl Machine for Membership {
         if late > self.config.gossip_every() {
             self.excuse(now, late);
         }
+        // Before the first report, this server was not late but not there.
+        if self.own.sequence > 0 && late > self.config.gossip_every() / 2 {
+            self.health.strain(now);
+        } else {
+            self.health.ease(now);
+        }
+        self.doubt(now);
         let lost = self.drop_the_silent(now, out);
         if self.next_gossip.is_some_and(|at| at <= now) {
             self.gossip(now, out);

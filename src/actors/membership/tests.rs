@@ -214,6 +214,78 @@ fn lateness_within_a_period_excuses_nobody() {
     assert!(!is_alive(&machine, LOW));
 }
 
+/// Until when a server that was heard now is allowed to be silent, in milliseconds.
+fn allowed_ms(machine: &mut Membership, now: u64, sequence: u64) -> u64 {
+    give(machine, at(now), heard(LOW, 7, sequence));
+    let until = machine.peers[&LOW].alive_until.expect("alive");
+    until.since(at(now)).as_millis() as u64
+}
+
+#[test]
+fn who_is_late_allows_the_others_more_for_a_while_and_never_without_end() {
+    let mut machine = started();
+    assert_eq!(allowed_ms(&mut machine, 10, 1), 400);
+    let mut now = 10;
+    for (number, allowed) in (2..).zip([800, 1_200, 1_600, 1_600, 1_600]) {
+        now = machine
+            .deadline()
+            .expect("it gossips")
+            .since(at(0))
+            .as_millis() as u64
+            + 60;
+        wake(&mut machine, at(now));
+        assert_eq!(allowed_ms(&mut machine, now, number), allowed);
+    }
+    // On time from here on.
+    run_until(&mut machine, at(now + 4_900));
+    assert_eq!(allowed_ms(&mut machine, now + 4_900, 7), 1_600);
+    run_until(&mut machine, at(now + 5_100));
+    assert_eq!(allowed_ms(&mut machine, now + 5_100, 8), 1_200);
+    run_until(&mut machine, at(now + 15_100));
+    assert_eq!(allowed_ms(&mut machine, now + 15_100, 9), 400);
+}
+
+#[test]
+fn when_all_others_are_late_at_once_they_have_twice_the_time_and_no_more() {
+    let mut machine = started();
+    give(&mut machine, at(10), heard(LOW, 7, 1));
+    give(&mut machine, at(20), heard(HIGH, 7, 1));
+    run_until(&mut machine, at(809));
+    assert!(is_alive(&machine, LOW) && is_alive(&machine, HIGH));
+    let outputs = run_until(&mut machine, at(820));
+    assert!(outputs.contains(&Output::Suspected(LOW)));
+    assert!(outputs.contains(&Output::Suspected(HIGH)));
+}
+
+#[test]
+fn one_of_two_that_is_silent_has_the_usual_time() {
+    let mut machine = started();
+    give(&mut machine, at(10), heard(LOW, 7, 1));
+    for number in 1..5 {
+        let now = at(number * 100);
+        run_until(&mut machine, now);
+        give(&mut machine, now, heard(HIGH, 7, number));
+    }
+    assert!(is_alive(&machine, LOW));
+    assert!(run_until(&mut machine, at(410)).contains(&Output::Suspected(LOW)));
+}
+
+#[test]
+fn who_took_another_for_lost_by_mistake_waits_longer_the_next_time() {
+    let mut machine = started();
+    give(&mut machine, at(10), heard(LOW, 7, 1));
+    run_until(&mut machine, at(500));
+    assert!(!is_alive(&machine, LOW));
+    assert_eq!(allowed_ms(&mut machine, 500, 5), 800);
+    // One that began anew was lost indeed, and so was one that was away for long.
+    let mut machine = started();
+    give(&mut machine, at(10), heard(LOW, 6, 1));
+    run_until(&mut machine, at(500));
+    assert_eq!(allowed_ms(&mut machine, 500, 1), 400);
+    run_until(&mut machine, at(2_100));
+    assert_eq!(allowed_ms(&mut machine, 2_100, 2), 400);
+}
+
 #[test]
 fn a_call_before_the_deadline_does_nothing() {
     let mut machine = started();
