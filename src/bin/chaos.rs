@@ -6,11 +6,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use pentimento::chaos::command::{self, ChaosVerb};
 use pentimento::cli::args::NodeArguments;
-use pentimento::cli::failure::{self, BROKEN, Ended};
+use pentimento::cli::failure::{self, Ended};
 use pentimento::cli::logs;
 use pentimento::cli::node::{self, Given};
 use pentimento::cli::output::{self, Output};
-use pentimento::sim::run::{self, Counts, Verdict};
 
 /// Play clusters in which things fail, and check what must hold.
 #[derive(Debug, Parser)]
@@ -35,20 +34,10 @@ enum Command {
         #[command(flatten)]
         given: Given,
     },
-    /// Run seeds one after another
-    Seeds {
-        /// How many
-        #[arg(default_value_t = 200)]
-        count: u64,
-        /// The first one
-        #[arg(long, default_value_t = 0)]
-        from: u64,
-    },
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Seeds { count, from } => seeds(count, from),
         Command::Node { node, given } => {
             logs::start(1);
             let output = Output {
@@ -67,72 +56,5 @@ fn end(ended: Ended) -> ExitCode {
     match ended {
         Ok(code) => ExitCode::from(code),
         Err(failure) => failure::report(&failure, false),
-    }
-}
-
-fn seeds(count: u64, from: u64) -> ExitCode {
-    let mut tally = Tally::default();
-    for seed in from..from.saturating_add(count) {
-        tally.add(&run::run(seed));
-    }
-    tally.tell();
-    if tally.broken == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(BROKEN)
-    }
-}
-
-#[derive(Default)]
-struct Tally {
-    seeds: u64,
-    broken: u64,
-    events: u64,
-    simulated_us: u64,
-    counts: Counts,
-}
-
-impl Tally {
-    #[expect(
-        clippy::print_stdout,
-        reason = "this is what the program is asked to print"
-    )]
-    fn add(&mut self, verdict: &Verdict) {
-        self.seeds += 1;
-        self.events += verdict.events;
-        self.simulated_us += verdict.simulated_us;
-        self.counts.add(&verdict.counts);
-        if verdict.violations.is_empty() {
-            return;
-        }
-        self.broken += 1;
-        let Verdict {
-            seed,
-            violations,
-            trace,
-            ..
-        } = verdict;
-        for (check, violation) in violations {
-            println!("seed {seed}: {check}: {violation}");
-        }
-        println!(
-            "  again: cargo run --bin pentimento-chaos -- seeds 1 --from {seed}   (trace {})",
-            &trace[..16],
-        );
-    }
-
-    #[expect(
-        clippy::print_stdout,
-        reason = "this is what the program is asked to print"
-    )]
-    fn tell(&self) {
-        println!(
-            "{} seeds, {} broken, {} events, {:.1} simulated hours",
-            self.seeds,
-            self.broken,
-            self.events,
-            self.simulated_us as f64 / 3.6e9,
-        );
-        println!("{:?}", self.counts);
     }
 }

@@ -1,5 +1,5 @@
-//! The commands of chaos runs: check, run, replay, link, transfers, rights, soak, flood. They give
-//! what to print and the exit code.
+//! The commands of chaos runs: check, run, replay, link, seeds, transfers, rights, soak, flood.
+//! They give what to print and the exit code.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use super::link::command::LinkArguments;
 use super::report::{self, Report};
 use super::rights::{self, RightsArguments};
 use super::scenario::{Mode, Scenario, Store};
+use super::seeds::{self, SeedsArguments};
 use super::simulated::Simulated;
 use super::soak::SoakArguments;
 use super::transfers::{self, TransfersArguments};
@@ -51,6 +52,8 @@ pub enum ChaosVerb {
     },
     /// Put a bad link between UDP clients and their server, until interrupted
     Link(LinkArguments),
+    /// Run drawn faults and wishes of whole nodes, in virtual time
+    Seeds(SeedsArguments),
     /// Run drawn transfers between endpoints over bad links, in virtual time
     Transfers(TransfersArguments),
     /// Run drawn faults of the servers that agree on rights, in virtual time
@@ -105,6 +108,7 @@ pub fn run(verb: &ChaosVerb, tell: &mut dyn FnMut(&str)) -> Result<u8, Failure> 
         }
         ChaosVerb::Replay { report, out } => replay(report, out.as_deref(), tell),
         ChaosVerb::Link(arguments) => link::command::run(arguments, tell),
+        ChaosVerb::Seeds(arguments) => Ok(seeds::run(arguments, tell)),
         ChaosVerb::Transfers(arguments) => Ok(transfers::run(arguments, tell)),
         ChaosVerb::Rights(arguments) => Ok(rights::run(arguments, tell)),
         ChaosVerb::Soak(arguments) => {

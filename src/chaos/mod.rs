@@ -11,6 +11,8 @@
 //!
 //! `flood` is a real server that strangers pour handshakes into.
 //!
+//! `seeds` runs many seeds of a simulator and tells what they came to.
+//!
 //! `relay` holds real datagrams back; `link` is a bad link for programs that know nothing of it.
 
 pub mod children;
@@ -29,6 +31,7 @@ mod report;
 mod rights;
 pub mod scenario;
 mod schedule;
+mod seeds;
 mod simulated;
 mod soak;
 mod stage;

@@ -1,19 +1,9 @@
 //! `rights`: drawn runs of the servers' agreement on rights in virtual time, and what they came to.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
-
 use clap::Args;
-use rustix::time::{ClockId, clock_gettime};
 
-use crate::sim::rights::{self, Failure, Tally};
-
-/// Something did not hold.
-const BROKEN: u8 = 99;
-/// Seeds that are run before the next are, and told with one line at the most.
-const BLOCK: u64 = 256;
-/// Blocks between two lines that tell how far it is.
-const TELL_EVERY: u64 = 8;
+use super::seeds::{self, Sweep};
+use crate::sim::rights;
 
 /// Which runs.
 #[derive(Debug, Args)]
@@ -21,87 +11,12 @@ pub struct RightsArguments {
     /// How many seeds
     #[arg(long, default_value_t = 500)]
     seeds: u64,
-    /// The first one
-    #[arg(long, default_value_t = 0)]
-    from: u64,
-    /// Threads [default: one for each core]
-    #[arg(long)]
-    threads: Option<u64>,
-    /// Fail if fewer simulated seconds pass in a second of a core
-    #[arg(long, value_name = "SECONDS")]
-    at_least: Option<f64>,
+    /// The rest
+    #[command(flatten)]
+    how: Sweep,
 }
 
 /// Runs them and tells the totals; exit code 99 if anything did not hold in one of them.
 pub(super) fn run(arguments: &RightsArguments, tell: &mut dyn FnMut(&str)) -> u8 {
-    let cores = thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
-    let threads = arguments.threads.unwrap_or(cores).clamp(1, 64);
-    let (mut total, mut broken) = (Tally::default(), 0_u64);
-    let end = arguments.from.saturating_add(arguments.seeds);
-    let before = cpu_seconds();
-    let mut from = arguments.from;
-    for block in 1.. {
-        let until = from.saturating_add(BLOCK).min(end);
-        for outcome in side_by_side(from, until, threads) {
-            match outcome {
-                Ok(tally) => total.add(&tally),
-                Err(failure) => {
-                    broken += 1;
-                    total.add(&failure.tally);
-                    tell(&format!(
-                        "✗ {}\n  replay: {}",
-                        failure.broken,
-                        failure.command()
-                    ));
-                }
-            }
-        }
-        from = until;
-        if from >= end {
-            break;
-        }
-        if block % TELL_EVERY == 0 {
-            tell(&format!("  {} seeds, {broken} broken", total.runs));
-        }
-    }
-    let spent = cpu_seconds() - before;
-    let speed = total.time_us as f64 / 1e6 / spent.max(1e-9);
-    tell(&format!(
-        "{total}\nspeed      {speed:.0} simulated seconds in a second of a core, {spent:.0} s in \
-         all\n{broken} broken"
-    ));
-    if arguments.at_least.is_some_and(|least| speed < least) {
-        tell("too slow");
-        return BROKEN;
-    }
-    if broken == 0 { 0 } else { BROKEN }
-}
-
-/// Runs these seeds on so many threads; what they came to in their order.
-fn side_by_side(from: u64, until: u64, threads: u64) -> Vec<Result<Tally, Failure>> {
-    let next = AtomicU64::new(from);
-    let work = || {
-        let mut done = Vec::new();
-        loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= until {
-                return done;
-            }
-            done.push((seed, rights::run(seed)));
-        }
-    };
-    let mut all: Vec<_> = thread::scope(|scope| {
-        let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let done = running.into_iter().map(thread::ScopedJoinHandle::join);
-        done.flat_map(|done| done.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
-    });
-    all.sort_by_key(|(seed, _)| *seed);
-    all.into_iter().map(|(_, outcome)| outcome).collect()
-}
-
-/// What this process has used of the cores.
-fn cpu_seconds() -> f64 {
-    let spent = clock_gettime(ClockId::ProcessCPUTime);
-    spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9
+    seeds::sweep(arguments.seeds, arguments.how, rights::run, tell)
 }

@@ -84,6 +84,11 @@ impl Simulated {
                 Seen::News(_)
                 | Seen::Passed(_)
                 | Seen::Between { .. }
+                | Seen::Said(_)
+                | Seen::Learned(..)
+                | Seen::Holds(_)
+                | Seen::Trouble(_)
+                | Seen::Calm
                 | Seen::Crashed
                 | Seen::Started => continue,
             };

@@ -139,6 +139,36 @@ impl Manner {
         fails: 0.0,
         mute: 0.0,
     };
+
+    /// Draws disks that are bad in some ways and not in others.
+    pub fn draw(rng: &mut ChaCha20Rng) -> Self {
+        let slowest_us = rng.random_range(2..12) * 1_000;
+        Self {
+            pace_us: 500..slowest_us,
+            stalls: some(rng, 0.5, 0.02),
+            fails: some(rng, 0.3, 0.01),
+            mute: some(rng, 0.2, 0.005),
+        }
+    }
+
+    /// The same of a host that is so many times slower.
+    #[must_use]
+    pub fn slowed(&self, times: u32) -> Self {
+        let times = u64::from(times);
+        Self {
+            pace_us: self.pace_us.start * times..self.pace_us.end * times,
+            ..self.clone()
+        }
+    }
+}
+
+/// A share up to `most` in so many runs, none in the others.
+pub fn some(rng: &mut ChaCha20Rng, runs: f64, most: f64) -> f64 {
+    if rng.random_bool(runs) {
+        rng.random_range(0.0..most)
+    } else {
+        0.0
+    }
 }
 
 /// What became of orders.
@@ -242,12 +272,12 @@ impl Drive {
 }
 
 /// What a full disk answers.
-pub(super) fn no_space() -> DiskAnswer {
+fn no_space() -> DiskAnswer {
     DiskAnswer::Failed(DiskFault::Io("no space left on device".into()))
 }
 
 /// Whether an order needs room.
-pub(super) fn adds(order: &DiskOrder) -> bool {
+fn adds(order: &DiskOrder) -> bool {
     match order {
         DiskOrder::Write(records) => records.iter().any(|record| record.value.is_some()),
         DiskOrder::Keep(..) => true,

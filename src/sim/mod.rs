@@ -6,6 +6,7 @@
 mod agenda;
 pub mod cast;
 pub mod checks;
+pub mod clock;
 pub mod disk;
 pub mod growth;
 pub mod link;
@@ -15,9 +16,13 @@ pub mod node;
 pub mod plan;
 pub mod rights;
 pub mod run;
+pub mod spoken;
+pub mod swarm;
+pub mod tally;
 pub mod transfers;
 pub mod translation;
 pub mod visits;
+pub mod wishes;
 pub mod workshop;
 pub mod world;
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use super::cast::server_secret;
+use super::spoken::{self, Said};
 use super::visits::{self, Cheat};
 use super::world::Seen;
 use crate::actors::edges::{DiskAnswer, Ticket, WorkDone};
@@ -18,7 +19,7 @@ use crate::proto::control::{Report, Wish};
 use crate::proto::operator::ServerCommand;
 use crate::time::{Calendar, Moment};
 use crate::transport::contract::{Incoming, Order};
-use crate::transport::endpoint::Endpoint;
+use crate::transport::endpoint::{Endpoint, Survey};
 
 /// What a node wants of the world.
 #[derive(Debug)]
@@ -211,7 +212,7 @@ impl Running {
             }
             let asked = match &mut self.machines {
                 Machines::Server(machines) => happen_server(machines, now, next, &mut news),
-                Machines::Client(machines) => happen_client(machines, now, next),
+                Machines::Client(machines) => happen_client(machines, now, next, &mut news),
             };
             for asked in asked {
                 match asked {
@@ -227,6 +228,12 @@ impl Running {
             }
         }
         (wanted, news)
+    }
+
+    /// What its sockets hold.
+    #[must_use]
+    pub fn surveys(&self) -> Vec<Survey> {
+        self.faces.iter().map(|(_, face)| face.survey()).collect()
     }
 
     fn order(&mut self, now: Moment, order: Order, wanted: &mut Vec<Wanted>) {
@@ -265,7 +272,11 @@ fn happen_server(
     news: &mut Vec<Seen>,
 ) -> Vec<Asked> {
     let ingress = match told {
-        Told::Net(incoming) => Some(server::Ingress::Net(vec![incoming])),
+        Told::Net(incoming) => {
+            let learned = spoken::learned(&incoming);
+            news.extend(learned.map(|(from, what)| Seen::Learned(from, what)));
+            Some(server::Ingress::Net(vec![incoming]))
+        }
         Told::Other(Happening::Disk(ticket, answer)) => {
             Some(server::Ingress::Edge(EdgeAnswer::Disk(ticket, answer)))
         }
@@ -287,10 +298,12 @@ fn happen_server(
         None => machines.on_deadline(now, &mut edges),
     }
     let mut asked = Vec::new();
+    let applied = machines.ledger.applied();
     for edge in edges {
         match edge {
             server::To::Net(order) => {
                 news.extend(visits::given(&order).map(Seen::Passed));
+                news.extend(spoken::said(&order, applied).into_iter().map(Seen::Said));
                 asked.push(Asked::Net(order));
             }
             server::To::Disk(request) => asked.push(Asked::Other(Wanted::Disk(request))),
@@ -304,7 +317,12 @@ fn happen_server(
     asked
 }
 
-fn happen_client(machines: &mut client::Machines, now: Moment, told: Told) -> Vec<Asked> {
+fn happen_client(
+    machines: &mut client::Machines,
+    now: Moment,
+    told: Told,
+    news: &mut Vec<Seen>,
+) -> Vec<Asked> {
     let ingress = match told {
         Told::Net(incoming) => Some(client::Ingress::Net(vec![incoming])),
         Told::Other(Happening::Disk(ticket, answer)) => {
@@ -328,7 +346,11 @@ fn happen_client(machines: &mut client::Machines, now: Moment, told: Told) -> Ve
         None => machines.on_deadline(now, &mut edges),
     }
     let asked = edges.into_iter().filter_map(|edge| match edge {
-        client::To::Net(order) => Some(Asked::Net(order)),
+        client::To::Net(order) => {
+            let said = spoken::said(&order, 0).into_iter();
+            news.extend(said.filter(is_about_request).map(Seen::Said));
+            Some(Asked::Net(order))
+        }
         client::To::Disk(request) => Some(Asked::Other(Wanted::Disk(request))),
         client::To::Work(request) => Some(Asked::Other(Wanted::Work(request))),
         client::To::Person(report) => Some(Asked::Other(Wanted::Person(report))),
@@ -337,4 +359,8 @@ fn happen_client(machines: &mut client::Machines, now: Moment, told: Told) -> Ve
         _ => unreachable!("only edges come out of the machines"),
     });
     asked.collect()
+}
+
+const fn is_about_request(said: &Said) -> bool {
+    matches!(said, Said::About(..))
 }

@@ -1,20 +1,17 @@
 //! What happens in a run besides the machines' own doings: the faults and the people's wishes, all
-//! drawn from the seed, and the record of what was wished.
-
-use std::collections::BTreeMap;
+//! drawn from the seed.
 
 use bytes::Bytes;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
 use super::network::Weather;
+use super::swarm::{Swarm, Trouble};
 use super::visits::Cheat;
 use super::world::wall_time;
-use crate::proto::control::{Carrier, Command, News, Reason};
-use crate::proto::ids::{GrantId, WishId};
-use crate::proto::lease::{Change, Conditions, LogEntry};
+use crate::proto::control::{Carrier, Command};
+use crate::proto::lease::{Change, Conditions};
 use crate::proto::letter::ImageRef;
-use crate::proto::outcome::{Lease, OpenAsk};
 use crate::time::WallTime;
 
 /// Servers in the world; they have the places 0 to 2.
@@ -35,18 +32,14 @@ const FIRST_WISH: u64 = 4 * SECOND;
 /// When the faults end.
 pub const CALM: u64 = 60 * SECOND;
 /// When the run ends, at the latest.
-pub const END: u64 = 240 * SECOND;
+pub const END: u64 = 600 * SECOND;
 
 /// One thing that is done to the world.
 #[derive(Clone, Debug)]
 pub enum Act {
-    /// A node ends without warning.
-    Crash(usize),
-    /// A node begins.
-    Start(usize),
-    /// A server is cut off from everybody.
-    Isolate(usize),
-    /// All cuts are mended.
+    /// Something begins to go wrong.
+    Begin(Trouble),
+    /// Whatever has begun to go wrong is over.
     Mend,
     /// Planned failures begin.
     TokenOn {
@@ -55,10 +48,10 @@ pub enum Act {
     },
     /// Planned failures end.
     TokenOff,
-    /// The weather changes.
-    Weather(Weather),
     /// A person wishes.
     Wish(usize, Command),
+    /// The owner shares the picture that looks are at, unless that is done.
+    Share(Command),
     /// A person opens their newest lease.
     View,
     /// The owner changes the grant.
@@ -76,6 +69,8 @@ pub enum Act {
 pub struct Plan {
     /// The weather at the beginning.
     pub weather: Weather,
+    /// What can go wrong.
+    pub swarm: Swarm,
     /// When what.
     pub acts: Vec<(u64, Act)>,
     /// Whether each planned failure is kept short, so that more of them fit a run.
@@ -88,21 +83,27 @@ impl Plan {
     pub fn draw(seed: u64) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(seed ^ 0x0070_6c61_6e00);
         let weather = Weather::draw(&mut rng);
+        let swarm = Swarm::draw(&mut rng);
         let mut acts = Vec::new();
         wishes(&mut rng, is_strict(seed), &mut acts);
         questions(seed, &mut acts);
         visits(seed, &mut acts);
-        outages(&mut rng, &mut acts);
-        if rng.random_bool(0.6) {
-            let announced = rng.random_bool(0.5);
+        if let Some(announced) = swarm.planned {
             acts.push((3 * SECOND, Act::TokenOn { announced }));
-            acts.push((CALM - 20 * SECOND, Act::TokenOff));
+            // Failures are over when everything has to be well.
+            let off = if swarm.holder_dies { 3 } else { 20 };
+            acts.push((CALM - off * SECOND, Act::TokenOff));
         }
-        acts.push((CALM, Act::Weather(Weather::FAIR)));
-        acts.push((CALM, Act::Mend));
+        if swarm.holder_dies {
+            let at = rng.random_range(5 * SECOND..10 * SECOND);
+            acts.push((at, Act::Begin(Trouble::HolderDies)));
+        } else {
+            rounds(&mut rng, &swarm, &mut acts);
+        }
         acts.sort_by_key(|(at, _)| *at);
         Self {
             weather,
+            swarm,
             acts,
             hold_ms: (1_000, 5_000),
         }
@@ -142,7 +143,10 @@ fn wishes(rng: &mut ChaCha20Rng, strict: bool, acts: &mut Vec<(u64, Act)>) {
         carrier: Carrier::default(),
         keep_metadata: false,
     };
-    acts.push((FIRST_WISH, Act::Wish(ALICE, share)));
+    // Once more, because what fails may fail this too.
+    for at in [FIRST_WISH, FIRST_WISH + 16 * SECOND] {
+        acts.push((at, Act::Share(share.clone())));
+    }
     for _ in 0..rng.random_range(2..8) {
         acts.push((sometime(rng), Act::View));
     }
@@ -157,7 +161,6 @@ fn wishes(rng: &mut ChaCha20Rng, strict: bool, acts: &mut Vec<(u64, Act)>) {
         };
         acts.push((sometime(rng), Act::Adjust(change)));
     }
-    acts.push((CALM + 30 * SECOND, Act::View));
 }
 
 /// Whether the servers count the looks of a run's grant.
@@ -220,179 +223,38 @@ fn visits(seed: u64, acts: &mut Vec<(u64, Act)>) {
     }
 }
 
-fn noise(rng: &mut ChaCha20Rng, size_max: usize) -> Bytes {
+/// Bytes of a picture, fewer than `size_max`.
+pub fn noise(rng: &mut ChaCha20Rng, size_max: usize) -> Bytes {
     let mut bytes = vec![0; rng.random_range(0..size_max)];
     rng.fill_bytes(&mut bytes);
     bytes.into()
 }
 
-/// Servers crash or are cut off, one at a time, so that one always lives even while another fails
-/// on purpose; clients crash at any time.
-fn outages(rng: &mut ChaCha20Rng, acts: &mut Vec<(u64, Act)>) {
+/// Troubles one after the other, one or two at a time, with quiet between. Pictures under way make
+/// them hurt.
+fn rounds(rng: &mut ChaCha20Rng, swarm: &Swarm, acts: &mut Vec<(u64, Act)>) {
     let mut at = 5 * SECOND;
-    while at < CALM - 28 * SECOND {
-        let server = rng.random_range(0..SERVERS);
-        // Some outages last longer than any client waits.
-        let long = if rng.random_bool(0.3) { 18 * SECOND } else { 0 };
-        let long = long + rng.random_range(SECOND / 10..8 * SECOND);
-        match rng.random_range(0..4) {
-            0..2 => {
-                // Pictures under way make the crash hurt.
-                for who in [ALICE, BOB] {
-                    let name = format!("hurt-{at}");
-                    let original = noise(rng, 120_000);
-                    let command = Command::Hide {
-                        name,
-                        original,
-                        carrier: Carrier::default(),
-                    };
-                    let before = rng.random_range(20_000..250_000);
-                    acts.push((at - before, Act::Wish(who, command)));
-                }
-                acts.push((at, Act::Crash(server)));
-                acts.push((at + long, Act::Start(server)));
-            }
-            2 => {
-                acts.push((at, Act::Isolate(server)));
-                acts.push((at + long, Act::Mend));
-            }
-            _ => {}
-        }
-        at += long + rng.random_range(2 * SECOND..10 * SECOND);
-    }
-    if rng.random_bool(0.5) {
-        let who = if rng.random_bool(0.3) { ALICE } else { BOB };
-        let at = rng.random_range(6 * SECOND..CALM - 10 * SECOND);
-        acts.push((at, Act::Crash(who)));
-        acts.push((at + rng.random_range(SECOND..9 * SECOND), Act::Start(who)));
-    }
-    if rng.random_bool(0.1) {
-        let at = CALM - 11 * SECOND;
-        for server in 0..SERVERS {
-            acts.push((at, Act::Crash(server)));
-            acts.push((
-                at + rng.random_range(SECOND..4 * SECOND),
-                Act::Start(server),
-            ));
-        }
-    }
-}
-
-/// What a person wished, and how it ended.
-#[derive(Clone, Debug)]
-pub struct Wished {
-    /// The person's place.
-    pub who: usize,
-    /// The command, without its bytes.
-    pub kind: WishKind,
-    /// How often the client has been started when it was wished: a crash loses the answer.
-    pub life: u32,
-    /// Whether a final report came.
-    pub ended: Option<Result<(), Reason>>,
-    /// Whether all servers were down at some time while it was open.
-    pub outage: bool,
-}
-
-/// What kind of wish.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WishKind {
-    /// A picture hidden for oneself.
-    Hide,
-    /// A picture shared.
-    Share,
-    /// A look.
-    View,
-    /// The word that a look was shown.
-    Shown,
-    /// A change of a grant.
-    Adjust(Change),
-    /// A question taken back.
-    Withdraw,
-    /// The owner's word on a question; perhaps it makes a picture.
-    Decide,
-    /// A question of the run itself.
-    Probe,
-}
-
-impl WishKind {
-    /// Whether a server may have to make a picture for it.
-    #[must_use]
-    pub const fn makes_picture(self) -> bool {
-        matches!(self, Self::Hide | Self::Share | Self::Decide)
-    }
-}
-
-/// The record of all wishes of a run, by client and number.
-#[derive(Clone, Debug, Default)]
-pub struct Wishes {
-    open: BTreeMap<(usize, WishId), Wished>,
-    last: u64,
-}
-
-impl Wishes {
-    /// Records a wish and gives it a number.
-    pub fn add(&mut self, who: usize, kind: WishKind, life: u32) -> WishId {
-        self.last += 1;
-        let id = WishId(self.last);
-        self.open.insert(
-            (who, id),
-            Wished {
-                who,
-                kind,
-                life,
-                ended: None,
-                outage: false,
-            },
-        );
-        id
-    }
-
-    /// A wish.
-    #[must_use]
-    pub fn get(&self, who: usize, id: WishId) -> Option<&Wished> {
-        self.open.get(&(who, id))
-    }
-
-    /// All wishes.
-    pub fn iter(&self) -> impl Iterator<Item = &Wished> {
-        self.open.values()
-    }
-
-    /// Marks open wishes: no server could have answered them for a while.
-    pub fn outage(&mut self) {
-        for wished in self
-            .open
-            .values_mut()
-            .filter(|wished| wished.ended.is_none())
-        {
-            wished.outage = true;
-        }
-    }
-
-    /// Notes a report.
-    pub fn note(&mut self, who: usize, id: WishId, news: &News) {
-        let Some(wished) = self.open.get_mut(&(who, id)) else {
+    while !swarm.troubles.is_empty() {
+        // Some outlast any client's patience.
+        let long = if rng.random_bool(0.2) { 18 * SECOND } else { 0 };
+        let lasts = long + rng.random_range(swarm.lasts_us.clone());
+        if at + lasts > CALM - 2 * SECOND {
             return;
-        };
-        match news {
-            News::Progress(_) | News::Noticed(_) => {}
-            News::Done(_) => wished.ended = Some(Ok(())),
-            News::Failed(failure) => wished.ended = Some(Err(failure.reason)),
         }
+        for who in [ALICE, BOB] {
+            let command = Command::Hide {
+                name: format!("hurt-{at}"),
+                original: noise(rng, 120_000),
+                carrier: Carrier::default(),
+            };
+            let before = rng.random_range(20_000..250_000);
+            acts.push((at - before, Act::Wish(who, command)));
+        }
+        for _ in 0..rng.random_range(1..=2) {
+            let chosen = rng.random_range(0..swarm.troubles.len());
+            acts.push((at, Act::Begin(swarm.troubles[chosen])));
+        }
+        acts.push((at + lasts, Act::Mend));
+        at += lasts + rng.random_range(swarm.quiet_us.clone());
     }
-}
-
-/// How things stand at the end of a run.
-#[derive(Debug, Default)]
-pub struct Done {
-    /// All wishes.
-    pub wishes: Wishes,
-    /// How often each node has been started.
-    pub lives: BTreeMap<usize, u32>,
-    /// The grants as each client tells them.
-    pub leases: BTreeMap<usize, Vec<Lease>>,
-    /// The logs as each client tells them.
-    pub logs: BTreeMap<usize, Vec<(GrantId, LogEntry)>>,
-    /// The questions as each client tells them.
-    pub asks: BTreeMap<usize, Vec<OpenAsk>>,
 }

@@ -15,40 +15,18 @@
 //! faults end, everybody serves, knows the same and shows a fresh look within ten seconds each.
 
 mod books;
-mod clock;
 mod judge;
 mod people;
 mod plan;
 mod server;
-mod tally;
 mod watched;
 mod world;
 
-pub use tally::Tally;
-
+use super::tally::{Failure, Tally};
 use world::World;
 
 /// One run in so many has signatures.
 const REAL_EVERY: u64 = 100;
-
-/// A run in which something did not hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// Its seed.
-    pub seed: u64,
-    /// What did not hold.
-    pub broken: String,
-    /// What it came to until then.
-    pub tally: Box<Tally>,
-}
-
-impl Failure {
-    /// The command that shows it again.
-    #[must_use]
-    pub fn command(&self) -> String {
-        format!("pentimento-chaos rights --seeds 1 --from {}", self.seed)
-    }
-}
 
 /// Runs one seed.
 ///
@@ -65,6 +43,7 @@ pub fn run(seed: u64) -> Result<Tally, Failure> {
         Some(broken) => Err(Failure {
             seed,
             broken,
+            command: format!("pentimento-chaos rights --seeds 1 --from {seed}"),
             tally: Box::new(tally),
         }),
     }

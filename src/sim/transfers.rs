@@ -7,7 +7,7 @@
 //! Map: `plan` draws what happens, `world` lets it happen, `story` follows the messages, `checks`
 //! are the invariants, `tally` counts.
 
-mod checks;
+pub(super) mod checks;
 mod plan;
 mod story;
 mod tally;

@@ -3,24 +3,35 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
 use super::agenda::Entry;
-use super::disk::{self, Disk};
+use super::clock::Clock;
+use super::disk::{Disk, Manner};
 use super::network::{Cuts, Weather};
-use super::node::{Happening, Machines, Role, Running, Wanted};
+use super::node::{Happening, Role, Running, Wanted};
+use super::spoken::{Said, Service};
+use super::swarm::Trouble;
 use super::translation::Translation;
 use super::visits::{Between, Cheat};
 use super::workshop;
-use crate::actors::consensus::{Standing, StateMachine};
+use crate::actors::edges::Table;
 use crate::node::board;
+use crate::node::switchboard::WorkRequest;
 use crate::proto::control::Report;
-use crate::proto::ids::{Digest, UserId};
+use crate::proto::ids::{NodeId, UserId};
 use crate::proto::pass::Pass;
-use crate::time::{Calendar, Moment, WallTime};
+use crate::time::WallTime;
+use crate::transport::endpoint::Survey;
+pub use looks::AGREEMENT;
+use slot::Slot;
+pub use ways::Ways;
+
+mod looks;
+mod slot;
+mod ways;
 
 /// Wall time at which every world begins.
 const EPOCH_MS: u64 = 1_800_000_000_000;
@@ -30,11 +41,6 @@ const EPOCH_MS: u64 = 1_800_000_000_000;
 pub const fn wall_time(at_us: u64) -> WallTime {
     WallTime(EPOCH_MS + at_us / 1_000)
 }
-
-/// Events that wait for a node that stands still; further ones are lost, as in a full buffer.
-const HELD_MAX: usize = 16_384;
-/// Longest time a node waits for its turn to hear, for each time that it is slower than others.
-const SLOW_HEARING_US: u64 = 5_000;
 
 /// What the checks are told, in the order in which it happens.
 #[derive(Debug)]
@@ -49,6 +55,16 @@ pub enum Seen {
     News(board::News),
     /// A server gave a pass.
     Passed(Pass),
+    /// Something left a node that some promise is about.
+    Said(Said),
+    /// A server was sent what another one knows.
+    Learned(NodeId, Service),
+    /// What one of the sockets of a node holds.
+    Holds(Box<Survey>),
+    /// Something begins to go wrong; of no node in particular.
+    Trouble(Trouble),
+    /// Nothing goes wrong any more, and everything has come to rest.
+    Calm,
     /// Something arrived at one user from another.
     Between {
         /// Who sent it.
@@ -70,29 +86,15 @@ enum Event {
         incarnation: u32,
         what: Happening,
     },
-    /// Disk and CPU orders come due here: their effects exist only from this moment on.
-    Due {
+    /// The oldest order of the disk comes due.
+    Disk {
         incarnation: u32,
-        order: Wanted,
     },
-}
-
-struct Slot {
-    role: Role,
-    running: Option<Running>,
-    incarnation: u32,
-    started_at: u64,
-    woken_at: Option<u64>,
-    disk: Disk,
-    disk_free_at: u64,
-    disk_full: bool,
-    shut: bool,
-    /// How many times slower than others it works; 1 for as fast.
-    slower: u32,
-    /// How it cheats when it asks others.
-    cheat: Option<Cheat>,
-    /// What waits for a node that stands still; none if it does not.
-    held: Option<Vec<Event>>,
+    /// An order of the CPU pool comes due.
+    Work {
+        incarnation: u32,
+        request: Box<WorkRequest>,
+    },
 }
 
 /// The world.
@@ -105,12 +107,15 @@ pub struct World {
     places: BTreeMap<SocketAddr, usize>,
     /// The network now.
     pub weather: Weather,
+    /// Disks now.
+    pub manner: Manner,
     /// Cut links now.
     pub cuts: Cuts,
     /// Boxes before nodes, by their places.
     pub boxes: BTreeMap<usize, Translation>,
     /// Datagrams that reached one node from another, by their places.
     pub passed: BTreeMap<(usize, usize), u64>,
+    ways: Ways,
     trace: blake3::Hasher,
     events: u64,
 }
@@ -127,9 +132,11 @@ impl World {
             slots: Vec::new(),
             places: BTreeMap::new(),
             weather,
+            manner: Manner::GOOD,
             cuts: Cuts::default(),
             boxes: BTreeMap::new(),
             passed: BTreeMap::new(),
+            ways: Ways::default(),
             trace: blake3::Hasher::new(),
             events: 0,
         }
@@ -141,27 +148,8 @@ impl World {
         let addresses = role.addresses().into_iter();
         self.places
             .extend(addresses.map(|address| (address, place)));
-        self.slots.push(Slot {
-            role,
-            running: None,
-            incarnation: 0,
-            started_at: 0,
-            woken_at: None,
-            disk: Disk::default(),
-            disk_free_at: 0,
-            disk_full: false,
-            shut: false,
-            slower: 1,
-            cheat: None,
-            held: None,
-        });
+        self.slots.push(Slot::new(role));
         place
-    }
-
-    /// What a node is.
-    #[must_use]
-    pub fn role(&self, node: usize) -> &Role {
-        &self.slots[node].role
     }
 
     /// Microseconds since the beginning.
@@ -176,28 +164,6 @@ impl World {
         self.events
     }
 
-    /// Whether a node runs.
-    #[must_use]
-    pub fn is_up(&self, node: usize) -> bool {
-        self.slots[node].running.is_some()
-    }
-
-    /// Of each server that runs the last entry of its ledger and what it led to, if it serves.
-    #[must_use]
-    pub fn ledgers(&self) -> Vec<Option<(u64, Digest)>> {
-        let running = self.slots.iter().filter_map(|slot| slot.running.as_ref());
-        let servers = running.filter_map(|running| match &running.machines {
-            Machines::Server(machines) => Some(&machines.ledger),
-            Machines::Client(_) => None,
-        });
-        servers
-            .map(|ledger| {
-                let serves = ledger.standing() == Standing::Serving;
-                serves.then(|| (ledger.applied(), StateMachine::digest(ledger.state())))
-            })
-            .collect()
-    }
-
     /// A digest over everything that has happened, in order.
     #[must_use]
     pub fn trace(&self) -> blake3::Hash {
@@ -208,17 +174,18 @@ impl World {
     pub fn start(&mut self, node: usize) -> Seen {
         let mut seed = [0; 32];
         self.rng.fill_bytes(&mut seed);
-        let calendar = Calendar {
-            started_at: wall_time(self.now),
-        };
         let slot = &mut self.slots[node];
         slot.incarnation += 1;
-        slot.started_at = self.now;
+        slot.clock = Clock {
+            started_us: self.now,
+            ..slot.next_clock
+        };
         slot.woken_at = None;
         slot.shut = false;
         slot.held = None;
-        slot.disk.name(&seed);
-        let mut running = slot.role.start(slot.disk.tables(), calendar, seed);
+        slot.drive.disk.name(&seed);
+        let tables = slot.drive.disk.tables();
+        let mut running = slot.role.start(tables, slot.clock.calendar(), seed);
         running.cheat = slot.cheat;
         slot.running = Some(running);
         self.plan_wake(node);
@@ -227,10 +194,23 @@ impl World {
 
     /// Ends a node at once: what is not durable is gone.
     pub fn crash(&mut self, node: usize) -> Seen {
-        self.slots[node].running = None;
-        self.slots[node].shut = false;
-        self.slots[node].held = None;
+        let slot = &mut self.slots[node];
+        if slot.running.take().is_some() {
+            slot.drive.crash(&mut self.rng);
+        }
+        slot.shut = false;
+        slot.held = None;
         Seen::Crashed
+    }
+
+    /// Sets how far the calendar of a node is off from its next start on, in milliseconds, and how
+    /// fast its clock goes then, in parts of a million.
+    pub fn set_clock(&mut self, node: usize, ahead_ms: i64, drift_ppm: i32) {
+        self.slots[node].next_clock = Clock {
+            started_us: 0,
+            ahead_ms,
+            drift_ppm,
+        };
     }
 
     /// Lets a node stand still: whatever happens to it waits until it goes on. Its clock does not
@@ -265,12 +245,22 @@ impl World {
 
     /// Takes a node that is down all that is on its disk.
     pub fn wipe(&mut self, node: usize) {
-        self.slots[node].disk = Disk::default();
+        self.slots[node].drive.disk = Disk::default();
+    }
+
+    /// Empties these tables of a node that is down, as an operator does.
+    pub fn empty(&mut self, node: usize, tables: &[Table]) {
+        self.slots[node].drive.disk.empty(tables);
+    }
+
+    /// Turns a bit of one row of these tables of a node that is down; which table, if there is one.
+    pub fn flip(&mut self, node: usize, tables: &[Table]) -> Option<Table> {
+        self.slots[node].drive.disk.flip(&mut self.rng, tables)
     }
 
     /// Fills the disk of a node, or makes room on it.
     pub fn fill(&mut self, node: usize, full: bool) {
-        self.slots[node].disk_full = full;
+        self.slots[node].drive.full = full;
     }
 
     /// Lets something happen to a node now.
@@ -294,31 +284,35 @@ impl World {
         Some(self.happen(entry.node, entry.event))
     }
 
-    fn local(&self, node: usize) -> Moment {
-        Moment::from_micros(self.now - self.slots[node].started_at)
-    }
-
     fn happen(&mut self, node: usize, event: Event) -> Vec<(usize, Seen)> {
-        if let Some(held) = &mut self.slots[node].held {
-            if held.len() < HELD_MAX {
-                held.push(event);
-            }
+        let slot = &mut self.slots[node];
+        let Some(event) = slot.hold(event) else {
             return Vec::new();
-        }
-        let alive = self.slots[node].incarnation;
+        };
+        let alive = slot.incarnation;
         match event {
-            Event::Due { incarnation, order } => {
-                self.come_due(node, incarnation, order);
-                Vec::new()
-            }
             Event::Node { incarnation, what } if incarnation == alive => self.act(node, what),
-            Event::Node { .. } => Vec::new(),
+            Event::Disk { incarnation } if incarnation == alive => {
+                let manner = &self.manner;
+                match slot.drive.due(manner, &mut self.rng) {
+                    Some((ticket, answer)) => self.act(node, Happening::Disk(ticket, answer)),
+                    None => Vec::new(),
+                }
+            }
+            Event::Work {
+                incarnation,
+                request,
+            } if incarnation == alive && slot.running.is_some() => {
+                let done = workshop::perform(request.work);
+                self.act(node, Happening::Work(request.ticket, done))
+            }
+            Event::Node { .. } | Event::Disk { .. } | Event::Work { .. } => Vec::new(),
         }
     }
 
     fn act(&mut self, node: usize, what: Happening) -> Vec<(usize, Seen)> {
-        let now = self.local(node);
         let slot = &mut self.slots[node];
+        let now = slot.local(self.now);
         if matches!(what, Happening::Deadline) {
             // An earlier wake has taken the place of this one.
             if slot.woken_at != Some(self.now) {
@@ -338,7 +332,7 @@ impl World {
         }
         self.trace.update(&self.now.to_le_bytes());
         self.trace.update(&(node as u64).to_le_bytes());
-        self.trace.update(format!("{what:?}").as_bytes());
+        note(&mut self.trace, &what);
         let (wanted, news) = running.happen(now, what);
         let mut seen: Vec<(usize, Seen)> = news.into_iter().map(|item| (node, item)).collect();
         for wanted in wanted {
@@ -350,99 +344,34 @@ impl World {
 
     fn carry_out(&mut self, node: usize, wanted: Wanted, seen: &mut Vec<(usize, Seen)>) {
         match wanted {
-            Wanted::Send { from, to, datagram } => self.send(node, from, to, &datagram),
+            Wanted::Send { from, to, datagram } => self.send(node, from, to, datagram),
             Wanted::Gate(shut) => {
                 self.slots[node].shut = shut;
                 seen.push((node, Seen::Gate(shut)));
             }
             Wanted::Person(report) => seen.push((node, Seen::Told(report))),
-            Wanted::Disk(_) => {
-                // In order, a few milliseconds each: later orders wait for earlier ones.
-                let took = self.rng.random_range(500..6_000) * u64::from(self.slots[node].slower);
-                let due = self.slots[node].disk_free_at.max(self.now) + took;
-                self.slots[node].disk_free_at = due;
-                self.plan_due(node, due, wanted);
+            Wanted::Disk(request) => {
+                let slot = &mut self.slots[node];
+                let manner = self.manner.slowed(slot.slower);
+                let order = (request.ticket, request.order);
+                let due = slot.drive.order(self.now, &manner, &mut self.rng, order);
+                let incarnation = slot.incarnation;
+                self.plan(due, node, Event::Disk { incarnation });
             }
-            Wanted::Work(_) => {
+            Wanted::Work(request) => {
                 if matches!(self.slots[node].role, Role::Server(_)) {
                     seen.push((node, Seen::Worked));
                 }
                 let took = self.rng.random_range(1_000..120_000);
-                let due = self.now + took * u64::from(self.slots[node].slower);
-                self.plan_due(node, due, wanted);
+                let slot = &self.slots[node];
+                let due = self.now + took * u64::from(slot.slower);
+                let (incarnation, request) = (slot.incarnation, Box::new(request));
+                let event = Event::Work {
+                    incarnation,
+                    request,
+                };
+                self.plan(due, node, event);
             }
-        }
-    }
-
-    fn plan_due(&mut self, node: usize, at: u64, order: Wanted) {
-        let incarnation = self.slots[node].incarnation;
-        self.plan(at, node, Event::Due { incarnation, order });
-    }
-
-    /// A disk or CPU order is done. One of a node that crashed meanwhile has no effect.
-    fn come_due(&mut self, node: usize, incarnation: u32, order: Wanted) {
-        let slot = &mut self.slots[node];
-        if slot.incarnation != incarnation || slot.running.is_none() {
-            return;
-        }
-        let what = match order {
-            Wanted::Disk(request) if slot.disk_full && disk::adds(&request.order) => {
-                Happening::Disk(request.ticket, disk::no_space())
-            }
-            Wanted::Disk(request) => {
-                Happening::Disk(request.ticket, slot.disk.carry_out(request.order))
-            }
-            Wanted::Work(request) => {
-                Happening::Work(request.ticket, workshop::perform(request.work))
-            }
-            Wanted::Send { .. } | Wanted::Gate(_) | Wanted::Person(_) => return,
-        };
-        self.plan(self.now, node, Event::Node { incarnation, what });
-    }
-
-    /// Sends a datagram on its way.
-    fn send(&mut self, node: usize, from: SocketAddr, to: SocketAddr, datagram: &[u8]) {
-        if self.slots[node].shut {
-            return;
-        }
-        let now = self.now;
-        let translate = |own: &mut Translation| own.leaves(now, to);
-        let from = self.boxes.get_mut(&node).map_or(from, translate);
-        let Some((place, to)) = self.let_in(from, to) else {
-            return;
-        };
-        if !self.cuts.pass(node, place) {
-            return;
-        }
-        *self.passed.entry((node, place)).or_default() += 1;
-        let incarnation = self.slots[place].incarnation;
-        for delay in self.weather.arrivals(&mut self.rng) {
-            let what = Happening::Datagram {
-                from,
-                to,
-                datagram: datagram.to_vec(),
-            };
-            let due = self.now + micros(delay) + self.deafness(place);
-            self.plan(due, place, Event::Node { incarnation, what });
-        }
-    }
-
-    /// The node that is meant by an address, and its own address. What is behind a box is reached
-    /// through it only.
-    fn let_in(&mut self, from: SocketAddr, to: SocketAddr) -> Option<(usize, SocketAddr)> {
-        let mut boxes = self.boxes.iter_mut();
-        if let Some((place, own)) = boxes.find(|(_, own)| own.outside() == to.ip()) {
-            return Some((*place, own.arrives(self.now, from, to)?));
-        }
-        let place = *self.places.get(&to)?;
-        (!self.boxes.contains_key(&place)).then_some((place, to))
-    }
-
-    /// What a slow node adds to the way of a datagram.
-    fn deafness(&mut self, node: usize) -> u64 {
-        match u64::from(self.slots[node].slower) {
-            1 => 0,
-            times => self.rng.random_range(0..times * SLOW_HEARING_US),
         }
     }
 
@@ -451,7 +380,7 @@ impl World {
         let Some(deadline) = slot.running.as_ref().and_then(Running::deadline) else {
             return;
         };
-        let at = (slot.started_at + deadline.as_micros()).max(self.now);
+        let at = slot.clock.global(deadline).max(self.now);
         if slot.woken_at.is_some_and(|planned| planned <= at) {
             return;
         }
@@ -478,6 +407,14 @@ impl World {
     }
 }
 
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+/// Adds something that happened to a trace. Datagrams, of which there are most, go in as they are:
+/// to write them out in words takes longer than all that a node does with them.
+fn note(trace: &mut blake3::Hasher, what: &Happening) {
+    if let Happening::Datagram { from, to, datagram } = what {
+        let ports = [from.port(), to.port()].map(u16::to_le_bytes);
+        trace.update(&ports.concat());
+        trace.update(datagram);
+    } else {
+        trace.update(format!("{what:?}").as_bytes());
+    }
 }

@@ -1,9 +1,10 @@
 //! Both sides of a question agree in the end: what the asker sees as open, approved, denied or
 //! withdrawn is so at the owner's.
 
-use super::Check;
+use super::{At, Check};
 use crate::proto::outcome::AskState;
-use crate::sim::plan::{ALICE, BOB, Done, Wishes};
+use crate::sim::plan::{ALICE, BOB};
+use crate::sim::wishes::{Done, Wishes};
 use crate::sim::world::Seen;
 
 /// See the module.
@@ -15,7 +16,7 @@ impl Check for AsksAgree {
         "both sides of a question agree"
     }
 
-    fn see(&mut self, _: u64, _: usize, _: &Seen, _: &Wishes) -> Result<(), String> {
+    fn see(&mut self, _: At, _: &Seen, _: &Wishes) -> Result<(), String> {
         Ok(())
     }
 

@@ -1,17 +1,41 @@
-//! No look opens after the end date: at every look some date was in force, or none was set, that
-//! the owner had chosen by then. And nothing expires without a date.
+//! No look opens after the end date, by the clock of who looks: at every look some date was in
+//! force, or none was set, that the owner had chosen by then. And nothing expires without a date.
+//!
+//! Changes and the servers' ends are stamped by other clocks. Where clocks are wrong by so much at
+//! the most, two of them differ by twice that, and dates are that uncertain.
 
-use super::Check;
+use super::{At, Check};
 use crate::proto::control::{News, Outcome, Report};
 use crate::proto::lease::{Change, LogEvent};
-use crate::sim::plan::{BOB, Done, SHARED, Wishes};
-use crate::sim::world::{Seen, wall_time};
+use crate::sim::plan::{BOB, SHARED};
+use crate::sim::wishes::{Done, Wishes};
+use crate::sim::world::Seen;
 use crate::time::WallTime;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct NoLookAfterTheEnd {
+    /// Looks at that picture, by the clock of who looked.
     opened: Vec<WallTime>,
+    /// How far two clocks may differ, in milliseconds.
+    slack_ms: u64,
+}
+
+impl NoLookAfterTheEnd {
+    /// Clocks are off by so much at the most.
+    pub(super) fn new(skew_ms: u64) -> Self {
+        // And a clock that drifts for minutes.
+        let drift_ms = 100;
+        let slack_ms = if skew_ms == 0 {
+            drift_ms
+        } else {
+            2 * skew_ms + drift_ms
+        };
+        Self {
+            opened: Vec::new(),
+            slack_ms,
+        }
+    }
 }
 
 impl Check for NoLookAfterTheEnd {
@@ -19,7 +43,7 @@ impl Check for NoLookAfterTheEnd {
         "no look after the end date"
     }
 
-    fn see(&mut self, at_us: u64, _: usize, seen: &Seen, _: &Wishes) -> Result<(), String> {
+    fn see(&mut self, at: At, seen: &Seen, _: &Wishes) -> Result<(), String> {
         let Seen::Told(Report {
             news: News::Done(outcome),
             ..
@@ -27,8 +51,10 @@ impl Check for NoLookAfterTheEnd {
         else {
             return Ok(());
         };
-        if matches!(**outcome, Outcome::Opened { .. }) {
-            self.opened.push(wall_time(at_us));
+        if let Outcome::Opened { name, .. } = &**outcome
+            && name == SHARED
+        {
+            self.opened.push(at.wall);
         }
         Ok(())
     }
@@ -56,16 +82,18 @@ impl Check for NoLookAfterTheEnd {
             }
         }
         // Stamps are whole milliseconds, so one that is equal may have been a moment earlier.
+        let early = |at: WallTime| WallTime(at.0.saturating_sub(self.slack_ms));
+        let late = |at: WallTime| WallTime(at.0.saturating_add(self.slack_ms));
         let may_open = |at: WallTime| {
-            let mut set = dates.iter().filter(|(since, _)| *since <= at);
-            set.any(|(_, until)| until.is_none_or(|until| until >= at))
+            let mut set = dates.iter().filter(|(since, _)| *since <= late(at));
+            set.any(|(_, until)| until.is_none_or(|until| until >= early(at)))
         };
         if let Some(at) = self.opened.iter().find(|at| !may_open(**at)) {
             return Err(format!("a look opened at {at}, the dates were {dates:?}"));
         }
         let is_due = |at: WallTime| {
             let mut ends = dates.iter().filter_map(|(_, until)| *until);
-            ends.any(|until| until <= at)
+            ends.any(|until| until <= late(at))
         };
         match expiries.iter().find(|at| !is_due(**at)) {
             Some(at) => Err(format!("expired at {at}, the dates were {dates:?}")),
@@ -82,24 +110,35 @@ mod tests {
     use crate::proto::ids::{GrantId, ViewId, WishId};
     use crate::proto::lease::{Conditions, LogEntry, Terms};
     use crate::proto::outcome::Lease;
+    use crate::sim::world::wall_time;
 
     const GRANT: GrantId = GrantId([1; 16]);
     const SECOND: u64 = 1_000_000;
 
     /// What the check says of a look and of log entries, when the grant ends after ten seconds.
     fn judge(look_us: u64, log: &[(u64, LogEvent)]) -> Result<(), String> {
-        let mut check = NoLookAfterTheEnd::default();
+        judge_by(0, look_us, log)
+    }
+
+    /// The same, where clocks are wrong by so much.
+    fn judge_by(skew_ms: u64, look_us: u64, log: &[(u64, LogEvent)]) -> Result<(), String> {
+        let mut check = NoLookAfterTheEnd::new(skew_ms);
         let outcome = Box::new(Outcome::Opened {
             view: ViewId([2; 16]),
             grant: GRANT,
-            name: "sea".into(),
+            name: SHARED.into(),
             original: Bytes::new(),
             left_after: 1,
             show_ms: None,
         });
         let (wish, news) = (WishId(1), News::Done(outcome));
         let seen = Seen::Told(Report { wish, news });
-        check.see(look_us, BOB, &seen, &Wishes::default())?;
+        let at = At {
+            us: look_us,
+            wall: wall_time(look_us),
+            node: BOB,
+        };
+        check.see(at, &seen, &Wishes::default())?;
         let until = Some(wall_time(10 * SECOND));
         let lease = Lease {
             grant: GRANT,
@@ -145,6 +184,12 @@ mod tests {
         assert!(judge(11 * SECOND, &[moved(8 * SECOND, Some(20 * SECOND))]).is_ok());
         assert!(judge(11 * SECOND, &[moved(8 * SECOND, None)]).is_ok());
         assert!(judge(11 * SECOND, &[moved(12 * SECOND, None)]).is_err());
+    }
+
+    #[test]
+    fn clocks_that_are_wrong_make_dates_uncertain_by_twice_as_much() {
+        assert!(judge_by(2_000, 13 * SECOND, &[]).is_ok());
+        assert!(judge_by(2_000, 15 * SECOND, &[]).is_err());
     }
 
     #[test]

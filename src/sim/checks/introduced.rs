@@ -3,13 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use super::Check;
+use super::{At, Check};
 use crate::proto::ids::UserId;
 use crate::proto::limits::PASS_SKEW_MS;
 use crate::proto::pass::Pass;
-use crate::sim::plan::{Done, Wishes};
 use crate::sim::visits::Between;
-use crate::sim::world::{Seen, wall_time};
+use crate::sim::wishes::{Done, Wishes};
+use crate::sim::world::Seen;
+use crate::time::WallTime;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -17,11 +18,21 @@ pub(super) struct Introduced {
     given: Vec<Pass>,
     /// Questions that had to be answered: who was asked, by whom, under which number.
     admitted: BTreeSet<(UserId, UserId, u64)>,
+    /// How far the clocks of a server and of who judges may differ, in milliseconds.
+    slack_ms: u64,
 }
 
 impl Introduced {
-    fn is_good(&self, at_us: u64, asker: UserId, peer: UserId, pass: &Pass) -> bool {
-        let counts = pass.until.0 + PASS_SKEW_MS >= wall_time(at_us).0;
+    /// Clocks are off by so much at the most.
+    pub(super) fn new(skew_ms: u64) -> Self {
+        Self {
+            slack_ms: 2 * skew_ms,
+            ..Self::default()
+        }
+    }
+
+    fn is_good(&self, at: WallTime, asker: UserId, peer: UserId, pass: &Pass) -> bool {
+        let counts = pass.until.0 + PASS_SKEW_MS + self.slack_ms >= at.0;
         counts && (pass.asker, pass.peer) == (asker, peer) && self.given.contains(pass)
     }
 }
@@ -31,13 +42,13 @@ impl Check for Introduced {
         "only who was introduced is answered"
     }
 
-    fn see(&mut self, at_us: u64, _: usize, seen: &Seen, _: &Wishes) -> Result<(), String> {
+    fn see(&mut self, at: At, seen: &Seen, _: &Wishes) -> Result<(), String> {
         match seen {
             Seen::Passed(pass) => self.given.push(*pass),
             Seen::Between { from, to, what } => match what {
                 Between::GalleryAsked { nonce, pass } => {
                     let pass = pass.as_ref();
-                    if pass.is_some_and(|pass| self.is_good(at_us, *from, *to, pass)) {
+                    if pass.is_some_and(|pass| self.is_good(at.wall, *from, *to, pass)) {
                         self.admitted.insert((*to, *from, *nonce));
                     }
                 }

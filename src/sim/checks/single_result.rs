@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::Check;
+use super::{At, Check};
 use crate::proto::control::{News, Outcome, Report};
 use crate::proto::ids::{RequestId, WishId};
-use crate::sim::plan::{Done, Wishes};
+use crate::sim::wishes::{Done, Wishes};
 use crate::sim::world::Seen;
 
 /// See the module.
@@ -20,7 +20,7 @@ impl Check for SingleResult {
         "at most one result per request"
     }
 
-    fn see(&mut self, _: u64, node: usize, seen: &Seen, _: &Wishes) -> Result<(), String> {
+    fn see(&mut self, At { node, .. }: At, seen: &Seen, _: &Wishes) -> Result<(), String> {
         let Seen::Told(Report { wish, news }) = seen else {
             return Ok(());
         };

@@ -1,9 +1,11 @@
 //! No acknowledged change is lost: in the end both sides have the same terms and the same log, and
 //! every change that the owner was told is kept has taken effect at the borrower's, once.
 
-use super::Check;
+use super::{At, Check};
+use crate::proto::ids::GrantId;
 use crate::proto::lease::LogEvent;
-use crate::sim::plan::{ALICE, BOB, Done, SHARED, WishKind, Wished, Wishes};
+use crate::sim::plan::{ALICE, BOB};
+use crate::sim::wishes::{Done, WishKind, Wished, Wishes};
 use crate::sim::world::Seen;
 
 /// See the module.
@@ -15,7 +17,7 @@ impl Check for UpdatesKept {
         "no acknowledged update lost"
     }
 
-    fn see(&mut self, _: u64, _: usize, _: &Seen, _: &Wishes) -> Result<(), String> {
+    fn see(&mut self, _: At, _: &Seen, _: &Wishes) -> Result<(), String> {
         Ok(())
     }
 
@@ -23,10 +25,10 @@ impl Check for UpdatesKept {
         let (Some(given), Some(received)) = (done.leases.get(&ALICE), done.leases.get(&BOB)) else {
             return Err("a client does not tell its leases".into());
         };
-        let made = |wished: &&Wished| {
-            matches!(wished.kind, WishKind::Adjust(_)) && wished.ended == Some(Ok(()))
+        let made = |wished: &&Wished, of: GrantId| {
+            matches!(wished.kind, WishKind::Adjust(grant, _) if grant == of)
+                && wished.ended == Some(Ok(()))
         };
-        let acknowledged = done.wishes.iter().filter(made).count();
         let shared = done
             .wishes
             .iter()
@@ -41,8 +43,9 @@ impl Check for UpdatesKept {
                     lease.terms, other.terms
                 ));
             }
-            // Only that one is changed by hand.
-            if lease.name == SHARED && (lease.terms.applied as usize) < acknowledged {
+            let told = done.wishes.iter().filter(|one| made(one, lease.grant));
+            let acknowledged = told.count();
+            if (lease.terms.applied as usize) < acknowledged {
                 return Err(format!(
                     "{acknowledged} changes acknowledged, {} applied",
                     lease.terms.applied

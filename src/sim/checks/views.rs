@@ -1,20 +1,72 @@
 //! Looks never go beyond the grant: what was counted is at most what the owner ever granted, and
-//! the ordinals run from 1 without a gap or a repeat. Where the servers count, a look that was
-//! counted and could not be shown leaves a gap.
+//! the ordinals of a grant run from 1 without a repeat. There is a gap only where a look may have
+//! been counted and was not told: after a crash, or when its end was a failure.
 
-use super::Check;
+use std::collections::BTreeMap;
+
+use super::{At, Check};
 use crate::proto::control::{News, Outcome, Report};
+use crate::proto::ids::{GrantId, ViewId};
 use crate::proto::lease::Change;
-use crate::sim::plan::{BOB, Done, WishKind, Wishes};
+use crate::sim::plan::BOB;
+use crate::sim::wishes::{Done, WishKind, Wishes};
 use crate::sim::world::Seen;
+
+/// Looks that a grant of a run has at first, at the most.
+const FIRST_MAX: u32 = 3;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct ViewsWithinGrant {
+    grants: BTreeMap<GrantId, Looks>,
+    /// Of which grant a look is.
+    opened: BTreeMap<ViewId, GrantId>,
+}
+
+#[derive(Debug, Default)]
+struct Looks {
     counted: u32,
-    opened: u32,
-    /// Looks that may have been counted and were not shown.
-    unshown: u32,
+    /// Looks that may have been counted and were not told.
+    untold: u32,
+}
+
+impl ViewsWithinGrant {
+    fn failed(&mut self, kind: Option<WishKind>) {
+        let grant = match kind {
+            Some(WishKind::View(grant)) => Some(grant),
+            Some(WishKind::Shown(view)) => self.opened.get(&view).copied(),
+            _ => None,
+        };
+        if let Some(grant) = grant {
+            self.grants.entry(grant).or_default().untold += 1;
+        }
+    }
+
+    fn told(&mut self, kind: Option<WishKind>, outcome: &Outcome) -> Result<(), String> {
+        match (outcome, kind) {
+            (Outcome::Opened { view, grant, .. }, _) => {
+                self.opened.insert(*view, *grant);
+                self.grants.entry(*grant).or_default();
+                Ok(())
+            }
+            (Outcome::Counted { ordinal, .. }, Some(WishKind::Shown(view))) => {
+                let Some(grant) = self.opened.get(&view) else {
+                    return Err(format!("look {view:?} is counted, and never opened"));
+                };
+                let looks = self.grants.entry(*grant).or_default();
+                let next = looks.counted + 1;
+                // The word for a look can be told again, so the same number may come twice.
+                if !(looks.counted..=next + looks.untold).contains(ordinal) {
+                    return Err(format!("look {ordinal} after look {}", looks.counted));
+                }
+                let gap = ordinal.saturating_sub(next);
+                looks.untold -= gap.min(looks.untold);
+                looks.counted = looks.counted.max(*ordinal);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Check for ViewsWithinGrant {
@@ -22,36 +74,21 @@ impl Check for ViewsWithinGrant {
         "looks within the grant"
     }
 
-    fn see(&mut self, _: u64, node: usize, seen: &Seen, wishes: &Wishes) -> Result<(), String> {
-        if matches!(seen, Seen::Crashed) && node == BOB {
-            self.unshown += 1;
-        }
-        if let Seen::Told(Report {
-            wish,
-            news: News::Failed(_),
-        }) = seen
-            && wishes.get(node, *wish).map(|wished| wished.kind) == Some(WishKind::View)
-        {
-            self.unshown += 1;
-        }
-        let Seen::Told(Report {
-            news: News::Done(outcome),
-            ..
-        }) = seen
-        else {
-            return Ok(());
-        };
-        match **outcome {
-            Outcome::Opened { .. } => self.opened += 1,
-            Outcome::Counted { ordinal, .. } => {
-                let most = self.counted + 1 + self.unshown;
-                if !(self.counted..=most).contains(&ordinal) {
-                    return Err(format!("look {ordinal} after look {}", self.counted));
+    fn see(&mut self, At { node, .. }: At, seen: &Seen, wishes: &Wishes) -> Result<(), String> {
+        match seen {
+            Seen::Crashed if node == BOB => {
+                // Each look that was open may have been counted.
+                for looks in self.grants.values_mut() {
+                    looks.untold += self.opened.len() as u32;
                 }
-                self.unshown = self
-                    .unshown
-                    .saturating_sub(ordinal.saturating_sub(self.counted + 1));
-                self.counted = self.counted.max(ordinal);
+            }
+            Seen::Told(Report { wish, news }) => {
+                let kind = wishes.get(node, *wish).map(|wished| wished.kind);
+                match news {
+                    News::Failed(_) => self.failed(kind),
+                    News::Done(outcome) => return self.told(kind, outcome),
+                    News::Progress(_) | News::Noticed(_) => {}
+                }
             }
             _ => {}
         }
@@ -64,19 +101,81 @@ impl Check for ViewsWithinGrant {
                 return Err(format!("{:?}", lease.terms));
             }
         }
-        // Three looks at most are granted at first; every change adds what it says at most.
-        let most: u32 = 3 + done
-            .wishes
-            .iter()
-            .map(|wished| match wished.kind {
-                WishKind::Adjust(Change::Add(views) | Change::Set(views)) => views,
-                WishKind::Adjust(Change::Refund) => 1,
-                _ => 0,
-            })
-            .sum::<u32>();
-        if self.counted > most {
-            return Err(format!("{} looks, at most {most} granted", self.counted));
+        for (grant, looks) in &self.grants {
+            // Every change adds what it says at most.
+            let most: u32 = FIRST_MAX
+                + done
+                    .wishes
+                    .iter()
+                    .map(|wished| match wished.kind {
+                        WishKind::Adjust(of, _) if of != *grant => 0,
+                        WishKind::Adjust(_, Change::Add(views) | Change::Set(views)) => views,
+                        WishKind::Adjust(_, Change::Refund) => 1,
+                        _ => 0,
+                    })
+                    .sum::<u32>();
+            if looks.counted > most {
+                return Err(format!("{} looks, at most {most} granted", looks.counted));
+            }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::time::WallTime;
+
+    const GRANT: GrantId = GrantId([1; 16]);
+
+    /// Looks of these ordinals, one after the other; a 0 is a crash.
+    fn judge(ordinals: &[u32]) -> Result<(), String> {
+        let (mut check, mut wishes) = (ViewsWithinGrant::default(), Wishes::default());
+        let at = At {
+            us: 0,
+            wall: WallTime(0),
+            node: BOB,
+        };
+        for (number, &ordinal) in (0..).zip(ordinals) {
+            if ordinal == 0 {
+                check.see(at, &Seen::Crashed, &wishes)?;
+                continue;
+            }
+            let view = ViewId([number; 16]);
+            let opened = Outcome::Opened {
+                view,
+                grant: GRANT,
+                name: "sea".into(),
+                original: Bytes::new(),
+                left_after: 1,
+                show_ms: None,
+            };
+            for (kind, outcome) in [
+                (WishKind::View(GRANT), opened),
+                (WishKind::Shown(view), Outcome::Counted { ordinal, left: 1 }),
+            ] {
+                let wish = wishes.add(BOB, kind, 1);
+                let news = News::Done(Box::new(outcome));
+                check.see(at, &Seen::Told(Report { wish, news }), &wishes)?;
+            }
+        }
+        let done = Done {
+            wishes,
+            ..Done::default()
+        };
+        check.finish(&done)
+    }
+
+    #[test]
+    fn gaps_without_a_cause_numbers_that_fall_and_too_many_looks_are_found() {
+        assert!(judge(&[1, 2, 3]).is_ok());
+        assert!(judge(&[1, 3]).is_err());
+        assert!(judge(&[1, 0, 3]).is_ok());
+        assert!(judge(&[2]).is_err());
+        assert!(judge(&[1, 2, 1]).is_err());
+        assert!(judge(&[1, 2, 3, 4]).is_err());
     }
 }

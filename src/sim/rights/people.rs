@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use rand::{Rng, RngExt};
 use rand_chacha::ChaCha20Rng;
 
-use super::clock::Clock;
 use super::judge::Holds;
 use crate::actors::clerk::{self, Clerk};
 use crate::actors::edges::{Desk, Ticket, TicketBook};
@@ -18,6 +17,7 @@ use crate::proto::identity::PublicKey;
 use crate::proto::ids::{AccountId, CheckoutId, DeviceId, GrantId, NodeId, UserId, ViewId};
 use crate::proto::lease::Adjust;
 use crate::proto::ledger::{Command, LoggedView, Opening, ViewLog};
+use crate::sim::clock::Clock;
 use crate::time::WallTime;
 
 mod borrower;

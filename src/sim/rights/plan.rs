@@ -6,7 +6,7 @@ use std::ops::Range;
 use rand::RngExt;
 use rand_chacha::ChaCha20Rng;
 
-use crate::sim::disk::Manner;
+use crate::sim::disk::{Manner, some};
 
 /// A millisecond in microseconds.
 pub(super) const MS: u64 = 1_000;
@@ -145,7 +145,7 @@ impl Plan {
             checkpoint_every: [16, 64, 256, 10_000][rng.random_range(0..4)],
             log_tail: rng.random_range(4..60),
             weather: weather(rng),
-            manner: manner(rng),
+            manner: Manner::draw(rng),
             skew_ms: [0, 2_000, 600_000, 600_000][rng.random_range(0..4)],
             drift_ppm: if rng.random_bool(0.7) { 200 } else { 0 },
             replayed: some(rng, 0.5, 0.1),
@@ -164,15 +164,6 @@ impl Plan {
     }
 }
 
-/// A share up to `most` in so many runs, none in the others.
-fn some(rng: &mut ChaCha20Rng, runs: f64, most: f64) -> f64 {
-    if rng.random_bool(runs) {
-        rng.random_range(0.0..most)
-    } else {
-        0.0
-    }
-}
-
 fn weather(rng: &mut ChaCha20Rng) -> Weather {
     let slowest = rng.random_range(1..20) * MS;
     Weather {
@@ -180,15 +171,5 @@ fn weather(rng: &mut ChaCha20Rng) -> Weather {
         twice: some(rng, 0.5, 0.1),
         late: some(rng, 0.5, 0.05),
         delay_us: 100..slowest,
-    }
-}
-
-fn manner(rng: &mut ChaCha20Rng) -> Manner {
-    let slowest = rng.random_range(2..12) * MS;
-    Manner {
-        pace_us: MS / 2..slowest,
-        stalls: some(rng, 0.5, 0.02),
-        fails: some(rng, 0.3, 0.01),
-        mute: some(rng, 0.2, 0.005),
     }
 }

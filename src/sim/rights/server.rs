@@ -5,14 +5,11 @@ use crate::actors::custody::{self, Custody};
 use crate::actors::edges::Table;
 use crate::proto::ids::{Digest, NodeId};
 use crate::sim::cast::server_secret;
+use crate::sim::clock::Clock;
 use crate::sim::disk::Drive;
 
-use super::clock::Clock;
 use super::plan::Plan;
 use super::watched::{Group, Watched};
-
-/// What belongs to the agreement, as an operator empties it to bring a server back.
-pub(super) const AGREEMENT: [Table; 3] = [Table::RaftLog, Table::RaftState, Table::LedgerSnapshot];
 
 /// The machines of a server that runs.
 pub(super) struct Machines<const REAL: bool> {

@@ -7,7 +7,7 @@ fn total(seeds: impl Iterator<Item = u64>) -> Tally {
     for seed in seeds {
         match run(seed) {
             Ok(tally) => total.add(&tally),
-            Err(failure) => panic!("{}\nreplay: {}", failure.broken, failure.command()),
+            Err(failure) => panic!("{}\nreplay: {}", failure.broken, failure.command),
         }
     }
     total

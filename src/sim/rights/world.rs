@@ -7,12 +7,10 @@ use bytes::Bytes;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
-use super::clock::Clock;
 use super::judge::{Holds, Judge};
 use super::people::Cast;
 use super::plan::{Plan, SECOND, Weather};
 use super::server::Server;
-use super::tally::Tally;
 use crate::actors::clerk::{self, Clerk};
 use crate::actors::edges::DiskOrder;
 use crate::actors::edges::Ticket;
@@ -21,7 +19,9 @@ use crate::proto::codec;
 use crate::proto::ids::{NodeId, UserId};
 use crate::proto::packet::Packet;
 use crate::sim::cast::server_secret;
+use crate::sim::clock::Clock;
 use crate::sim::disk::Manner;
+use crate::sim::tally::Tally;
 use crate::time::Moment;
 
 mod devices;

@@ -129,7 +129,7 @@ pub(super) fn ends_agree(sender: &LinkSurvey, receiver: &LinkSurvey) -> Broken {
 
 /// Memory stays within its caps, and what is counted is counted once.
 #[must_use]
-pub(super) fn memory_is_within_caps(survey: &Survey) -> Broken {
+pub(in crate::sim) fn memory_is_within_caps(survey: &Survey) -> Broken {
     let receiver_max = receiver::Config::lan().memory_max_bytes;
     let is_within = survey.budget_used_bytes <= survey.budget_max_bytes
         && survey.pool_bytes <= pool::Config::lan().max_bytes

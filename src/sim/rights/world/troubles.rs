@@ -6,7 +6,7 @@ use crate::actors::edges::Table;
 use crate::proto::ids::{AccountId, ViewId};
 use crate::sim::rights::people::name;
 use crate::sim::rights::plan::{MS, Trouble};
-use crate::sim::rights::server::AGREEMENT;
+use crate::sim::world::AGREEMENT;
 
 /// After faults everything comes to rest, and is served, within so long.
 const CALM_US: u64 = 10 * SECOND;

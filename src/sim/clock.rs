@@ -1,6 +1,6 @@
 //! The clock of one node: when it was started, how far its calendar is off, and how fast it goes.
 
-use crate::sim::world::wall_time;
+use super::world::wall_time;
 use crate::time::{Calendar, Moment, WallTime};
 
 /// A million parts.
@@ -8,13 +8,13 @@ const MILLION: u64 = 1_000_000;
 
 /// See the module.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Clock {
+pub struct Clock {
     /// When the node was started, in microseconds of the world.
-    pub(super) started_us: u64,
+    pub started_us: u64,
     /// What its calendar is ahead, in milliseconds.
-    pub(super) ahead_ms: i64,
+    pub ahead_ms: i64,
     /// What it goes fast, in parts of a million.
-    pub(super) drift_ppm: i32,
+    pub drift_ppm: i32,
 }
 
 impl Clock {
@@ -23,12 +23,14 @@ impl Clock {
     }
 
     /// What the node takes for the time since its start.
-    pub(super) fn local(self, now_us: u64) -> Moment {
+    #[must_use]
+    pub fn local(self, now_us: u64) -> Moment {
         Moment::from_micros((now_us - self.started_us) * self.rate() / MILLION)
     }
 
-    /// When it is that moment for the node.
-    pub(super) fn global(self, local: Moment) -> u64 {
+    /// When it is that moment for the node, in microseconds of the world.
+    #[must_use]
+    pub fn global(self, local: Moment) -> u64 {
         let passed = local
             .as_micros()
             .saturating_mul(MILLION)
@@ -37,7 +39,8 @@ impl Clock {
     }
 
     /// What it is given at its start.
-    pub(super) fn calendar(self) -> Calendar {
+    #[must_use]
+    pub fn calendar(self) -> Calendar {
         let at = wall_time(self.started_us);
         Calendar {
             started_at: WallTime(at.0.saturating_add_signed(self.ahead_ms)),
@@ -45,7 +48,8 @@ impl Clock {
     }
 
     /// What its calendar shows.
-    pub(super) fn wall(self, now_us: u64) -> WallTime {
+    #[must_use]
+    pub fn wall(self, now_us: u64) -> WallTime {
         self.calendar().at(self.local(now_us))
     }
 }

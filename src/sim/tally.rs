@@ -1,16 +1,19 @@
-//! What many runs came to, in figures.
+//! What drawn runs came to, in figures, and how one that does not hold is shown again.
+//!
+//! Shared by the runs of whole nodes and those of rights; what does not exist in one of them is
+//! left out of its lines.
 
 use core::fmt;
 use std::collections::BTreeMap;
 
-use crate::sim::disk::DiskCounts;
+use super::disk::DiskCounts;
 
 /// What one run or many came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Runs.
     pub runs: u64,
-    /// Those in which signatures counted.
+    /// Those in which signatures and sessions were real.
     pub real: u64,
     /// Simulated time in microseconds.
     pub time_us: u64,
@@ -37,12 +40,21 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub(super) fn fault(&mut self, kind: &'static str) {
+    /// Counts a fault.
+    pub fn fault(&mut self, kind: &'static str) {
         *self.faults.entry(kind).or_default() += 1;
     }
 
-    pub(super) fn outcome(&mut self, kind: &'static str) {
+    /// Counts something that people were told.
+    pub fn outcome(&mut self, kind: &'static str) {
         *self.outcomes.entry(kind).or_default() += 1;
+    }
+
+    /// Counts so many faults of a kind; none makes no line.
+    pub fn faults_of(&mut self, kind: &'static str, count: u64) {
+        if count > 0 {
+            *self.faults.entry(kind).or_default() += count;
+        }
     }
 
     /// Faults of all kinds.
@@ -87,6 +99,19 @@ impl Tally {
     }
 }
 
+/// A run in which something did not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Its seed.
+    pub seed: u64,
+    /// What did not hold.
+    pub broken: String,
+    /// What shows it again.
+    pub command: String,
+    /// What it came to until then.
+    pub tally: Box<Tally>,
+}
+
 fn list(of: &BTreeMap<&'static str, u64>) -> String {
     let parts: Vec<String> = of
         .iter()
@@ -100,10 +125,12 @@ impl fmt::Display for Tally {
         let hours = self.time_us as f64 / 3.6e9;
         writeln!(
             f,
-            "{} seeds ({} with signatures), {hours:.1} simulated hours, {} events, {} letters",
+            "{} seeds ({} with real keys), {hours:.1} simulated hours, {} events, {} letters",
             self.runs, self.real, self.events, self.letters
         )?;
-        writeln!(f, "entries    {} in {} terms", self.entries, self.terms)?;
+        if self.terms > 0 {
+            writeln!(f, "entries    {} in {} terms", self.entries, self.terms)?;
+        }
         writeln!(f, "outcomes   {}", list(&self.outcomes))?;
         writeln!(
             f,
@@ -124,12 +151,14 @@ impl fmt::Display for Tally {
             disks.lost,
             disks.unanswered,
         )?;
-        writeln!(
-            f,
-            "judged     {} answered and {} unanswered orders by sequence; {} accounts by search, \
-             {} too hard",
-            self.calls[0], self.calls[1], self.linear[0], self.linear[1],
-        )?;
+        if self.calls != [0; 2] {
+            writeln!(
+                f,
+                "judged     {} answered and {} unanswered orders by sequence; {} accounts by \
+                 search, {} too hard",
+                self.calls[0], self.calls[1], self.linear[0], self.linear[1],
+            )?;
+        }
         let trace = data_encoding::HEXLOWER.encode(&self.trace[..8]);
         write!(f, "trace      {trace}")
     }

@@ -1,0 +1,143 @@
+//! What begins to go wrong in a run, and how it is mended.
+
+use super::{ALICE, BOB, Run, SERVERS, Seen};
+use crate::actors::edges::Table;
+use crate::sim::swarm::Trouble;
+use crate::sim::world::AGREEMENT;
+use rand::RngExt;
+
+/// The server whose disk may be lost or damaged. One in three is what a group survives, and what
+/// was deposited there with one other server is still on that one.
+const FRAGILE: usize = 0;
+/// A calendar is set back by so much at the most, in milliseconds. Sessions and errands carry
+/// stamps that grow; who is set back by more is heard again only when that time has passed.
+const BACK_MAX_MS: i64 = 2_000;
+
+impl Run {
+    pub(super) fn set_clock(&mut self, node: usize, ahead_ms: i64) {
+        let drift = self.plan.swarm.drift_ppm;
+        let drift_ppm = self.rng.random_range(-drift..=drift);
+        self.world.set_clock(node, ahead_ms, drift_ppm);
+        self.ahead_ms.insert(node, ahead_ms);
+    }
+
+    /// Begins it, if it may be now.
+    pub(super) fn begin(&mut self, trouble: Trouble) {
+        let server = self.rng.random_range(0..SERVERS);
+        let client = if self.rng.random_bool(0.5) {
+            ALICE
+        } else {
+            BOB
+        };
+        let anybody = self.rng.random_range(0..=BOB);
+        if matches!(trouble, Trouble::LostDisk | Trouble::FlippedBit) && !self.world.is_whole() {
+            return;
+        }
+        self.tally.fault(trouble.name());
+        self.watch(vec![(server, Seen::Trouble(trouble))]);
+        match trouble {
+            Trouble::Crash => self.crash(server),
+            Trouble::CrashMost => {
+                let others = (0..SERVERS).filter(|other| *other != server);
+                others.for_each(|other| self.crash(other));
+            }
+            Trouble::CrashAll => (0..SERVERS).for_each(|of| self.crash(of)),
+            Trouble::CrashClient => self.crash(client),
+            Trouble::Pause => self.world.pause(server),
+            Trouble::PauseClient => self.world.pause(client),
+            Trouble::Slow => {
+                let times = self.rng.random_range(2..=10);
+                self.world.slow(server, times);
+            }
+            Trouble::CutOneWay => {
+                let other = (anybody + 1 + server) % (BOB + 1);
+                self.world.cuts.one_way(anybody, other, true);
+            }
+            Trouble::Isolate => self.isolate(server, 0..BOB + 1),
+            Trouble::IsolateClient => self.isolate(client, 0..BOB + 1),
+            Trouble::Split => self.isolate(server, 0..SERVERS),
+            Trouble::FullDisk => {
+                self.wishes.disks_fail = true;
+                self.world.fill(anybody, true);
+            }
+            Trouble::LostDisk => {
+                self.crash(FRAGILE);
+                self.world.wipe(FRAGILE);
+                self.flipped = None;
+            }
+            Trouble::FlippedBit => self.flip_bit(),
+            Trouble::ClockJump => self.jump(anybody),
+            Trouble::HolderDies => {
+                if let Some(holder) = self.holder {
+                    self.crash(holder);
+                }
+            }
+        }
+    }
+
+    fn isolate(&mut self, node: usize, others: std::ops::Range<usize>) {
+        let others = others.filter(|other| *other != node);
+        self.world.cuts.isolate(node, others);
+    }
+
+    fn flip_bit(&mut self) {
+        self.crash(FRAGILE);
+        let mut tables = AGREEMENT.to_vec();
+        if self.rng.random_bool(0.3) {
+            tables = vec![Table::Shares];
+        }
+        if self
+            .world
+            .flip(FRAGILE, &tables)
+            .is_some_and(|table| table != Table::Shares)
+        {
+            self.flipped = Some(FRAGILE);
+        }
+    }
+
+    /// A node is started anew with another time.
+    fn jump(&mut self, node: usize) {
+        let skew = self.plan.swarm.skew_ms;
+        let before = self.ahead_ms.get(&node).copied().unwrap_or_default();
+        let ahead = self.rng.random_range(-skew..=skew);
+        self.set_clock(node, ahead.max(before - BACK_MAX_MS));
+        self.crash(node);
+        self.start(node);
+    }
+
+    /// Whatever has begun to go wrong is over. A server that is out of the agreement is brought
+    /// back sometimes.
+    pub(super) fn mend(&mut self) {
+        self.world.cuts.mend();
+        for node in 0..=BOB {
+            self.world.fill(node, false);
+            self.world.slow(node, 1);
+            self.world.resume(node);
+            if self.world.is_quarantined(node) && self.rng.random_bool(0.5) {
+                self.bring_back(node);
+            }
+            if !self.world.is_up(node) {
+                self.start(node);
+                if self.flipped == Some(node) && !self.world.is_quarantined(node) {
+                    self.violated(
+                        "a damaged disk is found out",
+                        format!("server {}", node + 1),
+                    );
+                }
+            }
+        }
+        self.note_reach();
+    }
+
+    /// An operator empties the tables of the agreement of a server that is out of it.
+    pub(super) fn bring_back(&mut self, server: usize) {
+        let others = (0..SERVERS).filter(|other| *other != server);
+        if others.into_iter().all(|other| self.world.is_awake(other)) {
+            self.tally.fault("brought back");
+            self.crash(server);
+            self.world.empty(server, &AGREEMENT);
+            self.flipped = None;
+            self.start(server);
+        }
+    }
+}
