@@ -372,8 +372,13 @@ impl Arrows<lease_manager::Output> for Mailboxes {
                 to,
                 grant,
                 form,
+                number,
                 body,
-            } => message(Party::User(to), Cargo::Picture(grant, form), (body, None)),
+            } => message(
+                Party::User(to),
+                Cargo::Picture(grant, form, number),
+                (body, None),
+            ),
             lease_manager::Output::Kept(letter) => To::Courier(courier::Input::Kept(letter)),
             lease_manager::Output::GrantOpened { ticket, opened } => {
                 To::Sharing(sharing::Input::GrantOpened { ticket, opened })

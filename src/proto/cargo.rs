@@ -26,8 +26,10 @@ pub enum Cargo {
     },
     /// Client to client: an encoded letter.
     Letter(LetterId),
-    /// Client to client: the picture of a grant, in this form.
-    Picture(GrantId, Form),
+    /// Client to client: the picture of a grant, in this form. The number is another one each time
+    /// the borrower has had the picture and lost it: what was handed on is not handed on again for
+    /// a while.
+    Picture(GrantId, Form, u64),
     /// Client to server: an encoded letter to keep.
     Deposit(LetterId),
     /// Server to client: an encoded list of letters. The number only makes the transfer unique.

@@ -129,10 +129,12 @@ impl LeaseManager {
         };
         given.run.sending = Some(end);
         let (to, grant) = (given.to.identity.user_id(), id);
+        let number = given.run.kept_at.0;
         out.push(Output::SendPicture {
             to,
             grant,
             form,
+            number,
             body,
         });
     }

@@ -34,6 +34,10 @@ pub(super) struct GivenRun {
     pub(super) stored: Option<u32>,
     /// The picture is on its way until then at the latest.
     pub(super) sending: Option<Moment>,
+    /// When the borrower last had the picture on disk, by their clock, as far as we heard since our
+    /// start. Tells one delivery from the next: a picture that was handed on is not taken again for
+    /// a while, and one that is given again must not wait for that.
+    pub(super) kept_at: WallTime,
     /// Attempts to deliver since the borrower came online.
     pub(super) tries: u32,
     /// The borrower cannot make the picture of a delta.
@@ -250,6 +254,7 @@ impl Given {
                 LogEvent::Received => {
                     self.hear(entry.at);
                     self.delivered = true;
+                    self.run.kept_at = self.run.kept_at.max(entry.at);
                 }
                 LogEvent::Viewed { ordinal, .. } if ordinal <= self.most => {
                     self.hear(entry.at);

@@ -100,6 +100,8 @@ pub enum Output {
         grant: GrantId,
         /// In which form.
         form: Form,
+        /// The same for every attempt at one delivery, another one for the next.
+        number: u64,
         /// A PNG or an encoded [`Delta`](crate::proto::cargo::Delta).
         body: Bytes,
     },

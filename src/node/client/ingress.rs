@@ -280,7 +280,7 @@ fn moved_with_user(party: Party, moved: Moved) -> Option<To> {
             To::Presence(presence::Input::Reached { user, reached })
         }
         Moved::Sending {
-            cargo: Cargo::Picture(grant, _),
+            cargo: Cargo::Picture(grant, ..),
             done_bytes,
             total_bytes,
         } => To::LeaseManager(lease_manager::Input::PictureMoves {
@@ -289,10 +289,10 @@ fn moved_with_user(party: Party, moved: Moved) -> Option<To> {
             total_bytes,
         }),
         Moved::Delivered {
-            cargo: Cargo::Picture(grant, _),
+            cargo: Cargo::Picture(grant, ..),
         } => To::LeaseManager(lease_manager::Input::PictureSent(grant)),
         Moved::Failed {
-            cargo: Cargo::Picture(grant, _),
+            cargo: Cargo::Picture(grant, ..),
             ..
         } => To::LeaseManager(lease_manager::Input::PictureNotSent(grant)),
         Moved::Failed {
@@ -373,7 +373,7 @@ fn received(from: Party, cargo: Cargo, body: Bytes) -> Option<To> {
         (Party::User(from), Cargo::Visit(_)) => {
             To::Courier(courier::Input::VisitArrived { from, body })
         }
-        (Party::User(from), Cargo::Picture(grant, form)) => {
+        (Party::User(from), Cargo::Picture(grant, form, _)) => {
             To::LeaseManager(lease_manager::Input::PictureArrived {
                 from,
                 grant,

@@ -5,7 +5,7 @@ use super::rules::shared;
 use super::world::*;
 use crate::actors::edges::Contact;
 use crate::actors::edges::Desk;
-use crate::proto::lease::AtZero;
+use crate::proto::lease::{AtZero, Change};
 
 /// A grant of one look with this picture's cover.
 fn open(world: &mut World, cover: Option<u8>) {
@@ -82,4 +82,27 @@ fn a_lost_delta_is_sent_again() {
     world.rest();
     assert_eq!(world.received_file(), Some(&picture(1)));
     assert!(world.forms.len() > 1);
+}
+
+#[test]
+fn attempts_at_one_delivery_have_one_number_and_the_next_delivery_has_another() {
+    let mut world = World::new(1);
+    open(&mut world, Some(0));
+    while !world.picture(false) {
+        let moved = (0..2).any(|who| world.disk(who) || world.input(who));
+        if !moved {
+            world.any_letter();
+            world.pass(100);
+        }
+    }
+    world.rest();
+    let first = world.numbers.clone();
+    assert!(first.len() > 1 && first.iter().all(|number| *number == first[0]));
+    world.look();
+    world.rest();
+    world.adjust(Change::Add(1));
+    world.rest();
+    assert_eq!(world.received_file(), Some(&picture(1)));
+    assert!(world.numbers.len() > first.len());
+    assert!(!first.contains(world.numbers.last().expect("another sending")));
 }

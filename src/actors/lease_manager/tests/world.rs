@@ -139,6 +139,8 @@ pub(super) struct World {
     pictures: Vec<(usize, usize, GrantId, Form, Bytes)>,
     /// The forms in which pictures were sent.
     pub(super) forms: Vec<Form>,
+    /// Under which numbers.
+    pub(super) numbers: Vec<u64>,
     /// Whether the picture of a delta is the one that was granted.
     pub(super) renders: bool,
     pub(super) online: bool,
@@ -187,6 +189,7 @@ impl World {
             letters: Vec::new(),
             pictures: Vec::new(),
             forms: Vec::new(),
+            numbers: Vec::new(),
             renders: true,
             online: true,
             is_courier_full: false,
@@ -274,11 +277,13 @@ impl World {
                 to,
                 grant,
                 form,
+                number,
                 body,
             } => {
                 assert_eq!(to, user(other));
                 self.pictures.push((who, other, grant, form, body));
                 self.forms.push(form);
+                self.numbers.push(number);
             }
             Output::Kept(letter) => {
                 for kept in self.letters.iter_mut().filter(|kept| kept.id == letter) {
