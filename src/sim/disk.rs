@@ -217,6 +217,12 @@ pub struct Drive {
 }
 
 impl Drive {
+    /// Whether something was ordered and is not done.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
     /// Takes an order; when it is due.
     pub fn order(
         &mut self,

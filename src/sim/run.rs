@@ -173,6 +173,8 @@ impl Run {
     /// Lets the world go on to a moment; people who look report it on the way.
     fn go_to(&mut self, end: u64) {
         assert!(end <= END, "a run is bounded");
+        // A trouble may have waited for its moment beyond that.
+        let end = end.max(self.world.now());
         loop {
             // Asked anew at each step, because each may bring another look.
             let next = self

@@ -13,6 +13,10 @@ const FRAGILE: usize = 0;
 /// stamps that grow; who is set back by more is heard again only when that time has passed.
 const BACK_MAX_MS: i64 = 2_000;
 
+/// How often, and how long in microseconds, a crash waits for the disk to be at work.
+const AT_WORK_STEPS: u32 = 1_000;
+const AT_WORK_STEP_US: u64 = 1_000;
+
 impl Run {
     pub(super) fn set_clock(&mut self, node: usize, ahead_ms: i64) {
         let drift = self.plan.swarm.drift_ppm;
@@ -36,13 +40,13 @@ impl Run {
         self.tally.fault(trouble.name());
         self.watch(vec![(server, Seen::Trouble(trouble))]);
         match trouble {
-            Trouble::Crash => self.crash(server),
+            Trouble::Crash => self.crash_at_work(server),
             Trouble::CrashMost => {
                 let others = (0..SERVERS).filter(|other| *other != server);
                 others.for_each(|other| self.crash(other));
             }
             Trouble::CrashAll => (0..SERVERS).for_each(|of| self.crash(of)),
-            Trouble::CrashClient => self.crash(client),
+            Trouble::CrashClient => self.crash_at_work(client),
             Trouble::Pause => self.world.pause(server),
             Trouble::PauseClient => self.world.pause(client),
             Trouble::Slow => {
@@ -73,6 +77,18 @@ impl Run {
                 }
             }
         }
+    }
+
+    /// A node ends while its disk is at work, if that is soon: then what was ordered and not
+    /// answered is there afterwards, or is not.
+    fn crash_at_work(&mut self, node: usize) {
+        for _ in 0..AT_WORK_STEPS {
+            if self.world.is_writing(node) {
+                break;
+            }
+            self.go_to(self.world.now() + AT_WORK_STEP_US);
+        }
+        self.crash(node);
     }
 
     fn isolate(&mut self, node: usize, others: std::ops::Range<usize>) {

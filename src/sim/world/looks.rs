@@ -39,6 +39,12 @@ impl World {
         pass && self.is_awake(one) && self.is_awake(other)
     }
 
+    /// Whether the disk of a node has something to do.
+    #[must_use]
+    pub fn is_writing(&self, node: usize) -> bool {
+        self.slots[node].drive.is_busy()
+    }
+
     /// What the calendar of a node shows.
     #[must_use]
     pub fn wall(&self, node: usize) -> WallTime {
