@@ -73,6 +73,7 @@ impl Growth {
                 "busiest_of_even": round(of.busiest),
                 "begun_per_request": round(of.begun),
                 "reports_per_s": round(of.reports_per_s),
+                "suspected": of.suspected,
             })
         });
         let users = self.users.iter().map(|of| {
