@@ -43,6 +43,8 @@ pub enum WishKind {
     Withdraw,
     /// The owner's word on a question; perhaps it makes a picture.
     Decide,
+    /// A picture of one's own opened again.
+    Reveal,
     /// A question of the run itself.
     Probe,
 }

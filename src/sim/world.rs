@@ -31,6 +31,7 @@ pub use ways::Ways;
 
 mod looks;
 mod slot;
+mod trace;
 mod ways;
 
 /// Wall time at which every world begins.
@@ -332,7 +333,7 @@ impl World {
         }
         self.trace.update(&self.now.to_le_bytes());
         self.trace.update(&(node as u64).to_le_bytes());
-        note(&mut self.trace, &what);
+        trace::note(&mut self.trace, &what);
         let (wanted, news) = running.happen(now, what);
         let mut seen: Vec<(usize, Seen)> = news.into_iter().map(|item| (node, item)).collect();
         for wanted in wanted {
@@ -404,17 +405,5 @@ impl World {
             node,
             event,
         }));
-    }
-}
-
-/// Adds something that happened to a trace. Datagrams, of which there are most, go in as they are:
-/// to write them out in words takes longer than all that a node does with them.
-fn note(trace: &mut blake3::Hasher, what: &Happening) {
-    if let Happening::Datagram { from, to, datagram } = what {
-        let ports = [from.port(), to.port()].map(u16::to_le_bytes);
-        trace.update(&ports.concat());
-        trace.update(datagram);
-    } else {
-        trace.update(format!("{what:?}").as_bytes());
     }
 }

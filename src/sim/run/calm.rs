@@ -152,7 +152,7 @@ impl Run {
     /// Pictures that were told to be hidden open, and are what went in.
     fn open_all(&mut self) {
         for (who, picture, original) in std::mem::take(&mut self.hidden) {
-            let opened = self.must(who, WishKind::Probe, Command::Reveal(picture));
+            let opened = self.must(who, WishKind::Reveal, Command::Reveal(picture));
             let opened = match opened {
                 Some(Outcome::Revealed { original, .. }) => original,
                 _ => Bytes::new(),
@@ -168,7 +168,7 @@ impl Run {
 
     /// Wishes once; it has to be fulfilled.
     fn must(&mut self, who: usize, kind: WishKind, command: Command) -> Option<Outcome> {
-        let name: String = format!("{command:?}").chars().take(40).collect();
+        let name = format!("{kind:?}");
         self.awaited = None;
         let id = self.wishes.next();
         self.awaited = Some((who, id, None));
