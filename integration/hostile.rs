@@ -190,7 +190,7 @@ fn pour(stage: &Stage, crowd: &mut Crowd<'_>, number: u16, row: &Row) -> Measure
     crowd.begin();
     let memory_kib = || stage.memory_kib(VICTIM, "VmRSS:");
     let (counted_before, memory_before) = (counted(stage, row.counted_as), memory_kib());
-    let victim = crowd.server.clone();
+    let victim = crowd.server;
     let (mut now_counted, mut memory_most) = (0, memory_before);
     let served = thread::scope(|scope| {
         let good = scope.spawn(|| come(&victim, number));
@@ -261,7 +261,7 @@ fn whatever_is_poured_on_a_server_harms_nobody() {
     until("alice has the question", || {
         (questions(&stage) == 1).then_some(())
     });
-    let victim = stage.servers()[usize::from(VICTIM) - 1].clone();
+    let victim = stage.servers()[usize::from(VICTIM) - 1];
     let captured = Captured {
         wall: &wall,
         datagrams,

@@ -255,7 +255,7 @@ fn stranger_acknowledges(crowd: &mut Crowd<'_>, round: u32) {
 fn claims(number: u32) -> [Packet; 4] {
     let request = RequestId {
         boot: 7,
-        counter: number.into(),
+        counter: number,
     };
     let ask = Ask {
         request,

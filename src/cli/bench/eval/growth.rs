@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
+use maud::html;
 use serde_json::{Value, json};
 
 use super::cell::round;
+use super::sections::Section;
 use super::usage::Usage;
+use crate::cli::bench::table::Table;
 use crate::node::clock::Clock;
+use crate::paper::plot::{Plot, Series};
+use crate::paper::scale::duration;
 use crate::proto::limits::MESSAGE_MAX_BYTES;
 use crate::sim::growth::names::{Names, newcomer};
 use crate::sim::growth::{Grown, Plan, run};
@@ -110,5 +115,103 @@ fn crowded(users: u32) -> Crowded {
         user_bytes: grew as f64 / f64::from(users),
         errand_us: took.as_secs_f64() * 1e6 / f64::from(users),
         state_bytes: names.state_bytes(),
+    }
+}
+
+/// A figure of a cluster.
+type Figure = fn(&Grown) -> f64;
+
+/// More servers.
+pub(super) fn clusters(growth: &Growth) -> Section {
+    let row = |of: &Grown| {
+        let pair = |[half, most]: [f64; 2]| format!("{}, {}", duration(half), duration(most));
+        vec![
+            of.servers.to_string(),
+            of.done.to_string(),
+            format!("{:.1}", of.packets),
+            of.bound.to_string(),
+            pair(of.elected_ms),
+            pair(of.done_ms),
+            format!("{:.2}", of.busiest),
+            format!("{:.3}", of.begun),
+            format!("{:.0}", of.reports_per_s),
+        ]
+    };
+    let points: Vec<String> = growth
+        .clusters
+        .iter()
+        .map(|of| of.servers.to_string())
+        .collect();
+    let plot = |title: &str, powers, lines: &[(&str, Figure)]| Plot {
+        title: title.to_owned(),
+        points_are: "servers".to_owned(),
+        points: points.clone(),
+        series: lines
+            .iter()
+            .map(|(name, figure)| Series {
+                name: (*name).to_owned(),
+                values: growth.clusters.iter().map(|of| Some(figure(of))).collect(),
+            })
+            .collect(),
+        powers,
+    };
+    let packets = plot(
+        "packets for a request",
+        true,
+        &[
+            ("sent", |of| of.packets),
+            ("bound of the protocol", |of| f64::from(of.bound)),
+        ],
+    );
+    let waits = plot(
+        "until it has an owner, ms",
+        false,
+        &[
+            ("half", |of| of.elected_ms[0]),
+            ("99 of 100", |of| of.elected_ms[1]),
+        ],
+    );
+    Section {
+        title: "More servers",
+        words: "In virtual time: real elections and load reports, workers of which only the time is \
+                real (100 ms a picture on average, two at a time), seven tenths busy, 0.1 to 0.4 ms \
+                from host to host. The bound is 4(n-1)+n; words to the client come on top, one for \
+                each claim. Busiest: the jobs of the busiest server, in parts of an even share."
+            .to_owned(),
+        table: Table {
+            head: vec![
+                "servers", "requests", "packets", "bound", "owner known, half and 99 %",
+                "done, half and 99 %", "busiest", "jobs a request", "reports a second",
+            ],
+            rows: growth.clusters.iter().map(row).collect(),
+        },
+        drawing: Some(html! { div.plots { (packets.lines()) (waits.lines()) } }),
+    }
+}
+
+/// More users.
+pub(super) fn users(growth: &Growth) -> Section {
+    let row = |of: &Crowded| {
+        vec![
+            of.users.to_string(),
+            format!("{:.0} B", of.user_bytes),
+            format!("{:.0} us", of.errand_us),
+            format!("{:.2} MB", of.state_bytes as f64 / 1e6),
+            if of.fits() { "yes" } else { "no" }.to_owned(),
+        ]
+    };
+    Section {
+        title: "More users",
+        words: "One server's directory with all of them online. Memory of a user is that of the \
+                process; a sign of presence is measured as it registers a new name, with its \
+                signature. A server that comes back with an empty disk is sent the whole state as one \
+                message; where that does not fit, the number of names has to be limited: it is, \
+                to 10,000."
+            .to_owned(),
+        table: Table {
+            head: vec!["users", "memory of a user", "sign of presence", "state", "fits a message"],
+            rows: growth.users.iter().map(row).collect(),
+        },
+        drawing: None,
     }
 }
