@@ -5,7 +5,7 @@ use std::path::Path;
 use pentimento::crypto::noise::StaticKey;
 use pentimento::proto::cargo::{Cargo, CoverChoice, HideJob, Manifest, Mode};
 use pentimento::proto::identity::{PublicIdentity, Signature};
-use pentimento::proto::ids::{Digest, LetterId, NodeId, UserId};
+use pentimento::proto::ids::{Digest, DiskId, LetterId, NodeId, UserId};
 use pentimento::proto::packet::{
     DirectoryEntry, Errand, ErrandKind, HereAnswer, LoadReport, Lookup, LookupAnswer, LookupKind,
     NameAnswer, Packet, StateKind, TokenPacket,
@@ -20,6 +20,7 @@ use pentimento::transport::wire::{self, Header};
 use pentimento_fuzz::world;
 
 mod seed_pictures;
+mod seed_servers;
 
 fn write(target: &str, name: &str, bytes: &[u8]) -> std::io::Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -251,6 +252,7 @@ fn main() -> std::io::Result<()> {
     datagrams()?;
     messages()?;
     seed_pictures::all()?;
+    seed_servers::all()?;
     for (number, frame) in frames().iter().enumerate() {
         write("frames", &format!("{number:02}"), frame)?;
     }

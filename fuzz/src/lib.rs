@@ -9,37 +9,50 @@
 //! spends its time on a few long inputs, of which it finds ever longer ones.
 
 pub mod acks;
+pub mod config;
 pub mod container;
 pub mod datagram;
+pub mod etcd;
 pub mod extract;
 pub mod fragments;
 pub mod frames;
 pub mod handshake;
 pub mod jpeg;
+pub mod ledger;
 pub mod messages;
 pub mod packets;
 pub mod pictures;
 pub mod png;
 pub mod previews;
+pub mod raft;
+pub mod rows;
+pub mod secrets;
 pub mod session;
 pub mod statuses;
+pub mod toy;
 pub mod webp;
 pub mod world;
 
 /// The targets by name.
-pub const TARGETS: [(&str, fn(&[u8])); 15] = [
+pub const TARGETS: [(&str, fn(&[u8])); 21] = [
     ("acks", acks::run),
+    ("config", config::run),
     ("container", container::run),
     ("datagram", datagram::run),
+    ("etcd", etcd::run),
     ("extract", extract::run),
     ("fragments", fragments::run),
     ("frames", frames::run),
     ("handshake", handshake::run),
     ("jpeg", jpeg::run),
+    ("ledger", ledger::run),
     ("messages", messages::run),
     ("packets", packets::run),
     ("png", png::run),
     ("previews", previews::run),
+    ("raft", raft::run),
+    ("rows", rows::run),
+    ("secrets", secrets::run),
     ("session", session::run),
     ("statuses", statuses::run),
     ("webp", webp::run),

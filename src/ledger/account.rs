@@ -219,9 +219,11 @@ impl Account {
 
     /// Whether this is a state that orders lead to, as far as one account tells.
     pub(super) fn is_sound(&self, now: WallTime, applied: u64) -> bool {
-        let Some(spent) = self.terms.used.checked_sub(self.escrowed()) else {
+        let lent = self.checkouts.values().map(Checkout::outstanding);
+        if lent.map(u64::from).sum::<u64>() > u64::from(self.terms.used) {
             return false;
-        };
+        }
+        let spent = self.terms.used - self.escrowed();
         self.terms.used <= self.terms.granted
             && self.terms.held.is_empty()
             && (1..=SERVERS_MAX).contains(&self.share_hashes.len())
@@ -246,5 +248,41 @@ const fn is_borrowers(command: &Command) -> bool {
     match command {
         Command::Spend { .. } | Command::Escrow { .. } | Command::CheckIn { .. } => true,
         Command::Open(_) | Command::Adjust { .. } | Command::Rekey { .. } => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::ids::DeviceId;
+
+    /// Looks with devices are counted further than a sum of them in an account can be.
+    #[test]
+    fn more_looks_with_devices_than_can_be_counted_are_not_sound() {
+        let now = WallTime(5);
+        let opening = Opening {
+            grant: GrantId([1; 16]),
+            granted_at: now,
+            borrower: UserId([2; 32]),
+            looks: u32::MAX,
+            not_before: None,
+            until: None,
+            offline_max: 0,
+            threshold: 1,
+            share_hashes: vec![Digest([3; 32])],
+        };
+        let mut account = Account::new(now, UserId([1; 32]), &opening);
+        account.terms.used = u32::MAX;
+        for (name, is_sound) in [(1, true), (2, false)] {
+            let id = CheckoutId([name; 16]);
+            let checkout = Checkout::new(
+                (opening.account(UserId([1; 32])), id),
+                (Digest([4; 32]), DeviceId([5; 16])),
+                (u32::MAX, now, 0),
+                (now, 1),
+            );
+            account.checkouts.insert(id, checkout);
+            assert_eq!(account.is_sound(now, 1), is_sound);
+        }
     }
 }

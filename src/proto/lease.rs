@@ -179,7 +179,7 @@ impl Terms {
         while self
             .held
             .first()
-            .is_some_and(|next| next.owner_sequence == self.applied + 1)
+            .is_some_and(|next| Some(next.owner_sequence) == self.applied.checked_add(1))
         {
             let next = self.held.remove(0);
             self.apply(next);
@@ -350,6 +350,19 @@ mod tests {
             Applied::Now(HELD_MAX as u32 + 1)
         );
         assert_eq!(terms.granted, 1 + HELD_MAX as u32 + 1);
+    }
+
+    /// Such numbers come from a damaged disk only.
+    #[test]
+    fn no_change_follows_the_last_number() {
+        let mut terms = Terms {
+            applied: u32::MAX - 1,
+            held: vec![adjust(u32::MAX, Change::Refund)],
+            ..Terms::new(1, None)
+        };
+        let last = adjust(u32::MAX, Change::Refund);
+        assert_eq!(terms.adjust(last), Applied::Now(1));
+        assert_eq!(terms.adjust(last), Applied::Before);
     }
 
     proptest! {

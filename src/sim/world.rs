@@ -165,6 +165,12 @@ impl World {
         self.events
     }
 
+    /// What is on the disk of a node.
+    #[must_use]
+    pub fn disk(&self, node: usize) -> &Disk {
+        &self.slots[node].disk
+    }
+
     /// A digest over everything that has happened, in order.
     #[must_use]
     pub fn trace(&self) -> blake3::Hash {

@@ -90,6 +90,11 @@ pub(super) fn makes_leaders(message: &Message) -> bool {
     )
 }
 
+/// Whether a server can have come to this term, or a log to this place.
+pub(super) const fn is_reached(number: u64) -> bool {
+    number < NUMBER_MAX
+}
+
 fn numbers_are_sane(message: &Message) -> bool {
     [
         message.term,
@@ -101,7 +106,7 @@ fn numbers_are_sane(message: &Message) -> bool {
         message.reject_hint,
     ]
     .into_iter()
-    .all(|number| number < NUMBER_MAX)
+    .all(is_reached)
 }
 
 /// Raft takes a message without a term for one of its own.

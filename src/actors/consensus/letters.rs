@@ -32,7 +32,7 @@ impl<S: StateMachine> Consensus<S> {
             }
             Ok(Letter::Pass(command)) => self.passed(now, command, out),
             Ok(Letter::Hello { boot, new_ones }) => self.greeted(from, boot, &new_ones, out),
-            Ok(Letter::Welcome { boot, term, is_in }) => {
+            Ok(Letter::Welcome { boot, term, is_in }) if guard::is_reached(term) => {
                 if let Some(entrance) = &mut self.entrance {
                     entrance.welcomed(from, boot, term, is_in);
                 }
@@ -42,7 +42,7 @@ impl<S: StateMachine> Consensus<S> {
                 self.checkpoints.heard(from, seq, digest);
                 self.compare(out);
             }
-            Err(_) => self.counts.bad_messages += 1,
+            Ok(Letter::Welcome { .. }) | Err(_) => self.counts.bad_messages += 1,
         }
     }
 

@@ -11,6 +11,7 @@ use raft::eraftpb::HardState;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::guard;
 use super::log::{Kept, Log, Place};
 use super::standing::{Whereabouts, Why};
 use super::wire::{Group, LogEntry};
@@ -336,6 +337,9 @@ pub(super) fn read(me: NodeId, group: &Group, rows: &Rows) -> Result<Found, Dama
             voters: base.group.voters.len(),
         });
     }
+    if !are_reached(&vote, &base) {
+        return Err(Damage::Row(String::from_utf8_lossy(VOTE).into_owned()));
+    }
     let kept = kept(&rows.snapshot)?;
     let kept_at = kept.as_ref().map_or(Place::START, |kept| kept.at);
     let hard = HardState {
@@ -367,6 +371,15 @@ pub(super) fn read(me: NodeId, group: &Group, rows: &Rows) -> Result<Found, Dama
         return Err(Damage::Row(String::from_utf8_lossy(VOTE).into_owned()));
     }
     Ok(Found::Log(Box::new(log)))
+}
+
+/// Whether raft can count on from these numbers; the others of a disk are not beyond them. A
+/// server counts on from what it believes of others, but not nearly as far again.
+fn are_reached(vote: &VoteRow, base: &BaseRow) -> bool {
+    let floor = base.floor.unwrap_or_default();
+    [vote.term, vote.end.index, base.base.index, floor]
+        .into_iter()
+        .all(|number| guard::is_reached(number / 2))
 }
 
 fn read_entries(log: &mut Log, rows: &[Row]) -> Result<(), Damage> {

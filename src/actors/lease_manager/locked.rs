@@ -272,7 +272,7 @@ impl LeaseManager {
         }
         locked.changes.retain(|made| made.owner_sequence > sequence);
         if is_keyless && locked.keyed {
-            locked.round += 1;
+            locked.round = locked.round.saturating_add(1);
             locked.keyed = false;
         }
         self.store(now, vec![RowKey::Given(id)], Vec::new(), out);

@@ -105,7 +105,7 @@ impl Sharing {
         };
         let mut id = [0; 16];
         self.rng.fill_bytes(&mut id);
-        self.last_order += 1;
+        self.last_order = self.last_order.saturating_add(1);
         let ask = Ask {
             id: AskId(id),
             order: self.last_order,
@@ -253,7 +253,7 @@ impl Sharing {
             return self.turn_away(letter, from, note.ask, out);
         };
         let (image, state, stage) = self.judge(user, &note);
-        self.last_order += 1;
+        self.last_order = self.last_order.saturating_add(1);
         let ask = Ask {
             id: note.ask,
             order: self.last_order,

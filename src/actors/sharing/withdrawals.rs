@@ -103,7 +103,7 @@ impl Sharing {
     /// What is remembered of a question whose withdrawal overtook it, so that it is not asked when
     /// it comes.
     fn early(&mut self, from: PublicIdentity, posted_at: WallTime, id: AskId) -> Ask {
-        self.last_order += 1;
+        self.last_order = self.last_order.saturating_add(1);
         Ask {
             id,
             order: self.last_order,

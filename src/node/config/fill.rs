@@ -49,12 +49,31 @@ pub fn own(text: &str) -> Result<(Option<u8>, Option<PathBuf>), FillError> {
 /// # Errors
 /// If the list cannot be read, or has another key for one of them.
 pub fn fill(text: &str, keys: &BTreeMap<u8, PublicKey>) -> Result<String, FillError> {
+    let mut edits = edits(text, keys)?;
+    // From the end, so that what is before stays where it is.
+    edits.sort_by_key(|(span, _)| std::cmp::Reverse(span.start));
+    let mut filled = text.to_owned();
+    for (span, value) in edits {
+        filled.replace_range(span, &value);
+    }
+    // A list may be written in more ways than are known here; then nothing is changed.
+    match self::edits(&filled, keys) {
+        Ok(left) if left.is_empty() => Ok(filled),
+        _ => Err(FillError::NoList),
+    }
+}
+
+/// The keys that are not there yet, each with what it takes the place of.
+fn edits(
+    text: &str,
+    keys: &BTreeMap<u8, PublicKey>,
+) -> Result<Vec<(Range<usize>, String)>, FillError> {
     let table = parse(text)?;
-    let mut edits: Vec<(Range<usize>, String)> = Vec::new();
+    let mut edits = Vec::new();
     let listed = match table.get("server").map(Spanned::get_ref) {
         Some(DeValue::Array(listed)) => listed.iter(),
         Some(_) => return Err(FillError::NoList),
-        None => return Ok(text.to_owned()),
+        None => return Ok(edits),
     };
     for server in listed {
         let DeValue::Table(server) = server.get_ref() else {
@@ -65,24 +84,18 @@ pub fn fill(text: &str, keys: &BTreeMap<u8, PublicKey>) -> Result<String, FillEr
         let Some(&wanted) = keys.get(&id) else {
             continue;
         };
-        let there = server.get("key");
-        match there.map(|key| key.get_ref().as_str().unwrap_or_default()) {
-            Some("") => edits.extend(there.map(|key| (key.span(), quoted(wanted)))),
-            Some(text) if text.parse() == Ok(wanted) => {}
-            Some(text) => {
+        match server.get("key").map(|key| (key, key.get_ref().as_str())) {
+            Some((key, Some(""))) => edits.push((key.span(), quoted(wanted))),
+            Some((_, Some(text))) if text.parse() == Ok(wanted) => {}
+            Some((_, Some(text))) => {
                 let there = text.to_owned();
                 return Err(FillError::Other { id, there, wanted });
             }
+            Some((_, None)) => return Err(FillError::NoList),
             None => edits.push(addition(text, server, wanted)),
         }
     }
-    // From the end, so that what is before stays where it is.
-    edits.sort_by_key(|(span, _)| std::cmp::Reverse(span.start));
-    let mut filled = text.to_owned();
-    for (span, value) in edits {
-        filled.replace_range(span, &value);
-    }
-    Ok(filled)
+    Ok(edits)
 }
 
 fn parse(text: &str) -> Result<DeTable<'_>, FillError> {
@@ -187,6 +200,18 @@ peers = \"a\"
         assert_eq!(fill("[[server]]\n", &keys()), Err(FillError::NoList));
         assert!(matches!(fill("id = ", &keys()), Err(FillError::NoToml(_))));
         assert_eq!(fill("id = 1\n", &keys()), Ok("id = 1\n".to_owned()));
+    }
+
+    #[test]
+    fn what_cannot_be_filled_in_stays_as_it_is() {
+        for text in [
+            "[[server]]\nid = 1\n[server.key]\nx = 1\n",
+            "[[server]]\nid = 1\n[server.more]\nx = 1\n",
+            "[[server]]\nid = 1\npeers = \"{\"\n",
+            "[[server]]\nid = 1\nkey = 3\n",
+        ] {
+            assert_eq!(fill(text, &keys()), Err(FillError::NoList), "{text}");
+        }
     }
 
     #[test]

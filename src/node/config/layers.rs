@@ -150,6 +150,16 @@ impl Settings {
         Ok(settings)
     }
 
+    /// What the text of one file says, over what is built in. `path` is where it was found.
+    ///
+    /// # Errors
+    /// As [`Settings::merge`].
+    pub fn of_text<T: Layered>(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let mut settings = Self::merge::<T>(&Sources::default())?;
+        settings.add_text_of::<T>(path, text)?;
+        Ok(settings)
+    }
+
     fn put(&mut self, key: &Key, value: Value, origin: Origin) {
         self.by_key.insert(key.path, Setting { value, origin });
     }
@@ -159,8 +169,12 @@ impl Settings {
             path: path.to_owned(),
             source,
         })?;
-        let file = File { path, text: &text };
-        let table = DeTable::parse(&text).map_err(|error| file.wrong(&error))?;
+        self.add_text_of::<T>(path, &text)
+    }
+
+    fn add_text_of<T: Layered>(&mut self, path: &Path, text: &str) -> Result<(), ConfigError> {
+        let file = File { path, text };
+        let table = DeTable::parse(text).map_err(|error| file.wrong(&error))?;
         self.add_table::<T>(&file, table.get_ref(), "")
     }
 

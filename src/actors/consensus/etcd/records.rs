@@ -13,6 +13,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::super::guard;
 use super::super::rows::{self, Damage};
 use super::super::standing::{Whereabouts, Why};
 use super::super::wire::Envelope;
@@ -43,6 +44,11 @@ impl Place {
         next: 1,
         chain: Digest([0; 32]),
     };
+
+    /// Whether a log can have come there; entries are counted on from it.
+    const fn is_place(self) -> bool {
+        self.next > 0 && guard::is_reached(self.next)
+    }
 
     /// The place after a batch of so many entries.
     pub(super) fn after(self, entries: usize, batch: &[u8]) -> Self {
@@ -96,7 +102,7 @@ impl Head {
     /// From its bytes.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         let head: Self = codec::decode(bytes, SMALL_MAX_BYTES).ok()?;
-        (head.version == VERSION && head.end.next > 0).then_some(head)
+        (head.version == VERSION && head.end.is_place()).then_some(head)
     }
 }
 
@@ -155,7 +161,7 @@ impl Base {
     /// From its bytes.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         let base: Self = codec::decode(bytes, SMALL_MAX_BYTES).ok()?;
-        (base.version == VERSION).then_some(base)
+        (base.version == VERSION && base.at.is_place()).then_some(base)
     }
 }
 
@@ -296,5 +302,17 @@ mod tests {
         later[0] += 1;
         assert_eq!(Head::decode(&later), None);
         assert_eq!(Hint::decode(&head.encode()), None);
+    }
+
+    #[test]
+    fn a_place_that_nothing_follows_is_none() {
+        for (next, is_one) in [(0, false), (1, true), (1 << 62, false), (u64::MAX, false)] {
+            let (origin, chain) = (Digest([1; 32]), Digest([0; 32]));
+            let place = Place { next, chain };
+            let head = Head::new(origin, place, NodeId(1));
+            assert_eq!(Head::decode(&head.encode()), is_one.then_some(head));
+            let base = Base::new(origin, place, 1, origin);
+            assert_eq!(Base::decode(&base.encode()), is_one.then_some(base));
+        }
     }
 }

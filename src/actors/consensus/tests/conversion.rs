@@ -264,6 +264,31 @@ fn bytes_that_are_no_letter_and_letters_of_strangers_are_counted() {
     assert_eq!(machine.counts.bad_messages, 3);
 }
 
+/// A newcomer goes one term beyond all that it is told of.
+#[test]
+fn a_term_that_nothing_follows_is_not_believed() {
+    let peers = vec![FROM, NodeId(3)];
+    let config = Config::lan(ME, peers, Calendar::default());
+    let mut machine = Consensus::new(config, Toy::default(), &Rows::default(), [9; 32]);
+    let boot = u64::from_le_bytes([9; 8]);
+    let mut out = Outbox::new();
+    let mut welcome = |machine: &mut Consensus<Toy>, from, term| {
+        let is_in = true;
+        let message = Letter::Welcome { boot, term, is_in }.encode();
+        machine.handle(Moment::START, Input::Heard { from, message }, &mut out);
+    };
+    for term in [u64::MAX, 1 << 62] {
+        welcome(&mut machine, FROM, term);
+        welcome(&mut machine, NodeId(3), term);
+    }
+    assert_eq!(machine.counts.bad_messages, 4);
+    assert!(machine.entrance.is_some());
+    welcome(&mut machine, FROM, (1 << 62) - 1);
+    welcome(&mut machine, NodeId(3), 5);
+    assert!(machine.entrance.is_none());
+    assert_eq!(machine.node.raft.term, 1 << 62);
+}
+
 /// Every kind has its own name in ours.
 #[test]
 fn kinds_are_told_apart() {

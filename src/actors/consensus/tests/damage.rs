@@ -2,7 +2,7 @@
 
 use super::toy::Toy;
 use super::world::{SECOND, World};
-use crate::actors::consensus::rows::{self, Found};
+use crate::actors::consensus::rows::{self, Found, VoteRow};
 use crate::actors::consensus::wire::{Kind, Letter, RaftMessage};
 use crate::actors::consensus::*;
 use crate::actors::edges::{Row, Table};
@@ -40,6 +40,36 @@ fn a_disk_as_it_was_left_is_read_to_the_same_state() {
         // What was decided is learned again; nothing is answered before.
         assert!(machine.applied <= applied && machine.applied >= 100);
         assert_eq!(machine.standing(), Standing::CatchingUp);
+    }
+}
+
+/// Whole by its checksum, and yet nothing that a server has come to.
+#[test]
+fn a_term_that_nothing_follows_takes_the_server_out() {
+    let mut world = worked();
+    world.crash(0);
+    let group = world.config(0).group();
+    let me = world.config(0).me;
+    let Ok(Found::Log(log)) = rows::read(me, &group, &world.rows(0)) else {
+        panic!("the disk is whole");
+    };
+    let damaged = Why::Damaged(Damage::Row("vote".to_owned()));
+    let out = (Standing::Quarantined, Some(damaged));
+    for (term, expected) in [
+        (1 << 62, (Standing::CatchingUp, None)),
+        (1 << 63, out.clone()),
+        (u64::MAX, out),
+    ] {
+        let row = VoteRow {
+            term,
+            vote: 0,
+            commit: log.commit(),
+            end: log.end(),
+        };
+        let record = rows::vote_record(&row);
+        let value = record.value.expect("a row");
+        world.disk_mut(0).insert((record.table, record.key), value);
+        assert_eq!(standing(&world, 0), expected, "{term}");
     }
 }
 
