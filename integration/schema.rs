@@ -103,10 +103,8 @@ fn the_schema_names_every_reason() {
     let told = serde_json::from_value::<Reason>(json!("-")).expect_err("no reason");
     let told = told.to_string();
     let (_, list) = told.split_once("expected one of ").expect("a list");
-    let all: BTreeSet<&str> = list
-        .split(", ")
-        .map(|word| word.trim_matches('`'))
-        .collect();
+    let all = list.split(", ").map(|word| word.trim_matches('`'));
+    let all: BTreeSet<&str> = all.collect();
     assert_eq!(words, all);
 }
 

@@ -1,5 +1,5 @@
-//! Many seeds of a simulator, side by side, and what they came to: `seeds` for whole nodes; `rights`
-//! uses it too.
+//! Many seeds of a simulator, side by side, and what they came to: `seeds` for whole nodes;
+//! `rights` uses it too.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -47,8 +47,8 @@ pub(super) fn run(arguments: &SeedsArguments, tell: &mut dyn FnMut(&str)) -> u8 
     sweep(arguments.count, arguments.how, run::judged, tell)
 }
 
-/// Runs so many seeds of one kind and tells the totals; exit code 99 if anything did not hold in one
-/// of them.
+/// Runs so many seeds of one kind and tells the totals; exit code 99 if anything did not hold in
+/// one of them.
 pub(super) fn sweep(
     seeds: u64,
     how: Sweep,

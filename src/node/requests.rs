@@ -76,8 +76,8 @@ impl Requests {
         })
     }
 
-    /// Asks for a picture; `body` is an encoded [`HideJob`](crate::proto::cargo::HideJob). Gives the
-    /// number of the request.
+    /// Asks for a picture; `body` is an encoded [`HideJob`](crate::proto::cargo::HideJob). Gives
+    /// the number of the request.
     pub fn hide(&mut self, body: Bytes) -> u64 {
         let ticket = self.tickets.draw();
         self.handle(requester::Input::Hide { ticket, body }, &mut Vec::new());

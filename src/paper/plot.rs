@@ -44,16 +44,20 @@ impl Plot {
     #[must_use]
     pub fn lines(&self) -> Markup {
         let axis = Axis::of(self);
-        self.frame(&axis, &html! {
-            @for (number, series) in self.series.iter().enumerate() {
-                path class={ "line c" (number) } d=(self.path(&axis, series)) {}
-                @for (point, value) in values(series) {
-                    circle class={ "c" (number) } cx=(self.middle(point)) cy=(axis.at(value)) r="3.5" {
-                        title { (series.name) ", " (self.points[point]) ": " (short(value)) }
+        self.frame(
+            &axis,
+            &html! {
+                @for (number, series) in self.series.iter().enumerate() {
+                    path class={ "line c" (number) } d=(self.path(&axis, series)) {}
+                    @for (point, value) in values(series) {
+                        @let (x, y) = (self.middle(point), axis.at(value));
+                        circle class={ "c" (number) } cx=(x) cy=(y) r="3.5" {
+                            title { (series.name) ", " (self.points[point]) ": " (short(value)) }
+                        }
                     }
                 }
-            }
-        })
+            },
+        )
     }
 
     /// A bar for each value, those of a point beside each other.

@@ -168,7 +168,7 @@ impl World {
     /// What is on the disk of a node.
     #[must_use]
     pub fn disk(&self, node: usize) -> &Disk {
-        &self.slots[node].disk
+        &self.slots[node].drive.disk
     }
 
     /// A digest over everything that has happened, in order.

@@ -15,8 +15,8 @@ pub struct Config {
     pub repeat_ms: u64,
     /// An order is given up after so long, in milliseconds. It may have been counted all the same.
     pub give_up_ms: u64,
-    /// Shares of a look that is counted are waited for so long from its order, in milliseconds: what
-    /// is missing is a server that comes back, and the look would be lost.
+    /// Shares of a look that is counted are waited for so long from its order, in milliseconds:
+    /// what is missing is a server that comes back, and the look would be lost.
     pub counted_ms: u64,
     /// Orders under way at the most.
     pub orders_max: usize,

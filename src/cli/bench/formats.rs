@@ -1,9 +1,9 @@
 //! Encodings beside each other on the messages that this program really sends: size, and time to
 //! encode and decode.
 //!
-//! Ours is `proto::codec`, bincode with its limits checked; the others are called as plainly as they
-//! can be. Every time is the best of several batches: other work on the machine only ever makes a
-//! batch slower.
+//! Ours is `proto::codec`, bincode with its limits checked; the others are called as plainly as
+//! they can be. Every time is the best of several batches: other work on the machine only ever
+//! makes a batch slower.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

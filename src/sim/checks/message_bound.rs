@@ -1,7 +1,7 @@
 //! Few messages for a request: a claim goes out twice and so does the end, so servers say to each
-//! other 4 (n - 1) packets about it, and hear n asks. When nothing goes wrong nobody claims a second
-//! time, and no more is said. Else each further claim explains some more, and each further time that
-//! the client asks.
+//! other 4 (n - 1) packets about it, and hear n asks. When nothing goes wrong nobody claims a
+//! second time, and no more is said. Else each further claim explains some more, and each further
+//! time that the client asks.
 
 use std::collections::{BTreeMap, BTreeSet};
 

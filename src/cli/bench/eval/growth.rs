@@ -123,20 +123,6 @@ type Figure = fn(&Grown) -> f64;
 
 /// More servers.
 pub(super) fn clusters(growth: &Growth) -> Section {
-    let row = |of: &Grown| {
-        let pair = |[half, most]: [f64; 2]| format!("{}, {}", duration(half), duration(most));
-        vec![
-            of.servers.to_string(),
-            of.done.to_string(),
-            format!("{:.1}", of.packets),
-            of.bound.to_string(),
-            pair(of.elected_ms),
-            pair(of.done_ms),
-            format!("{:.2}", of.busiest),
-            format!("{:.3}", of.begun),
-            format!("{:.0}", of.reports_per_s),
-        ]
-    };
     let points: Vec<String> = growth
         .clusters
         .iter()
@@ -173,20 +159,43 @@ pub(super) fn clusters(growth: &Growth) -> Section {
     );
     Section {
         title: "More servers",
-        words: "In virtual time: real elections and load reports, workers of which only the time is \
-                real (100 ms a picture on average, two at a time), seven tenths busy, 0.1 to 0.4 ms \
-                from host to host. The bound is 4(n-1)+n; words to the client come on top, one for \
-                each claim. Busiest: the jobs of the busiest server, in parts of an even share."
+        words: "In virtual time: real elections and load reports, workers of which only the time \
+                is real (100 ms a picture on average, two at a time), seven tenths busy, 0.1 to \
+                0.4 ms from host to host. The bound is 4(n-1)+n; words to the client come on top, \
+                one for each claim. Busiest: the jobs of the busiest server, in parts of an even \
+                share."
             .to_owned(),
         table: Table {
             head: vec![
-                "servers", "requests", "packets", "bound", "owner known, half and 99 %",
-                "done, half and 99 %", "busiest", "jobs a request", "reports a second",
+                "servers",
+                "requests",
+                "packets",
+                "bound",
+                "owner known, half and 99 %",
+                "done, half and 99 %",
+                "busiest",
+                "jobs a request",
+                "reports a second",
             ],
-            rows: growth.clusters.iter().map(row).collect(),
+            rows: growth.clusters.iter().map(cluster_row).collect(),
         },
         drawing: Some(html! { div.plots { (packets.lines()) (waits.lines()) } }),
     }
+}
+
+fn cluster_row(of: &Grown) -> Vec<String> {
+    let pair = |[half, most]: [f64; 2]| format!("{}, {}", duration(half), duration(most));
+    vec![
+        of.servers.to_string(),
+        of.done.to_string(),
+        format!("{:.1}", of.packets),
+        of.bound.to_string(),
+        pair(of.elected_ms),
+        pair(of.done_ms),
+        format!("{:.2}", of.busiest),
+        format!("{:.3}", of.begun),
+        format!("{:.0}", of.reports_per_s),
+    ]
 }
 
 /// More users.
@@ -204,12 +213,18 @@ pub(super) fn users(growth: &Growth) -> Section {
         title: "More users",
         words: "One server's directory with all of them online. Memory of a user is that of the \
                 process; a sign of presence is measured as it registers a new name, with its \
-                signature. A server that comes back with an empty disk is sent the whole state as one \
-                message; where that does not fit, the number of names has to be limited: it is, \
-                to 10,000."
+                signature. A server that comes back with an empty disk is sent the whole state as \
+                one message; where that does not fit, the number of names has to be limited: it \
+                is, to 10,000."
             .to_owned(),
         table: Table {
-            head: vec!["users", "memory of a user", "sign of presence", "state", "fits a message"],
+            head: vec![
+                "users",
+                "memory of a user",
+                "sign of presence",
+                "state",
+                "fits a message",
+            ],
             rows: growth.users.iter().map(row).collect(),
         },
         drawing: None,

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::MANY;
-use super::cell::Cell;
+use super::cell::{Cell, PHASES};
 use super::growth;
 use super::published::{PUBLISHED, PUBLISHED_RATES};
 use super::report::Evaluation;
@@ -188,12 +188,16 @@ fn phases(evaluation: &Evaluation) -> Section {
     Section {
         title: "Where the time goes",
         words: "Means. Election: from the first question to the word of the server that takes it. \
-                Upload: until that server has the body. Hiding: until the first piece of the picture \
-                is here; the wait for a place is part of it. Download: until all of it is. The images \
-                are named with their clients and servers."
+                Upload: until that server has the body. Hiding: until the first piece of the \
+                picture is here; the wait for a place is part of it. Download: until all of it is. \
+                The images are named with their clients and servers."
             .to_owned(),
         table: Table {
-            head: vec!["image, clients to servers", "election", "upload", "hiding", "download", "whole"],
+            head: ["image, clients to servers"]
+                .into_iter()
+                .chain(PHASES)
+                .chain(["whole"])
+                .collect(),
             rows: cells.iter().map(row).collect(),
         },
         drawing: Some(html! {
@@ -339,16 +343,31 @@ fn others() -> Section {
     Section {
         title: "What others have published",
         words: "Programs for the same task, with three servers and one client. Their machines and \
-                builds are not ours, and they had whole cores where a server above has a part of one."
+                builds are not ours, and they had whole cores where a server above has a part of \
+                one."
             .to_owned(),
         table: Table {
-            head: vec!["program", "4.8 kB, s", "of it election", "1.9 MB, s", "answered", "source"],
+            head: vec![
+                "program",
+                "4.8 kB, s",
+                "of it election",
+                "1.9 MB, s",
+                "answered",
+                "source",
+            ],
             rows: PUBLISHED
                 .iter()
                 .map(|of| {
-                    [of.program, of.small_s, of.election_s, of.large_s, of.answered, of.source]
-                        .map(str::to_owned)
-                        .to_vec()
+                    [
+                        of.program,
+                        of.small_s,
+                        of.election_s,
+                        of.large_s,
+                        of.answered,
+                        of.source,
+                    ]
+                    .map(str::to_owned)
+                    .to_vec()
                 })
                 .collect(),
         },

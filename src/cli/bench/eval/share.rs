@@ -155,7 +155,8 @@ impl Groups {
 impl Drop for Groups {
     fn drop(&mut self) {
         for folder in &self.made {
-            // One whose process still ends is busy for a moment; it is empty then, and does nothing.
+            // One whose process still ends is busy for a moment; it is empty then, and does
+            // nothing.
             let is_gone = || fs::remove_dir(folder).is_ok();
             let _ = (0..20).any(|_| {
                 is_gone() || {
@@ -303,7 +304,8 @@ mod tests {
     #[test]
     fn groups_are_made_where_the_processor_is_shared_out() {
         let one = "tmpfs /a tmpfs rw 0 0\ncgroup2 /u cgroup2 rw 0 0\n\
-                   cgroup /c/cpuset cgroup rw,cpuset 0 0\ncgroup /c/cpu cgroup rw,cpu,cpuacct 0 0\n";
+                   cgroup /c/cpuset cgroup rw,cpuset 0 0\n\
+                   cgroup /c/cpu cgroup rw,cpu,cpuacct 0 0\n";
         assert_eq!(hierarchy(one), Some((Kind::One, "/c/cpu".into())));
         let two = "cgroup2 /sys/fs/cgroup cgroup2 rw,nosuid 0 0\n";
         assert_eq!(hierarchy(two), Some((Kind::Two, "/sys/fs/cgroup".into())));
