@@ -48,7 +48,7 @@ fn a_disk_as_it_was_left_is_read_to_the_same_state() {
 fn a_term_that_nothing_follows_takes_the_server_out() {
     let mut world = worked();
     world.crash(0);
-    let group = world.config(0).group();
+    let group = world.config(0).checked().group();
     let me = world.config(0).me;
     let Ok(Found::Log(log)) = rows::read(me, &group, &world.rows(0)) else {
         panic!("the disk is whole");
