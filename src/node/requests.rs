@@ -1,7 +1,7 @@
 //! A user's requests for pictures without a home and without a node: one line and the concern that
 //! asks the cloud. For measuring servers by what their users see.
 //!
-//! The wiring is the client's own: what arrives is routed by [`client`] and only what is for the
+//! The wiring is the client's own: what arrives is routed by `client` and only what is for the
 //! requester is heard. Nothing is sealed or opened here.
 
 use std::io;
