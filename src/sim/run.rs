@@ -268,10 +268,15 @@ impl Run {
         self.note_reach();
     }
 
-    /// Notes who reaches a server that answers.
+    /// Notes who reaches a server that answers. One that hears a person and is not heard may take
+    /// their request, and nobody takes it over while that server lives: it counts against all.
     fn note_reach(&mut self) {
         for who in [ALICE, BOB] {
-            let reaches = (0..SERVERS).any(|server| self.world.can_talk(who, server));
+            let mut servers = 0..SERVERS;
+            let reaches = servers
+                .clone()
+                .any(|server| self.world.can_talk(who, server))
+                && !servers.any(|server| self.world.is_heard_only(who, server));
             self.wishes.reaches(who, reaches);
         }
     }
@@ -303,7 +308,9 @@ impl Run {
         if !self.world.is_up(who) {
             return None;
         }
-        let id = self.wishes.add(who, kind, self.lives[&who]);
+        let id = self
+            .wishes
+            .add(self.world.now(), who, kind, self.lives[&who]);
         if kind.makes_picture() {
             self.tally.outcome("pictures asked for");
         }

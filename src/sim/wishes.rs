@@ -19,6 +19,8 @@ pub struct Wished {
     pub kind: WishKind,
     /// How often the client has been started when it was wished: a crash loses the answer.
     pub life: u32,
+    /// When it was wished, in microseconds.
+    pub at_us: u64,
     /// Whether a final report came.
     pub ended: Option<Result<(), Reason>>,
     /// Whether the person could not reach any server that answers, or stood still, at some time
@@ -79,7 +81,7 @@ impl Wishes {
     }
 
     /// Records a wish and gives it a number.
-    pub fn add(&mut self, who: usize, kind: WishKind, life: u32) -> WishId {
+    pub fn add(&mut self, at_us: u64, who: usize, kind: WishKind, life: u32) -> WishId {
         self.last += 1;
         let id = WishId(self.last);
         self.open.insert(
@@ -88,6 +90,7 @@ impl Wishes {
                 who,
                 kind,
                 life,
+                at_us,
                 ended: None,
                 outage: self.away.contains(&who),
             },

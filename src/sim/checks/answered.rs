@@ -24,10 +24,10 @@ impl Check for Answered {
         let lived = |wished: &&Wished| done.lives.get(&wished.who) == Some(&wished.life);
         for wished in done.wishes.iter().filter(lived) {
             match (wished.kind, wished.ended) {
-                (_, None) => return Err(format!("{:?} never ended", wished.kind)),
+                (_, None) => return Err(format!("{wished:?} never ended")),
                 (WishKind::Hide, Some(Err(Reason::Disk))) if done.wishes.disks_fail => {}
                 (WishKind::Hide, Some(Err(reason))) if !wished.outage => {
-                    return Err(format!("a picture was not hidden: {reason:?}"));
+                    return Err(format!("a picture was not hidden, {reason:?}: {wished:?}"));
                 }
                 _ => {}
             }
@@ -47,7 +47,7 @@ mod tests {
         let mut done = Done::default();
         done.wishes.disks_fail = disks_fail;
         done.lives.insert(BOB, 1);
-        let id = done.wishes.add(BOB, WishKind::Hide, 1);
+        let id = done.wishes.add(0, BOB, WishKind::Hide, 1);
         if !reached {
             done.wishes.reaches(BOB, false);
         }

@@ -88,8 +88,8 @@ mod tests {
     #[test]
     fn a_failure_while_another_server_is_down_is_found() {
         let at = |at| {
-            let fails = [(at, 0, Seen::Gate(true)), (at + 1, 0, Seen::Gate(false))];
-            [(0, 2, Seen::Crashed)].into_iter().chain(fails)
+            let back = (at, 0, Seen::Gate(false));
+            [(0, 2, Seen::Crashed), (at, 0, Seen::Gate(true)), back]
         };
         assert!(tell(&mut OneFailure::default(), at(PERMISSION_US + 1)).is_err());
         let mut check = OneFailure::default();

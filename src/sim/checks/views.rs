@@ -157,7 +157,7 @@ mod tests {
                 (WishKind::View(GRANT), opened),
                 (WishKind::Shown(view), Outcome::Counted { ordinal, left: 1 }),
             ] {
-                let wish = wishes.add(BOB, kind, 1);
+                let wish = wishes.add(0, BOB, kind, 1);
                 let news = News::Done(Box::new(outcome));
                 check.see(at, &Seen::Told(Report { wish, news }), &wishes)?;
             }

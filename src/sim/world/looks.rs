@@ -39,6 +39,12 @@ impl World {
         pass && self.is_awake(one) && self.is_awake(other)
     }
 
+    /// Whether datagrams of one node reach the other, which is awake, and none comes back.
+    #[must_use]
+    pub fn is_heard_only(&self, one: usize, other: usize) -> bool {
+        self.cuts.pass(one, other) && !self.cuts.pass(other, one) && self.is_awake(other)
+    }
+
     /// Whether the disk of a node has something to do.
     #[must_use]
     pub fn is_writing(&self, node: usize) -> bool {
