@@ -161,6 +161,7 @@ fn forged(rng: &mut ChaCha8Rng) -> Packet {
             client: UserId(rng.random()),
             epoch: rng.random(),
             score: 0,
+            waited: rng.random(),
         }),
     }
 }

@@ -33,7 +33,7 @@ const MAY_IMPORT: &Table = &[
     ("terminal", &["proto", "time"]),
     ("node",     &["net", "actors", "ledger", "transport", "stego", "crypto", "proto", "time"]),
     ("net",      &["transport", "proto", "time"]),
-    ("transport", &["proto", "crypto", "time"]),
+    ("transport", &["proto", "crypto", "planted", "time"]),
     ("actors",   &["ledger", "proto", "crypto", "planted", "time"]),
     ("ledger",   &["proto", "crypto", "planted", "time"]),
     ("crypto",   &["proto", "time"]),

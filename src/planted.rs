@@ -69,22 +69,38 @@ bugs! {
     MailAckBeforeQuorum: "calls a letter kept when one server has it";
     MailAckDropsLater: "lets go of later letters with the one that was confirmed";
     MailComesBack: "forgets which letters were let go";
+    ReplicaServesAtOnce: "takes its mailbox and its names for complete after a start";
+    DepositedOnce: "takes a letter to the servers once, whether they got it or not";
+    MailAckBeforeEffect: "has the servers drop a letter that is handed on, but not yet kept";
+    LetterForgotten: "forgets which letters took effect";
     // Who is answered.
     PassNotChecked: "answers whoever asks, with a pass or without one";
     PassOfAnybody: "takes the pass of another asker";
     PassForEver: "takes passes that have run out";
+    // Messages in fragments.
+    ReservedByTotal: "sets aside as much memory for a message as its first fragment announces";
+    GapsUnbounded: "takes fragments however far ahead of the others they are";
+    ReplayOffByOne: "takes packet numbers again that have just left the window";
+    HandedOnAgain: "forgets with the session which messages were handed on";
+    HolesHandedOn: "hands a message on once its last fragment is here, unchecked";
+    DeliveredWhenAcked: "calls a message delivered when all its fragments are confirmed";
+    AckedBeforeKept: "confirms fragments for which there is no room, and says nothing of it";
+    MemoryNotReturned: "goes on charging memory for messages that were handed on";
     // Looks without the servers.
     OpenedBeforeClaim: "opens a picture before the claim of the look is on disk";
     CountToldBeforeWritten: "tells a look as counted before that is on disk";
     // Planned failures.
     TokenWithoutPermission: "fails on the first permission instead of all";
     PermitsWhileAsking: "permits others to fail while it asks for itself";
+    PromiseWithoutMargin: "keeps a promise as long as the failure lasts, and clocks do not differ";
     HeardWhileFailing: "listens and answers during its planned failure";
     // Who takes a request.
     NeverTakesOver: "does not claim what a lost server owned";
     EveryoneWins: "claims at once whatever it is asked, and does not listen to other claims";
     ClaimWithoutEpoch: "takes over under the epoch of the owner that was lost";
     TakesOverFromTheLiving: "takes a request over whenever the client asks again";
+    LoserGoesOn: "works on although another server's claim was better";
+    EndForgotten: "forgets at once that a request is over";
 }
 
 #[cfg(any(test, feature = "planted-faults"))]

@@ -267,6 +267,7 @@ fn claims(number: u32) -> [Packet; 4] {
         client: UserId([7; 32]),
         epoch: u32::MAX,
         score: 0,
+        waited: false,
     };
     let report = LoadReport {
         incarnation: WallTime(u64::MAX),

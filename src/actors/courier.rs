@@ -290,6 +290,7 @@ pub enum Output {
 }
 
 /// Letters of one client, out and in.
+#[derive(Clone)]
 pub struct Courier {
     config: Config,
     tickets: TicketBook,

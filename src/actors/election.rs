@@ -1,11 +1,11 @@
 //! Which server takes a request: a claim-based Bully election for each request, without waiting.
 //!
 //! Every server ranks the live servers by the loads it knows. The best claims at once; each lower
-//! rank waits its turn and claims only if it has seen no claim. Of two claims of one epoch the
-//! better (score, then node) wins and the other aborts. When the owner falls silent or says
-//! goodbye before the request is done, the next epoch is ranked and claimed from the cached ask.
-//! Two owners for a while are harmless: results are a pure function of the request, and the client
-//! accepts one. Never touches a body or a picture.
+//! rank waits its turn and claims only if it has seen no claim; it waits longer where claims have
+//! come late. Of two claims of one epoch the better (score, then node) wins and the other aborts.
+//! When the owner falls silent or says goodbye before the request is done, the next epoch is
+//! ranked and claimed from the cached ask. Two owners for a while are harmless: results are a pure
+//! function of the request, and the client accepts one. Never touches a body or a picture.
 //!
 //! Invariants: of all claims a server has seen of a request it follows the best (highest epoch,
 //! then lowest score, then lowest node), in whatever order they came; a request that is over is not
@@ -27,12 +27,16 @@ use crate::proto::packet::{Ask, Claim, Packet, Party};
 use crate::time::Moment;
 
 mod case;
+mod config;
 mod over;
+mod patience;
 mod seats;
 mod words;
 
-use case::{Case, Stand};
+use case::{Case, Stand, Turn};
+pub use config::Config;
 use over::{End, Over};
+use patience::Patience;
 use seats::Seats;
 pub use seats::outlook;
 use words::{refuse, to_server};
@@ -43,44 +47,6 @@ const OVER_KEPT: Duration = Duration::from_secs(60);
 /// An ask so soon after the end was sent before it. Longer than a datagram is late, and no longer
 /// than a client pauses after a refusal before it asks again.
 const LATE_ASK: Duration = Duration::from_millis(100);
-
-/// Timings and bounds.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// This server.
-    pub me: NodeId,
-    /// The other servers.
-    pub peers: Vec<NodeId>,
-    /// Milliseconds that each lower rank waits for a claim.
-    pub rank_wait_ms: u64,
-    /// A request is forgotten if nothing is heard of it for so long, in milliseconds.
-    pub forget_after_ms: u64,
-    /// Requests remembered at the most.
-    pub requests_max: usize,
-}
-
-impl Config {
-    /// For servers on one local network.
-    #[must_use]
-    pub const fn lan(me: NodeId, peers: Vec<NodeId>) -> Self {
-        Self {
-            me,
-            peers,
-            // Many times a round trip on such a network, and nothing to a person.
-            rank_wait_ms: 20,
-            // Longer than the upload of the largest body over a slow line; the worker ends what
-            // nobody wants much earlier.
-            forget_after_ms: 600_000,
-            // About a megabyte, and far more than the jobs of a cluster that still moves.
-            requests_max: 4_096,
-        }
-    }
-
-    /// Between the two sendings of a claim: the second arrives before the next rank claims.
-    const fn repeat_after(&self) -> Duration {
-        Duration::from_micros(self.rank_wait_ms.saturating_mul(500))
-    }
-}
 
 /// What can happen.
 #[derive(Clone, Debug)]
@@ -154,7 +120,7 @@ enum Repeat {
 }
 
 /// The machine.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Election {
     config: Config,
     seats: Seats,
@@ -164,6 +130,7 @@ pub struct Election {
     /// In order of time, since all wait equally long.
     repeats: VecDeque<(Moment, Repeat)>,
     over: Over,
+    patience: Patience,
     /// The node is about to end.
     retired: bool,
 }
@@ -178,6 +145,7 @@ impl Election {
             agenda: BTreeSet::new(),
             repeats: VecDeque::new(),
             over: Over::new(config.requests_max, OVER_KEPT),
+            patience: Patience::new(config.rank_wait_ms, config.rank_wait_max_ms),
             retired: false,
             config,
         }
@@ -225,26 +193,25 @@ impl Election {
 
     /// Claims the case's epoch now or when it is this server's turn.
     fn run(&mut self, now: Moment, mut case: Case, out: &mut Outbox<Output>) {
-        let rank = if planted::is(Bug::EveryoneWins) {
-            0
-        } else {
-            self.seats.rank(case.ask.request)
+        let before = self.seats.before(case.ask.request);
+        let Some(&of) = before.first().filter(|_| !planted::is(Bug::EveryoneWins)) else {
+            return self.claim(now, case, false, out);
         };
-        if rank == 0 {
-            return self.claim(now, case, out);
-        }
-        let wait_ms = self.config.rank_wait_ms.saturating_mul(rank);
+        let ranks = u32::try_from(before.len()).unwrap_or(u32::MAX);
+        let is_new = matches!(case.stand, Stand::Waiting { .. });
         case.stand = Stand::Waiting {
-            due: now.after(Duration::from_millis(wait_ms)),
+            due: now.after(self.patience.wait().saturating_mul(ranks)),
+            first: is_new.then_some(Turn { of, since: now }),
         };
         self.put(case);
     }
 
-    fn claim(&mut self, now: Moment, mut case: Case, out: &mut Outbox<Output>) {
+    fn claim(&mut self, now: Moment, mut case: Case, waited: bool, out: &mut Outbox<Output>) {
         let repeat_at = now.after(self.config.repeat_after());
         case.touched = now;
         case.stand = Stand::Ours {
             score: self.seats.score(self.config.me),
+            waited,
             repeat_at,
             contested: false,
         };
@@ -294,6 +261,14 @@ impl Election {
             return;
         };
         case.touched = now;
+        if let Stand::Waiting {
+            first: Some(turn), ..
+        } = case.stand
+            && turn.of == from
+            && !claim.waited
+        {
+            self.patience.learn(now.since(turn.since));
+        }
         if case.yields_to(self.config.me, from, claim) {
             self.follow(from, claim, &mut case, out);
         } else if let Stand::Ours {
@@ -314,13 +289,10 @@ impl Election {
     }
 
     fn follow(&mut self, from: NodeId, claim: &Claim, case: &mut Case, out: &mut Outbox<Output>) {
-        match case.stand {
-            Stand::Ours { .. } => {
-                self.seats.uncount(self.config.me);
-                out.push(Output::Lost(case.ask.request));
-            }
-            Stand::Theirs { owner, .. } => self.seats.uncount(owner),
-            Stand::Waiting { .. } => {}
+        let loser = case.stand.owner(self.config.me);
+        self.seats.uncount(loser);
+        if loser == Some(self.config.me) && !planted::is(Bug::LoserGoesOn) {
+            out.push(Output::Lost(case.ask.request));
         }
         self.seats.count(from);
         case.epoch = claim.epoch;
@@ -344,13 +316,8 @@ impl Election {
         if self.over.end_of(request).is_none() {
             let case = self.take(request);
             let epoch = case.as_ref().map_or(0, |case| case.epoch);
-            if let Some(Case {
-                stand: Stand::Theirs { owner, .. },
-                ..
-            }) = case
-            {
-                self.seats.uncount(owner);
-            }
+            let owner = case.and_then(|case| case.stand.owner(self.config.me));
+            self.seats.uncount(owner);
             let (at, by) = (now, from);
             self.over.insert(request, End { at, by, epoch });
             out.push(Output::Forget(request));
@@ -362,11 +329,7 @@ impl Election {
         let Some(Case { epoch, stand, .. }) = self.take(request) else {
             return;
         };
-        match stand {
-            Stand::Ours { .. } => self.seats.uncount(self.config.me),
-            Stand::Theirs { owner, .. } => self.seats.uncount(owner),
-            Stand::Waiting { .. } => {}
-        }
+        self.seats.uncount(stand.owner(self.config.me));
         let (at, by) = (now, self.config.me);
         self.over.insert(request, End { at, by, epoch });
         self.tell_peers(&Packet::Done(request), out);
@@ -401,7 +364,7 @@ impl Election {
             return;
         };
         match case.stand {
-            Stand::Waiting { .. } => self.claim(now, case, out),
+            Stand::Waiting { .. } => self.claim(now, case, true, out),
             Stand::Ours { .. } | Stand::Theirs { .. } => out.push(Output::Forget(request)),
         }
     }

@@ -194,7 +194,7 @@ pub enum Output {
 }
 
 /// What waits for the disk.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Effect {
     /// A letter is kept; tell its writer.
     Deposit { letter: Letter, client: UserId },
@@ -210,7 +210,7 @@ enum Effect {
 }
 
 /// The machine.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Mailbox {
     config: Config,
     shelf: Shelf,

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::actors::edges::{Desk, DiskAnswer, DiskOrder, Record, Ticket, TicketBook};
 use crate::actors::machine::earliest;
+use crate::planted::{self, Bug};
 use crate::proto::ids::NodeId;
 use crate::time::{Calendar, Moment};
 
@@ -30,7 +31,7 @@ pub(super) const EFFECTS_MAX: usize = 1_024;
 ///
 /// Enough is a majority of all servers, this one included: whatever a majority has on disk is then
 /// known here. An answer counts for the catch-up during which its merge began.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct CatchUp {
     peers: BTreeMap<NodeId, Peer>,
     caught_up: bool,
@@ -39,7 +40,7 @@ pub(super) struct CatchUp {
     exchange_every: Duration,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Peer {
     alive: bool,
     /// Digest of its last report, if it has caught up itself.
@@ -78,7 +79,7 @@ impl CatchUp {
             .map(|&peer| (peer, fresh()))
             .collect();
         Self {
-            caught_up: peers.is_empty(),
+            caught_up: peers.is_empty() || planted::is(Bug::ReplicaServesAtOnce),
             peers,
             run: 0,
             wait: Duration::from_millis(state_wait_ms.max(1)),
@@ -208,7 +209,7 @@ impl CatchUp {
 }
 
 /// Numbers sendings so that none has the number of another, across restarts too.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Rounds(u64);
 
 impl Rounds {
@@ -229,14 +230,14 @@ impl Rounds {
 /// As there is never a second one under way, memory equals the disk whenever rows are computed,
 /// and a repeated order writes the same rows. A batch of which one order was never answered may be
 /// on disk, whatever the disk says of the repetition; it is repeated until it surely is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Journal<E> {
     book: TicketBook,
     queue: Vec<E>,
     flight: Option<Flight<E>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Flight<E> {
     effects: Vec<E>,
     records: Vec<Record>,

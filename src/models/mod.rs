@@ -21,12 +21,22 @@ use stateright::{Checker, Expectation, HasDiscoveries, Model};
 use crate::planted::tests::{Hunt, also_used, cpu_ms, text_of};
 use crate::planted::{Bug, planted, with};
 
+mod claims;
 mod escrow;
+mod fragments;
+mod mail;
 mod releases;
 mod token;
 
 /// Which models find which planted bugs.
-pub(crate) const HUNTS: &[&[Hunt]] = &[token::HUNTS, releases::HUNTS, escrow::HUNTS];
+pub(crate) const HUNTS: &[&[Hunt]] = &[
+    claims::HUNTS,
+    token::HUNTS,
+    releases::HUNTS,
+    escrow::HUNTS,
+    fragments::HUNTS,
+    mail::HUNTS,
+];
 
 /// Things by number; equal ones have the same.
 struct Numbered<K, T> {

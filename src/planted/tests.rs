@@ -37,6 +37,7 @@ fn hunts() -> Vec<&'static Hunt> {
         crate::actors::custody::tests::planted::HUNTS,
         crate::actors::mailbox::tests::planted::HUNTS,
         crate::actors::courier::tests::planted::HUNTS,
+        crate::transport::hunts::HUNTS,
         crate::actors::lease_manager::tests::planted::HUNTS,
         crate::actors::failure_token::tests::planted::HUNTS,
         crate::actors::election::tests::planted::HUNTS,

@@ -310,6 +310,8 @@ pub struct Claim {
     pub epoch: u32,
     /// The claimant's expected wait in microseconds; smaller is better.
     pub score: u64,
+    /// Whether the claimant first waited for others whose turn it was.
+    pub waited: bool,
 }
 
 /// The failure token and the permissions that make it safe.

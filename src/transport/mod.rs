@@ -14,6 +14,8 @@ pub mod endpoint;
 mod fragment_tests;
 pub mod frame;
 pub mod handshake;
+#[cfg(test)]
+pub(crate) mod hunts;
 mod link;
 pub mod message;
 pub mod pool;

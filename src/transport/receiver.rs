@@ -31,7 +31,7 @@ mod room;
 mod store;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// Longest encoded manifest that is read; ours are a fourth of it.
 const MANIFEST_MAX_BYTES: usize = 512;

@@ -4,6 +4,8 @@
 //! only a packet that opened is inserted, so forged numbers change nothing. The window covers the
 //! last 128 words of 64 numbers; what is older is refused, whether it arrived before or not.
 
+use crate::planted::{self, Bug};
+
 /// Words of the ring.
 const WORDS: u64 = 128;
 /// Numbers that the window covers; the oldest word of them slides out as a whole.
@@ -42,7 +44,8 @@ impl ReplayWindow {
             return true;
         }
         let newest_word = (self.end - 1) / 64;
-        number / 64 + WORDS > newest_word && !self.has(number)
+        let words = WORDS + u64::from(planted::is(Bug::ReplayOffByOne));
+        number / 64 + words > newest_word && !self.has(number)
     }
 
     /// Remembers a number whose packet opened. One that [`Self::check`] refuses changes nothing.
@@ -144,7 +147,7 @@ const fn slot(number: u64) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeSet;
 
     use proptest::prelude::*;
@@ -163,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_slid_out_is_refused() {
+    pub(in crate::transport) fn what_slid_out_is_refused() {
         let mut window = ReplayWindow::default();
         window.insert(WINDOW_PACKETS - 1);
         assert!(window.check(0));

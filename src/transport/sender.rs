@@ -18,6 +18,7 @@ use self::turns::{Slots, Turns};
 use super::contract::SendFailure;
 use super::endpoint::Sending;
 use super::message::{FRAGMENT_MAX_BYTES, FRAGMENT_MIN_BYTES, Piece, Status};
+use crate::planted::{self, Bug};
 use crate::proto::cargo::Cargo;
 use crate::proto::ids::Digest;
 use crate::proto::limits::MESSAGE_MAX_BYTES;
@@ -324,9 +325,15 @@ impl FragmentSender {
         let Some(transfer) = self.find_mut(piece.message) else {
             return;
         };
-        transfer.on_acked(now, piece.index);
+        let is_all = transfer.on_acked(now, piece.index);
         self.has_progress = true;
         self.watch(piece.message);
+        if planted::is(Bug::DeliveredWhenAcked)
+            && is_all
+            && let Some(slot) = self.slot_of(piece.message)
+        {
+            self.end(slot, Fate::Delivered);
+        }
     }
 
     /// The packet that carried a piece was lost.

@@ -22,7 +22,7 @@ use crate::time::{Moment, WallTime};
 const SILENT_MS: u64 = 10_000;
 
 /// The clocks of the servers as far as we know them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Admission {
     clocks: BTreeMap<NodeId, (Moment, WallTime)>,
 }

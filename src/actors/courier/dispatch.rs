@@ -28,6 +28,7 @@ const DISK_TRIES: u32 = 3;
 const RENEWALS: u32 = 2;
 
 /// Letters on their way out, by their number in the order of posting.
+#[derive(Clone, Debug)]
 pub(super) struct Dispatch {
     rng: ChaCha20Rng,
     letters: BTreeMap<u64, Outgoing>,

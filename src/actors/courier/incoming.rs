@@ -8,6 +8,7 @@ use super::{Call, Output};
 use crate::actors::edges::{Contact, Record, Row, Ticket};
 use crate::actors::machine::earliest;
 use crate::crypto::letters::{self, OpenError};
+use crate::planted::{self, Bug};
 use crate::proto::codec;
 use crate::proto::identity::PublicIdentity;
 use crate::proto::ids::{LetterId, NodeId, UserId};
@@ -33,6 +34,7 @@ const CONFIRM_AGAIN_MS: u64 = 150;
 const CONFIRMATIONS_MAX: usize = 256;
 
 /// Letters on their way from the wire to their effect.
+#[derive(Clone, Debug)]
 pub(super) struct Arrivals {
     letters: BTreeMap<LetterId, Arrival>,
     seen: Seen,
@@ -50,6 +52,7 @@ enum Way<'a> {
     Mail,
 }
 
+#[derive(Clone, Debug)]
 struct Arrival {
     from: PublicIdentity,
     /// Whether it came from the writer directly, and whether from a server.
@@ -62,6 +65,7 @@ struct Arrival {
     next: Moment,
 }
 
+#[derive(Clone, Debug)]
 enum Stage {
     /// Handed on; its effect is not confirmed yet.
     HandedOn,
@@ -71,6 +75,7 @@ enum Stage {
     Passed,
 }
 
+#[derive(Clone, Debug)]
 struct Confirmation {
     to: UserId,
     letter: LetterId,
@@ -216,7 +221,7 @@ impl Arrivals {
         };
         self.letters.insert(letter.id, arrival);
         self.hand_on(letter.id, call);
-        if !lasting {
+        if !lasting || planted::is(Bug::MailAckBeforeEffect) {
             self.answer(letter, direct, acks, call);
         }
     }

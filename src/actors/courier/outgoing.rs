@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::incoming::LETTER_ENCODED_MAX_BYTES;
 use super::{Call, Output};
 use crate::actors::edges::{Record, Table, Ticket};
+use crate::planted::{self, Bug};
 use crate::proto::cargo::Cargo;
 use crate::proto::codec;
 use crate::proto::control::Posted;
@@ -21,6 +22,7 @@ const ROW_MAX_BYTES: usize = LETTER_ENCODED_MAX_BYTES + 32;
 const QUICK_ROUNDS: u32 = 4;
 
 /// A letter that has not come to rest.
+#[derive(Clone, Debug)]
 pub(super) struct Outgoing {
     pub(super) id: LetterId,
     pub(super) reader: UserId,
@@ -47,7 +49,7 @@ pub(super) struct Outgoing {
     pub(super) refused: BTreeMap<NodeId, Moment>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Stage {
     /// Being written to disk.
     Saving { ticket: Ticket, tries: u32 },
@@ -152,6 +154,9 @@ impl Outgoing {
         self.refused.retain(|_, until| *until > call.now);
         for server in &call.config.servers {
             if self.stored.contains(server) || self.refused.contains_key(server) {
+                continue;
+            }
+            if self.rounds > 0 && planted::is(Bug::DepositedOnce) {
                 continue;
             }
             if self.rounds > 0 {

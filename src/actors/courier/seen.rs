@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::actors::edges::{Record, Row, Table};
+use crate::planted::{self, Bug};
 use crate::proto::codec;
 use crate::proto::ids::{LetterId, UserId};
 
@@ -16,7 +17,7 @@ const STAMP_MAX_BYTES: usize = 16;
 pub(super) type Known = (UserId, LetterId);
 
 /// A bounded memory of letters, oldest out first.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
     stamps: BTreeMap<Known, u64>,
     by_age: BTreeMap<u64, Known>,
@@ -44,7 +45,7 @@ impl Seen {
 
     /// Whether the letter took effect.
     pub(super) fn has(&self, known: &Known) -> bool {
-        self.stamps.contains_key(known)
+        self.stamps.contains_key(known) && !planted::is(Bug::LetterForgotten)
     }
 
     /// The row that remembers a letter, if [`Seen::insert`] follows with the same stamp.

@@ -4,6 +4,7 @@ mod passes;
 pub(crate) mod planted;
 mod posting;
 mod refused;
+mod view;
 
 use super::*;
 use crate::actors::edges::{DiskFault, Table};

@@ -19,14 +19,27 @@ pub(super) struct Case {
     pub(super) touched: Moment,
 }
 
+/// A server whose turn it is, and since when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Turn {
+    pub(super) of: NodeId,
+    pub(super) since: Moment,
+}
+
 /// Who owns a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stand {
     /// Nobody that this server knows of; it claims when its turn has come.
-    Waiting { due: Moment },
+    Waiting {
+        due: Moment,
+        /// Who should claim before, if all heard of the request at the same time.
+        first: Option<Turn>,
+    },
     /// This server.
     Ours {
         score: u64,
+        /// Whether it waited for others before it claimed.
+        waited: bool,
         /// When the claim goes out, or went out, for the second time.
         repeat_at: Moment,
         /// Whether another server was heard to claim the same.
@@ -36,6 +49,17 @@ pub(super) enum Stand {
     Theirs { owner: NodeId, score: u64 },
 }
 
+impl Stand {
+    /// Who owns the request, as far as server `me` knows.
+    pub(super) const fn owner(self, me: NodeId) -> Option<NodeId> {
+        match self {
+            Self::Waiting { .. } => None,
+            Self::Ours { .. } => Some(me),
+            Self::Theirs { owner, .. } => Some(owner),
+        }
+    }
+}
+
 impl Case {
     /// A request that nobody has claimed.
     pub(super) const fn new(ask: Ask, client: UserId, epoch: u32, now: Moment) -> Self {
@@ -43,7 +67,10 @@ impl Case {
             ask,
             client,
             epoch,
-            stand: Stand::Waiting { due: now },
+            stand: Stand::Waiting {
+                due: now,
+                first: None,
+            },
             touched: now,
         }
     }
@@ -76,15 +103,16 @@ impl Case {
 
     /// This server's claim of it. Only for a case that is ours.
     pub(super) const fn claim(&self) -> Packet {
-        let score = match self.stand {
-            Stand::Ours { score, .. } => score,
-            Stand::Waiting { .. } | Stand::Theirs { .. } => u64::MAX,
+        let (score, waited) = match self.stand {
+            Stand::Ours { score, waited, .. } => (score, waited),
+            Stand::Waiting { .. } | Stand::Theirs { .. } => (u64::MAX, true),
         };
         Packet::Claim(Claim {
             ask: self.ask,
             client: self.client,
             epoch: self.epoch,
             score,
+            waited,
         })
     }
 
@@ -100,7 +128,7 @@ impl Case {
     /// When it wants attention: to be claimed, or to be forgotten.
     pub(super) fn wake(&self, forget_after: Duration) -> Moment {
         match self.stand {
-            Stand::Waiting { due } => due,
+            Stand::Waiting { due, .. } => due,
             Stand::Ours { .. } | Stand::Theirs { .. } => self.touched.after(forget_after),
         }
     }

@@ -106,8 +106,8 @@ impl Seats {
         self.seats.keys().copied().filter(|&node| node != self.me)
     }
 
-    /// Takes over a view. Gives the servers that were alive before and have restarted since: they
-    /// know nothing of what they owned.
+    /// Takes over a view. Gives the servers that were heard before and have restarted since, also
+    /// those that counted as lost meanwhile: they know nothing of what they owned.
     pub(super) fn update(&mut self, now: Moment, members: &[Member]) -> BTreeSet<NodeId> {
         let mut restarted = BTreeSet::new();
         for member in members {
@@ -117,7 +117,8 @@ impl Seats {
             let (before, report) = (*seat, member.report);
             let same_report = before.known
                 && (before.incarnation, before.sequence) == (report.incarnation, report.sequence);
-            if before.alive && before.incarnation < report.incarnation && member.node != self.me {
+            let is_anew = before.known && before.incarnation < report.incarnation;
+            if is_anew && member.node != self.me {
                 restarted.insert(member.node);
             }
             *seat = Seat {
@@ -152,6 +153,13 @@ impl Seats {
         }
     }
 
+    /// When a server began that was heard to report, by its own clock.
+    #[cfg(test)]
+    pub(super) fn heard_in(&self, node: NodeId) -> Option<WallTime> {
+        let seat = self.seats.get(&node).filter(|seat| seat.known);
+        seat.map(|seat| seat.incarnation)
+    }
+
     /// Whether a server may be counted on.
     pub(super) fn is_there(&self, node: NodeId, now: Moment) -> bool {
         let seat = self.seats.get(&node);
@@ -166,8 +174,8 @@ impl Seats {
     }
 
     /// A server does not have a request any more, or did not get one that it claimed.
-    pub(super) fn uncount(&mut self, node: NodeId) {
-        if let Some(seat) = self.seats.get_mut(&node) {
+    pub(super) fn uncount(&mut self, owner: Option<NodeId>) {
+        if let Some(seat) = owner.and_then(|node| self.seats.get_mut(&node)) {
             seat.claimed = seat.claimed.saturating_sub(1);
         }
     }
@@ -177,17 +185,19 @@ impl Seats {
         self.seats.get(&node).map_or(u64::MAX, Seat::score)
     }
 
-    /// How many live servers that go on to live come before this one.
-    pub(super) fn rank(&self, request: RequestId) -> u64 {
+    /// Live servers that go on to live and come before this one, the best first.
+    pub(super) fn before(&self, request: RequestId) -> Vec<NodeId> {
         let place = |node: NodeId, seat: &Seat| (seat.score(), tie_break(request, node), node);
         let Some(mine) = self.seats.get(&self.me) else {
-            return 0;
+            return Vec::new();
         };
         let mine = place(self.me, mine);
         let stays = |seat: &Seat| seat.alive && !seat.draining;
         let live = self.seats.iter().filter(|(_, seat)| stays(seat));
-        let better = live.filter(|&(&node, seat)| place(node, seat) < mine);
-        better.map(|_| 1).sum()
+        let places = live.map(|(&node, seat)| place(node, seat));
+        let mut better: Vec<_> = places.filter(|place| *place < mine).collect();
+        better.sort_unstable();
+        better.into_iter().map(|(.., node)| node).collect()
     }
 }
 

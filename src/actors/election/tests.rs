@@ -9,6 +9,7 @@ use crate::time::WallTime;
 
 mod bus;
 pub(crate) mod planted;
+pub(crate) mod view;
 
 const NODES: [NodeId; 3] = [NodeId(1), NodeId(2), NodeId(3)];
 
@@ -41,6 +42,7 @@ fn claim(counter: u32, epoch: u32, score: u64) -> Claim {
         client: client(1),
         epoch,
         score,
+        waited: false,
     }
 }
 
@@ -180,6 +182,32 @@ fn a_claim_heard_in_time_keeps_a_lower_rank_silent() {
     assert!(give(&mut machine, at(10_001), asked(1)).is_empty());
 }
 
+/// Who claims late is short of time; to do its work beside it would make that worse.
+#[test]
+fn a_lower_rank_waits_longer_where_claims_come_late() {
+    let mut machine = server(2, [Some(0), Some(5), Some(9)]);
+    give(&mut machine, at(0), asked(1));
+    give(&mut machine, at(18), claimed(1, 1, 0, 1_000));
+    let late = Duration::from_micros(22_500);
+    assert_eq!(machine.patience.wait(), late);
+    give(&mut machine, at(100), asked(2));
+    assert!(run_until(&mut machine, at(122)).is_empty());
+    let mut own = claim(2, 0, 6_000);
+    own.waited = true;
+    let outputs = run_until(&mut machine, at(123));
+    assert!(outputs.contains(&to_server(NodeId(1), Packet::Claim(own))));
+    // Nobody learns from a claim after its own, out of turn, or of who waited itself.
+    give(&mut machine, at(150), claimed(1, 2, 0, 1_000));
+    give(&mut machine, at(200), asked(3));
+    give(&mut machine, at(221), claimed(3, 3, 0, 3_000));
+    give(&mut machine, at(300), asked(4));
+    let mut claim = claim(4, 0, 1_000);
+    claim.waited = true;
+    let from = NodeId(1);
+    give(&mut machine, at(321), Input::Claimed { from, claim });
+    assert_eq!(machine.patience.wait(), late);
+}
+
 #[test]
 fn asking_again_does_not_start_the_wait_anew() {
     let mut machine = server(2, EVEN);
@@ -203,7 +231,7 @@ fn faster_servers_come_first_and_those_behind_last() {
         change(&mut members[0]);
         let mut machine = Election::new(config(1));
         give(&mut machine, at(0), Input::View(members));
-        machine.seats.rank(ask(1).request)
+        machine.seats.before(ask(1).request).len()
     };
     assert_eq!(seen(|me| me.report.speed_milli = 1_001), 0);
     assert_eq!(seen(|me| me.report.speed_milli = 999), 2);
@@ -234,7 +262,7 @@ fn the_score_of_the_busiest_server_still_tells_who_has_caught_up() {
 #[test]
 fn equal_servers_share_requests() {
     let machine = server(1, [Some(0); 3]);
-    let first = (1..=300).filter(|&counter| machine.seats.rank(ask(counter).request) == 0);
+    let first = (1..=300).filter(|&counter| machine.seats.before(ask(counter).request).is_empty());
     let share = first.count();
     assert!((70..130).contains(&share), "{share} of 300");
 }
@@ -244,7 +272,8 @@ fn all_servers_agree_on_the_order_of_equals() {
     let machines: Vec<Election> = (1..=3).map(|me| server(me, [Some(0); 3])).collect();
     for counter in 1..=50 {
         let request = ask(counter).request;
-        let mut ranks: Vec<u64> = machines.iter().map(|m| m.seats.rank(request)).collect();
+        let rank = |machine: &Election| machine.seats.before(request).len();
+        let mut ranks: Vec<usize> = machines.iter().map(rank).collect();
         ranks.sort_unstable();
         assert_eq!(ranks, vec![0, 1, 2]);
     }
@@ -412,6 +441,24 @@ fn a_restarted_owner_counts_as_lost() {
     let outputs = give(&mut machine, at(8), Input::View(members.clone()));
     assert!(outputs.contains(&won(1, 1)));
     assert!(give(&mut machine, at(9), Input::View(members)).is_empty());
+}
+
+/// Its claim was believed all the same, and nobody else may know of the request.
+#[test]
+fn an_owner_who_counted_as_lost_and_restarts_counts_as_lost() {
+    let mut machine = server(2, [Some(9), Some(0), Some(5)]);
+    give(&mut machine, at(5), view([None, Some(0), Some(5)]));
+    assert!(give(&mut machine, at(6), asked(1)).contains(&won(1, 0)));
+    let lost = Output::Lost(ask(1).request);
+    assert!(give(&mut machine, at(7), claimed(1, 1, 0, 1)).contains(&lost));
+    let mut members: Vec<Member> = NODES.iter().map(|node| member(node.0, true, 3)).collect();
+    members[1].report.queued = 0;
+    assert!(give(&mut machine, at(8), Input::View(members.clone())).is_empty());
+    give(&mut machine, at(9), view([None, Some(0), Some(5)]));
+    give(&mut machine, at(9), claimed(1, 2, 0, 1));
+    members[0].report.incarnation = WallTime(2);
+    let outputs = give(&mut machine, at(10), Input::View(members));
+    assert!(outputs.contains(&won(2, 1)));
 }
 
 #[test]

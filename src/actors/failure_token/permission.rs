@@ -70,7 +70,12 @@ impl Question {
 
 /// How long a promise for a failure of `hold_ms` is kept, from the arrival of the question.
 pub(super) fn promised(config: &Config, hold_ms: u32) -> Duration {
-    let spare_ms = config.permission_wait_ms.saturating_add(config.margin_ms);
+    let margin_ms = if planted::is(Bug::PromiseWithoutMargin) {
+        0
+    } else {
+        config.margin_ms
+    };
+    let spare_ms = config.permission_wait_ms.saturating_add(margin_ms);
     hold(hold_ms).saturating_add(Duration::from_millis(spare_ms))
 }
 

@@ -333,7 +333,7 @@ fn may_i(nonce: u64, hold_ms: u32) -> TokenPacket {
 }
 
 #[test]
-fn a_promise_binds_until_hold_wait_and_margin_are_over() {
+pub(in crate::actors::failure_token) fn a_promise_binds_until_hold_wait_and_margin_are_over() {
     let mut bench = Bench::new(config());
     let yes = TokenPacket::YouMay { nonce: 8 };
     let told = bench.hear(1_000, ONE, may_i(8, 700));

@@ -14,7 +14,7 @@ use crate::time::WallTime;
 pub(super) type GoneKey = (LetterId, UserId);
 
 /// The letters and the ids let go.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Shelf {
     letters: BTreeMap<LetterId, Letter>,
     boxes: BTreeMap<UserId, Waiting>,
@@ -23,7 +23,7 @@ pub(super) struct Shelf {
 }
 
 /// One reader's letters.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Waiting {
     by_age: BTreeSet<(WallTime, LetterId)>,
     size_bytes: usize,

@@ -3,6 +3,7 @@ mod depositing;
 mod fetching;
 mod merging;
 pub(crate) mod planted;
+mod view;
 
 use std::collections::BTreeSet;
 

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use super::assembly::{Assembly, Unreadable, Verdict};
 use super::{ANSWER_EVERY, FragmentReceiver, PACE_WINDOW, ReceiverEvent, Taken};
+use crate::planted::{self, Bug};
 use crate::proto::ids::TransferId;
 use crate::proto::limits::MESSAGE_MAX_BYTES;
 use crate::time::Moment;
@@ -67,6 +68,9 @@ impl FragmentReceiver {
             let is_first = assembly.arrived == 0;
             let before = if is_first { 0 } else { assembly.memory_bytes() };
             if !self.make_room(now, number, growth, budget) {
+                if planted::is(Bug::AckedBeforeKept) {
+                    return Taken::New;
+                }
                 return self.turn_away(now, number, budget);
             }
             // What made room was newer, so the place is the same.
@@ -197,7 +201,9 @@ impl FragmentReceiver {
         let Some(assembly) = self.open.remove(number) else {
             return Taken::Duplicate;
         };
-        self.charge(assembly.memory_bytes(), 0, budget);
+        if !planted::is(Bug::MemoryNotReturned) {
+            self.charge(assembly.memory_bytes(), 0, budget);
+        }
         let first_missing = assembly.first_missing;
         let told = assembly.told.as_ref().map(|told| (told.id, told.manifest));
         let Some((id, manifest)) = told else {

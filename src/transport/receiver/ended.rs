@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::planted::{self, Bug};
 use crate::proto::ids::TransferId;
 use crate::time::Moment;
 use crate::transport::message::{Standing, Status};
@@ -49,6 +50,9 @@ impl Ended {
         self.numbers.clear();
         self.numbers_until.clear();
         self.floor = 1;
+        if planted::is(Bug::HandedOnAgain) {
+            self.transfers.clear();
+        }
     }
 
     /// Whether a message that is not open is over, and what is known of it.

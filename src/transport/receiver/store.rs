@@ -82,9 +82,10 @@ impl Early {
 }
 
 impl Store {
-    /// Holds nothing.
-    pub(super) fn new() -> Self {
+    /// Holds nothing, with memory for so much.
+    pub(super) fn new(reserved_bytes: usize) -> Self {
         Self(Kind::Early(Early {
+            bytes: Vec::with_capacity(reserved_bytes),
             is_sorted: true,
             ..Early::default()
         }))

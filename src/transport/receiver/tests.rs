@@ -271,7 +271,7 @@ fn ten_thousand_announcements_of_four_gigabytes_cost_nothing() {
 }
 
 #[test]
-fn ten_thousand_announcements_of_the_largest_message_cost_what_arrived() {
+pub(in crate::transport) fn ten_thousand_announcements_of_the_largest_message_cost_what_arrived() {
     let total_bytes = MESSAGE_MAX_BYTES as u32;
     for index in [0, 1, 150] {
         let (mut bench, mut told) = (Bench::lan(), Vec::new());
@@ -293,7 +293,7 @@ fn ten_thousand_announcements_of_the_largest_message_cost_what_arrived() {
 }
 
 #[test]
-fn gaps_of_a_message_never_cost_much_more_than_what_came() {
+pub(in crate::transport) fn gaps_of_a_message_never_cost_much_more_than_what_came() {
     let (_, message) = good(8_000_000);
     for step in [2, 3, 16, 64] {
         let mut bench = Bench::lan();
@@ -673,7 +673,7 @@ fn a_number_that_is_over_stays_over_when_it_is_forgotten() {
 }
 
 #[test]
-fn a_transfer_is_handed_on_once_over_sessions_while_it_is_remembered() {
+pub(in crate::transport) fn a_transfer_is_handed_on_once_over_sessions_while_it_is_remembered() {
     let (body, message) = good(3_000);
     let mut bench = Bench::lan();
     bench.put_all(1, &message, LENGTH, 0..4);

@@ -341,15 +341,18 @@ impl Transfer {
         self.body.get(start..start + cut.size_of(index) as usize)
     }
 
-    /// A piece has arrived.
-    pub(super) fn on_acked(&mut self, now: Moment, index: u32) {
+    /// A piece has arrived. Returns whether all have.
+    pub(super) fn on_acked(&mut self, now: Moment, index: u32) -> bool {
         let Some(run) = self.run.as_mut() else {
-            return;
+            return false;
         };
         run.in_flight = run.in_flight.saturating_sub(1);
-        if run.mark(index) {
+        let is_new = run.mark(index);
+        let is_all = run.is_all_acked();
+        if is_new {
             self.on_news(now);
         }
+        is_all
     }
 
     /// A piece is lost.

@@ -1,6 +1,7 @@
 //! Which of these tests find which planted bug.
 
 use super::bus;
+use crate::actors::failure_token::tests;
 use crate::planted::Bug;
 use crate::planted::tests::Hunt;
 
@@ -16,6 +17,11 @@ pub(crate) const HUNTS: &[Hunt] = &[
         Bug::PermitsWhileAsking,
         BUS,
         bus::never_two_fail_at_once_and_never_beside_a_real_failure,
+    ),
+    Hunt::new(
+        Bug::PromiseWithoutMargin,
+        "a promise on both sides of its end",
+        tests::a_promise_binds_until_hold_wait_and_margin_are_over,
     ),
     Hunt::new(
         Bug::HeardWhileFailing,

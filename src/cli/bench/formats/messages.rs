@@ -131,6 +131,7 @@ pub(super) fn rows() -> Vec<Row> {
         client: UserId([7; 32]),
         epoch: 0,
         score: 48_211,
+        waited: false,
     };
     let names = [
         "ada",

@@ -1,0 +1,233 @@
+//! A server's mailbox with its disk.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+
+use super::people::{Letters, bob, mask_of};
+use super::{SERVERS, T0};
+use crate::actors::edges::{DiskAnswer, DiskOrder, Row, Table, Ticket};
+use crate::actors::machine::{Machine, Outbox};
+use crate::actors::mailbox::{Config, Input, Mailbox, Output};
+use crate::proto::codec;
+use crate::proto::ids::{LetterId, NodeId, UserId};
+use crate::proto::letter::Letter;
+use crate::proto::limits::MESSAGE_MAX_BYTES;
+use crate::proto::packet::Packet;
+use crate::time::{Calendar, Moment, WallTime};
+
+/// Long after the start, so that what was asked then is over.
+const LATER_MS: u64 = 10_000;
+
+/// What a server says to another, or to the people.
+#[derive(Clone, Debug)]
+pub(super) enum Word {
+    /// It has a letter on disk, to its writer.
+    Deposited(u8),
+    /// It wants to know what the other knows.
+    Asks(usize),
+    /// What it knows.
+    State(usize, Bytes),
+}
+
+/// A mailbox with its disk.
+#[derive(Clone)]
+pub(super) struct Vault {
+    index: usize,
+    mailbox: Mailbox,
+    rows: BTreeMap<(Table, Vec<u8>), Bytes>,
+    under_way: VecDeque<(Ticket, DiskOrder)>,
+    now_ms: u64,
+    /// Milliseconds from [`T0`] to its start.
+    started_ms: u64,
+}
+
+fn config(index: usize, started_ms: u64) -> Config {
+    let node = |index: usize| NodeId(index as u8 + 1);
+    let peers = (0..SERVERS).filter(|other| *other != index).map(node);
+    let started_at = WallTime(T0 + started_ms);
+    Config::lan(node(index), peers.collect(), Calendar { started_at })
+}
+
+impl Vault {
+    /// A server with an empty disk that has just begun.
+    pub(super) fn new(index: usize) -> Self {
+        Self {
+            index,
+            mailbox: Mailbox::new(config(index, 0), Vec::new(), Vec::new()),
+            rows: BTreeMap::new(),
+            under_way: VecDeque::new(),
+            now_ms: 0,
+            started_ms: 0,
+        }
+    }
+
+    pub(super) fn give(&mut self, letters: &Letters, input: Input) -> Vec<Word> {
+        let mut out = Outbox::new();
+        let now = Moment::from_millis(self.now_ms);
+        self.mailbox.handle(now, input, &mut out);
+        self.obey(letters, out.take())
+    }
+
+    fn obey(&mut self, letters: &Letters, orders: Vec<Output>) -> Vec<Word> {
+        let mut says = Vec::new();
+        for order in orders {
+            match order {
+                Output::Disk { ticket, order } => self.under_way.push_back((ticket, order)),
+                Output::Send { packet, .. } => match packet {
+                    Packet::Deposited(id) => says.push(Word::Deposited(letters.number(id))),
+                    other => panic!("{other:?} to a person"),
+                },
+                Output::AskState(node) => says.push(Word::Asks(usize::from(node.0) - 1)),
+                Output::SendState { to, state, .. } => {
+                    says.push(Word::State(usize::from(to.0) - 1, state));
+                }
+                Output::SendMail { .. } | Output::State { .. } => {}
+            }
+        }
+        says
+    }
+
+    /// The letters that it sends to their reader, a bit each, and the bytes. Asking changes only
+    /// when it may be asked again; that moment has always come.
+    pub(super) fn fetch(&self, letters: &Letters) -> Vec<(u8, Bytes)> {
+        let mut mailbox = self.mailbox.clone();
+        let mut out = Outbox::new();
+        let now = Moment::from_millis(self.now_ms);
+        mailbox.handle(now, Input::Fetch(bob().user_id()), &mut out);
+        let mail = out.take().into_iter().filter_map(|output| match output {
+            Output::SendMail { letters: body, .. } => {
+                let list: Vec<Letter> = codec::decode(&body, MESSAGE_MAX_BYTES).ok()?;
+                Some((mask_of(letters, list.iter().map(|letter| letter.id)), body))
+            }
+            _ => None,
+        });
+        mail.collect()
+    }
+
+    /// The disk carries out the oldest order and says so.
+    pub(super) fn write(&mut self, letters: &Letters) -> Vec<Word> {
+        let Some(ticket) = self.carry_out() else {
+            return Vec::new();
+        };
+        let answer = DiskAnswer::Written;
+        self.give(letters, Input::Disk { ticket, answer })
+    }
+
+    fn carry_out(&mut self) -> Option<Ticket> {
+        let (ticket, order) = self.under_way.pop_front()?;
+        write_rows(&mut self.rows, order);
+        Some(ticket)
+    }
+
+    pub(super) fn is_writing(&self) -> bool {
+        !self.under_way.is_empty()
+    }
+
+    /// The server ends and starts again, the oldest order carried out or not.
+    pub(super) fn restart(&mut self, letters: &Letters, written: bool) -> Vec<Word> {
+        if written {
+            self.carry_out();
+        }
+        self.under_way.clear();
+        self.started_ms += self.now_ms + 1;
+        self.now_ms = 0;
+        let of = |table| rows_of(&self.rows, table);
+        let config = config(self.index, self.started_ms);
+        self.mailbox = Mailbox::new(config, of(Table::Letters), of(Table::LetGo));
+        self.ring(letters)
+    }
+
+    /// Time passes until after what begins with a start.
+    pub(super) fn settle(&mut self, letters: &Letters) {
+        self.now_ms = LATER_MS;
+        self.ring(letters);
+    }
+
+    /// Time passes to the next timer.
+    pub(super) fn wait(&mut self, letters: &Letters) -> Vec<Word> {
+        if let Some(due) = self.mailbox.deadline() {
+            self.now_ms = self.now_ms.max(due.as_micros().div_ceil(1_000));
+        }
+        self.ring(letters)
+    }
+
+    fn ring(&mut self, letters: &Letters) -> Vec<Word> {
+        let mut out = Outbox::new();
+        let now = Moment::from_millis(self.now_ms);
+        self.mailbox.on_deadline(now, &mut out);
+        self.obey(letters, out.take())
+    }
+
+    pub(super) fn has_caught_up(&self) -> bool {
+        self.mailbox.has_caught_up()
+    }
+
+    /// Letters on its disk, a bit each.
+    pub(super) fn on_disk(&self, letters: &Letters) -> u8 {
+        let ids = keys(&self.rows, Table::Letters).filter_map(|key| key.try_into().ok());
+        mask_of(letters, ids.map(LetterId))
+    }
+
+    /// Letters that are let go on its disk, a bit each.
+    pub(super) fn let_go(&self, letters: &Letters) -> u8 {
+        let ids = keys(&self.rows, Table::LetGo);
+        let ids = ids.filter_map(|key| key.first_chunk().copied());
+        mask_of(letters, ids.map(LetterId))
+    }
+
+    /// Letters that wait for its disk to be let go, a bit each.
+    pub(super) fn letting_go(&self, letters: &Letters) -> u8 {
+        mask_of(letters, self.mailbox.letting_go())
+    }
+
+    pub(super) fn key(&self) -> String {
+        let orders: Vec<&DiskOrder> = self.under_way.iter().map(|(_, order)| order).collect();
+        let rows: Vec<_> = self.rows.keys().collect();
+        let Self {
+            index,
+            now_ms,
+            started_ms,
+            ..
+        } = self;
+        let held = self.mailbox.held();
+        format!("{index} {now_ms} {started_ms} {rows:?} {orders:?} {held}")
+    }
+}
+
+/// What a letter that is deposited looks like to a server.
+pub(super) fn deposit(letters: &Letters, writer: UserId, letter: u8) -> Input {
+    let (id, body) = letters.get(letter);
+    Input::DepositArrived {
+        client: writer,
+        letter: id,
+        body,
+    }
+}
+
+pub(super) fn write_rows(rows: &mut BTreeMap<(Table, Vec<u8>), Bytes>, order: DiskOrder) {
+    let DiskOrder::Write(records) = order else {
+        panic!("only rows are written");
+    };
+    for record in records {
+        let key = (record.table, record.key);
+        match record.value {
+            Some(value) => rows.insert(key, value),
+            None => rows.remove(&key),
+        };
+    }
+}
+
+pub(super) fn rows_of(rows: &BTreeMap<(Table, Vec<u8>), Bytes>, table: Table) -> Vec<Row> {
+    let rows = rows.iter().filter(|((of, _), _)| *of == table);
+    rows.map(|((_, key), value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+pub(super) fn keys(
+    rows: &BTreeMap<(Table, Vec<u8>), Bytes>,
+    table: Table,
+) -> impl Iterator<Item = &[u8]> {
+    let rows = rows.keys().filter(move |(of, _)| *of == table);
+    rows.map(|(_, key)| key.as_slice())
+}
