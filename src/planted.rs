@@ -92,6 +92,7 @@ bugs! {
     // Planned failures.
     TokenWithoutPermission: "fails on the first permission instead of all";
     PermitsWhileAsking: "permits others to fail while it asks for itself";
+    PermitsBeforeCaughtUp: "permits others to fail although it is just back and has to catch up";
     PromiseWithoutMargin: "keeps a promise as long as the failure lasts, and clocks do not differ";
     HeardWhileFailing: "listens and answers during its planned failure";
     // Who takes a request.

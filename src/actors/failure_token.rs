@@ -2,10 +2,11 @@
 //!
 //! The token only says whose turn it is. What makes it safe is permission: the holder fails only
 //! after *every* other server has promised, for longer than the failure lasts, neither to fail nor
-//! to permit another to. A server that is down (really or on purpose) cannot promise, so there is
-//! never a simulated failure beside another failure, whatever becomes of the token: it may be lost,
-//! doubled or late. The holder counts its time from the sending of the question, everybody else
-//! from its arrival, which is later.
+//! to permit another to. A server that is down (really or on purpose) cannot promise, and one that
+//! is back does not before it has caught up with the ledger; so there is never a simulated failure
+//! beside another failure, whatever becomes of the token: it may be lost, doubled or late. The
+//! holder counts its time from the sending of the question, everybody else from its arrival, which
+//! is later.
 //!
 //! Why never two fail at once, whatever is lost, late, repeated or forgotten. Call a server engaged
 //! from the sending of its question until it has given up or is back; it permits nobody meanwhile.
@@ -135,6 +136,8 @@ pub enum Input {
     Retired,
     /// The view of the cluster changed.
     View(Vec<Member>),
+    /// Whether this server answers for the ledger, or has to catch up with it first.
+    Serving(bool),
 }
 
 /// What is ordered.
@@ -200,6 +203,8 @@ pub struct FailureToken {
     activity: Activity,
     promises: Promises,
     farewell: Option<Farewell>,
+    /// Whether it answers for the ledger.
+    serving: bool,
     /// The node is about to end.
     retired: bool,
     remind_at: Moment,
@@ -235,6 +240,7 @@ impl FailureToken {
             activity: Activity::Calm,
             promises: Promises::default(),
             farewell: None,
+            serving: false,
             retired: false,
             remind_at: Moment::START,
             regenerate_at: Moment::START.after(start_wait(&config)),
@@ -387,6 +393,14 @@ impl FailureToken {
         }
     }
 
+    /// Who has caught up lets the next one have its turn.
+    fn served(&mut self, now: Moment, serving: bool, out: &mut Outbox<Output>) {
+        self.serving = serving;
+        if serving && !self.is_failing() && matches!(self.token, Token::Here { used: true, .. }) {
+            self.turn_is_over(now, out);
+        }
+    }
+
     const fn is_failing(&self) -> bool {
         matches!(self.activity, Activity::Failing { .. })
     }
@@ -449,6 +463,7 @@ impl Machine for FailureToken {
                 self.pass_on(now, out);
             }
             Input::View(members) => self.view(now, &members, out),
+            Input::Serving(serving) => self.served(now, serving, out),
         }
         self.tell(out);
     }

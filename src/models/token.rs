@@ -147,6 +147,7 @@ impl Kit {
         let mut machine = FailureToken::new(config, [16 * life + me.0; 32]);
         let view = Input::View((0..SERVERS).map(member).collect());
         machine.handle(moment(time), view, &mut Outbox::new());
+        machine.handle(moment(time), Input::Serving(true), &mut Outbox::new());
         let number = self.number(machine);
         self.started.insert((index, life), number);
         number

@@ -330,7 +330,11 @@ impl Arrows<consensus::AgreementOutput> for Mailboxes {
             } => To::Custody(custody::Input::Effects { effects, replayed }),
             consensus::Output::Disk { ticket, order } => To::Disk(DiskRequest { ticket, order }),
             consensus::Output::Http { ticket, order } => To::Http(HttpRequest { ticket, order }),
-            consensus::Output::State(state) => To::Board(board::News::Ledger(state)),
+            consensus::Output::State(state) => {
+                let serving = state.standing == consensus::Standing::Serving;
+                let token = To::FailureToken(failure_token::Input::Serving(serving));
+                return to.extend([token, To::Board(board::News::Ledger(state))]);
+            }
             consensus::Output::Quarantined(why) => To::Board(board::News::Quarantined(why)),
             // What was missed is made up for with the next entry, see `consensus/agreed.rs`.
             consensus::Output::Restored { .. } => return,

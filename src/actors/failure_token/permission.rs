@@ -143,7 +143,8 @@ impl FailureToken {
         out: &mut Outbox<Output>,
     ) {
         let calm = matches!(self.activity, Activity::Calm) || planted::is(Bug::PermitsWhileAsking);
-        let free = calm && hold_ms <= HOLD_LIMIT_MS;
+        let serves = self.serving || planted::is(Bug::PermitsBeforeCaughtUp);
+        let free = calm && serves && hold_ms <= HOLD_LIMIT_MS;
         let keep = promised(&self.config, hold_ms);
         let answer = if free && self.promises.grant(now, from, nonce, keep) {
             TokenPacket::YouMay { nonce }

@@ -90,12 +90,14 @@ impl FailureToken {
         }
     }
 
-    /// Offers the token to the next live server, or keeps it until there is one.
+    /// Offers the token to the next live server. Keeps it until there is one, and until this server
+    /// can carry on for another.
     pub(super) fn turn_is_over(&mut self, now: Moment, out: &mut Outbox<Output>) {
         let Token::Here { turn, .. } = self.token else {
             return;
         };
-        if let Some(next) = self.next_alive(self.config.me) {
+        let may_go = self.serving || self.retired;
+        if let Some(next) = self.next_alive(self.config.me).filter(|_| may_go) {
             self.known_turn = self.known_turn.max(turn + 1);
             self.offer(now, turn + 1, next, 1, out);
         } else {

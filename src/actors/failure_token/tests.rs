@@ -62,6 +62,7 @@ impl Bench {
             machine: FailureToken::new(config, [7; 32]),
         };
         bench.at(0);
+        bench.give(0, Input::Serving(true));
         bench.give(0, view(true, true));
         bench
     }
@@ -373,6 +374,32 @@ fn a_late_copy_of_a_question_that_is_over_binds_nobody() {
     let told = bench.hear(5_000, ONE, may_i(9, 700));
     assert_eq!(sent(&told, ONE, TokenPacket::YouMayNot { nonce: 9 }), 1);
     assert!(question(&bench.give(5_001, fail_now(500))).is_some());
+}
+
+/// What the others decided meanwhile is known to those two only, of which the asker is one.
+#[test]
+pub(in crate::actors::failure_token) fn who_has_to_catch_up_permits_nobody() {
+    let mut bench = Bench::new(config());
+    bench.give(1_000, Input::Serving(false));
+    let told = bench.hear(1_001, ONE, may_i(8, 700));
+    assert_eq!(sent(&told, ONE, TokenPacket::YouMayNot { nonce: 8 }), 1);
+    bench.give(1_100, Input::Serving(true));
+    let told = bench.hear(1_101, ONE, may_i(9, 700));
+    assert_eq!(sent(&told, ONE, TokenPacket::YouMay { nonce: 9 }), 1);
+}
+
+#[test]
+fn who_is_back_passes_the_token_on_when_it_has_caught_up() {
+    let mut bench = Bench::new(config());
+    let (_, end) = bench.fail(1_000);
+    bench.give(end - 1, Input::Serving(false));
+    let pass = TokenPacket::Pass { turn: 6 };
+    let told = bench.at(end);
+    assert!(told.contains(&Output::Recover));
+    let later = bench.at(end + 5_000);
+    assert_eq!(sent(&told, THREE, pass) + sent(&later, THREE, pass), 0);
+    let told = bench.give(end + 5_001, Input::Serving(true));
+    assert_eq!(sent(&told, THREE, pass), 1);
 }
 
 #[test]

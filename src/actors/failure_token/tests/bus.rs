@@ -12,6 +12,8 @@ const HOLD_MAX_MS: u64 = 1_500;
 const REGENERATE_MS: u64 = 3_500;
 const VIEW_EVERY_MS: u64 = 100;
 const SUSPECT_AFTER_MS: u64 = 400;
+/// Mean time to catch up with the ledger.
+const CATCH_UP_MS: u64 = 80;
 
 #[derive(Clone, Copy)]
 struct Faults {
@@ -60,6 +62,9 @@ struct Server {
     back_at_us: u64,
     /// When it was last neither down nor failing.
     audible_us: u64,
+    /// When it has caught up; none once that is told.
+    serves_at_us: Option<u64>,
+    serves: bool,
     seen: Vec<bool>,
     here: bool,
     failures: usize,
@@ -120,6 +125,8 @@ impl World {
                 down_since_us: Some(0),
                 back_at_us: 0,
                 audible_us: 0,
+                serves_at_us: None,
+                serves: false,
                 seen: Vec::new(),
                 here: false,
                 failures: 0,
@@ -166,6 +173,19 @@ impl World {
         server.down_since_us = None;
         server.seen.clear();
         self.turn(index, |machine, now, out| machine.on_deadline(now, out));
+        self.begin_to_catch_up(index);
+    }
+
+    fn begin_to_catch_up(&mut self, index: usize) {
+        let takes_us = self.draw(2 * CATCH_UP_MS * 1_000);
+        self.servers[index].serves_at_us = Some(self.now_us + takes_us);
+    }
+
+    fn serve(&mut self, index: usize, serves: bool) {
+        self.servers[index].serves = serves;
+        self.turn(index, |machine, now, out| {
+            machine.handle(now, Input::Serving(serves), out);
+        });
     }
 
     fn crash(&mut self, index: usize) {
@@ -177,6 +197,7 @@ impl World {
             server.down_since_us = Some(self.now_us);
             server.back_at_us = self.now_us + down_ms * 1_000;
             server.failing_since_us = None;
+            (server.serves, server.serves_at_us) = (false, None);
             server.here = false;
         }
     }
@@ -208,6 +229,7 @@ impl World {
                     let lasted_us = self.now_us - since.expect("was failing");
                     assert!(lasted_us <= HOLD_MAX_MS * 1_001, "failed too long");
                     self.servers[index].seen.clear();
+                    self.begin_to_catch_up(index);
                 }
                 Output::State { here, .. } => self.servers[index].here = here,
                 Output::NotNow(_) => {}
@@ -225,9 +247,16 @@ impl World {
                     server.down_since_us.is_none_or(|since| since >= asked_us),
                     "fails beside a server that is really down"
                 );
+                // One that crashed since it permitted this may be back already.
+                assert!(
+                    server.serves || server.booted_us >= asked_us || server.down_since_us.is_some(),
+                    "fails beside a server that has to catch up"
+                );
             }
         }
         self.servers[index].failing_since_us = Some(self.now_us);
+        self.servers[index].serves_at_us = None;
+        self.serve(index, false);
         self.servers[index].failures += 1;
         self.history.push(self.servers[index].id);
     }
@@ -322,6 +351,13 @@ impl World {
             let due = server.machine.as_ref().and_then(Machine::deadline);
             if due.is_some_and(|due| due <= local) {
                 self.turn(index, |machine, now, out| machine.on_deadline(now, out));
+            }
+            if self.servers[index]
+                .serves_at_us
+                .is_some_and(|at_us| at_us <= self.now_us)
+            {
+                self.servers[index].serves_at_us = None;
+                self.serve(index, true);
             }
             let server = &self.servers[index];
             if server.down_since_us.is_some() && server.back_at_us <= self.now_us {

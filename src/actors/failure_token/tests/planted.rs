@@ -14,7 +14,12 @@ pub(crate) const HUNTS: &[Hunt] = &[
         bus::never_two_fail_at_once_and_never_beside_a_real_failure,
     ),
     Hunt::new(
-        Bug::PermitsWhileAsking,
+        Bug::PermitsBeforeCaughtUp,
+        "a question while the ledger is caught up with",
+        tests::who_has_to_catch_up_permits_nobody,
+    ),
+    Hunt::new(
+        Bug::PermitsBeforeCaughtUp,
         BUS,
         bus::never_two_fail_at_once_and_never_beside_a_real_failure,
     ),
