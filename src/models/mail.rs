@@ -22,6 +22,7 @@ use super::{Bench, explore};
 use crate::planted::Bug;
 use crate::planted::tests::Hunt;
 
+mod disk;
 mod kit;
 mod people;
 mod properties;

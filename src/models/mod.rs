@@ -18,8 +18,12 @@ use std::thread::{self, ThreadId};
 
 use stateright::{Checker, Expectation, HasDiscoveries, Model};
 
+use crate::actors::membership::Member;
 use crate::planted::tests::{Hunt, also_used, cpu_ms, text_of};
 use crate::planted::{Bug, planted, with};
+use crate::proto::ids::NodeId;
+use crate::proto::packet::LoadReport;
+use crate::time::WallTime;
 
 mod claims;
 mod escrow;
@@ -37,6 +41,25 @@ pub(crate) const HUNTS: &[&[Hunt]] = &[
     fragments::HUNTS,
     mail::HUNTS,
 ];
+
+/// A server of a model in the view of another: by its place, and in which life it was heard.
+fn member(index: usize, alive: bool, incarnation: u64) -> Member {
+    Member {
+        node: NodeId(index as u8 + 1),
+        alive,
+        report: LoadReport {
+            incarnation: WallTime(incarnation),
+            sequence: 1,
+            queued: 0,
+            running: 0,
+            speed_milli: 1_000,
+            caught_up: true,
+            draining: false,
+            mail_digest: 0,
+            names_digest: 0,
+        },
+    }
+}
 
 /// Things by number; equal ones have the same.
 struct Numbered<K, T> {

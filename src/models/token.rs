@@ -13,15 +13,14 @@ use std::sync::Mutex;
 
 use stateright::{Model, Property};
 
-use super::{Bench, Numbered, explore};
+use super::{Bench, Numbered, explore, member};
 use crate::actors::failure_token::{Config, FailureToken, Input, Output};
 use crate::actors::machine::{Machine, Outbox};
-use crate::actors::membership::Member;
 use crate::planted::Bug;
 use crate::planted::tests::Hunt;
 use crate::proto::ids::NodeId;
-use crate::proto::packet::{LoadReport, TokenPacket};
-use crate::time::{Calendar, Moment, WallTime};
+use crate::proto::packet::TokenPacket;
+use crate::time::{Calendar, Moment};
 
 const SERVERS: usize = 3;
 /// A failure lasts so long.
@@ -94,24 +93,6 @@ struct Kit {
     started: BTreeMap<(usize, u8), u32>,
 }
 
-fn member(index: usize) -> Member {
-    Member {
-        node: NodeId(index as u8 + 1),
-        alive: true,
-        report: LoadReport {
-            incarnation: WallTime(0),
-            sequence: 0,
-            queued: 0,
-            running: 0,
-            speed_milli: 1_000,
-            caught_up: true,
-            draining: false,
-            mail_digest: 0,
-            names_digest: 0,
-        },
-    }
-}
-
 const fn moment(time: u8) -> Moment {
     Moment::from_millis(time as u64 * STEP_MS as u64)
 }
@@ -145,7 +126,7 @@ impl Kit {
             ..Config::lan(me, peers, Calendar::default())
         };
         let mut machine = FailureToken::new(config, [16 * life + me.0; 32]);
-        let view = Input::View((0..SERVERS).map(member).collect());
+        let view = Input::View((0..SERVERS).map(|index| member(index, true, 0)).collect());
         machine.handle(moment(time), view, &mut Outbox::new());
         machine.handle(moment(time), Input::Serving(true), &mut Outbox::new());
         let number = self.number(machine);

@@ -7,11 +7,10 @@ use super::{REQUESTS, SERVERS};
 use crate::actors::election::tests::view::Stands;
 use crate::actors::election::{Config, Election, Input, Output};
 use crate::actors::machine::{Machine, Outbox};
-use crate::actors::membership::Member;
-use crate::models::Numbered;
+use crate::models::{Numbered, member};
 use crate::proto::ids::{Digest, NodeId, RequestId, UserId};
-use crate::proto::packet::{Ask, Claim, LoadReport, Packet, Party};
-use crate::time::{Moment, WallTime};
+use crate::proto::packet::{Ask, Claim, Packet, Party};
+use crate::time::Moment;
 
 /// Later than clocks come before it is calm, and sooner than a server that spoke is not counted on.
 const LATEST_MS: u16 = 200;
@@ -112,24 +111,6 @@ const fn client() -> UserId {
     UserId([9; 32])
 }
 
-fn member(index: usize, sight: Sight) -> Member {
-    Member {
-        node: NodeId(index as u8 + 1),
-        alive: sight.is_there,
-        report: LoadReport {
-            incarnation: WallTime(sight.life.map_or(0, |life| u64::from(life) + 1)),
-            sequence: 1,
-            queued: 0,
-            running: 0,
-            speed_milli: 1_000,
-            caught_up: true,
-            draining: false,
-            mail_digest: 0,
-            names_digest: 0,
-        },
-    }
-}
-
 fn input_of(event: Event) -> Option<Input> {
     Some(match event {
         Event::Ask(request) => Input::Asked {
@@ -162,7 +143,10 @@ fn input_of(event: Event) -> Option<Input> {
         Event::Finish(request) => Input::Finished(name(request)),
         Event::View(view) => {
             let members = view.into_iter().enumerate();
-            let members = members.map(|(index, sight)| member(index, sight));
+            let members = members.map(|(index, sight)| {
+                let incarnation = sight.life.map_or(0, |life| u64::from(life) + 1);
+                member(index, sight.is_there, incarnation)
+            });
             Input::View(members.collect())
         }
         Event::Pass => return None,

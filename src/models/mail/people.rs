@@ -1,13 +1,13 @@
 //! The writer and the reader: couriers with their disks.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::vault::{keys, rows_of, write_rows};
+use super::disk::Disk;
 use super::{SERVERS, T0};
 use crate::actors::courier::{Config, Courier, Input, Output};
-use crate::actors::edges::{Desk, DiskAnswer, DiskOrder, Table, Ticket};
+use crate::actors::edges::{Desk, DiskAnswer, Table, Ticket};
 use crate::actors::machine::{Machine, Outbox};
 use crate::crypto::identity::SecretIdentity;
 use crate::proto::cargo::Cargo;
@@ -66,19 +66,22 @@ pub(super) enum Wish {
 pub(super) struct Home {
     who: SecretIdentity,
     courier: Courier,
-    rows: BTreeMap<(Table, Vec<u8>), Bytes>,
-    under_way: VecDeque<(Ticket, DiskOrder)>,
+    disk: Disk,
     now_ms: u64,
     /// Letters that were handed on since its start and wait for their effect, a bit each.
     handed: u8,
 }
 
-fn courier(who: &SecretIdentity, rows: &BTreeMap<(Table, Vec<u8>), Bytes>) -> Courier {
+fn courier(who: &SecretIdentity, disk: &Disk) -> Courier {
     let servers = (1..=SERVERS as u8).map(NodeId).collect();
     let started_at = WallTime(T0);
     let config = Config::lan(who.clone(), servers, Calendar { started_at });
-    let of = |table| rows_of(rows, table);
-    Courier::new(config, [7; 32], of(Table::Outbox), of(Table::Seen))
+    Courier::new(
+        config,
+        [7; 32],
+        disk.rows(Table::Outbox),
+        disk.rows(Table::Seen),
+    )
 }
 
 fn note(sequence: u32) -> Note {
@@ -95,12 +98,11 @@ fn note(sequence: u32) -> Note {
 
 impl Home {
     pub(super) fn new(who: SecretIdentity) -> Self {
-        let rows = BTreeMap::new();
+        let disk = Disk::default();
         Self {
-            courier: courier(&who, &rows),
+            courier: courier(&who, &disk),
             who,
-            rows,
-            under_way: VecDeque::new(),
+            disk,
             now_ms: 0,
             handed: 0,
         }
@@ -130,7 +132,8 @@ impl Home {
         while let Some(order) = orders.pop_front() {
             match order {
                 Output::Disk { ticket, order } => {
-                    write_rows(&mut self.rows, order);
+                    self.disk.order(ticket, order);
+                    self.disk.carry_out();
                     let answer = DiskAnswer::Written;
                     orders.extend(self.handle(Input::Disk { ticket, answer }));
                 }
@@ -171,7 +174,7 @@ impl Home {
         let mut wishes = Vec::new();
         for order in orders {
             match order {
-                Output::Disk { ticket, order } => self.under_way.push_back((ticket, order)),
+                Output::Disk { ticket, order } => self.disk.order(ticket, order),
                 Output::Posted {
                     ticket,
                     how: Posted::Mailbox,
@@ -206,31 +209,22 @@ impl Home {
 
     /// The disk carries out the oldest order and says so.
     pub(super) fn write(&mut self, letters: &Letters) -> Vec<Wish> {
-        let Some(ticket) = self.carry_out() else {
+        let Some(ticket) = self.disk.carry_out() else {
             return Vec::new();
         };
         let answer = DiskAnswer::Written;
         self.give(letters, Input::Disk { ticket, answer })
     }
 
-    fn carry_out(&mut self) -> Option<Ticket> {
-        let (ticket, order) = self.under_way.pop_front()?;
-        write_rows(&mut self.rows, order);
-        Some(ticket)
-    }
-
     pub(super) fn is_writing(&self) -> bool {
-        !self.under_way.is_empty()
+        self.disk.is_writing()
     }
 
     /// The program ends and starts again, the oldest order carried out or not.
     pub(super) fn restart(&mut self, written: bool) {
-        if written {
-            self.carry_out();
-        }
-        self.under_way.clear();
+        self.disk.end(written);
         self.handed = 0;
-        self.courier = courier(&self.who, &self.rows);
+        self.courier = courier(&self.who, &self.disk);
     }
 
     /// Time passes to the next timer.
@@ -252,22 +246,23 @@ impl Home {
 
     /// Letters on its disk that are on their way, a bit each.
     pub(super) fn outbox(&self, letters: &Letters) -> u8 {
-        let ids = keys(&self.rows, Table::Outbox).filter_map(|key| key.try_into().ok());
+        let ids = self
+            .disk
+            .keys(Table::Outbox)
+            .filter_map(|key| key.try_into().ok());
         mask_of(letters, ids.map(LetterId))
     }
 
     /// Letters that its disk knows to have taken effect, a bit each.
     pub(super) fn remembered(&self, letters: &Letters) -> u8 {
-        let ids = keys(&self.rows, Table::Seen);
+        let ids = self.disk.keys(Table::Seen);
         let ids = ids.filter_map(|key| key.last_chunk().copied());
         mask_of(letters, ids.map(LetterId))
     }
 
     pub(super) fn key(&self) -> String {
-        let orders: Vec<&DiskOrder> = self.under_way.iter().map(|(_, order)| order).collect();
-        let rows: Vec<_> = self.rows.keys().collect();
         let (now_ms, handed) = (self.now_ms, self.handed);
         let held = self.courier.held();
-        format!("{now_ms} {handed} {rows:?} {orders:?} {held}")
+        format!("{now_ms} {handed} {} {held}", self.disk.held())
     }
 }

@@ -1,12 +1,11 @@
 //! A server's mailbox with its disk.
 
-use std::collections::{BTreeMap, VecDeque};
-
 use bytes::Bytes;
 
+use super::disk::Disk;
 use super::people::{Letters, bob, mask_of};
 use super::{SERVERS, T0};
-use crate::actors::edges::{DiskAnswer, DiskOrder, Row, Table, Ticket};
+use crate::actors::edges::{DiskAnswer, Table};
 use crate::actors::machine::{Machine, Outbox};
 use crate::actors::mailbox::{Config, Input, Mailbox, Output};
 use crate::proto::codec;
@@ -35,8 +34,7 @@ pub(super) enum Word {
 pub(super) struct Vault {
     index: usize,
     mailbox: Mailbox,
-    rows: BTreeMap<(Table, Vec<u8>), Bytes>,
-    under_way: VecDeque<(Ticket, DiskOrder)>,
+    disk: Disk,
     now_ms: u64,
     /// Milliseconds from [`T0`] to its start.
     started_ms: u64,
@@ -55,8 +53,7 @@ impl Vault {
         Self {
             index,
             mailbox: Mailbox::new(config(index, 0), Vec::new(), Vec::new()),
-            rows: BTreeMap::new(),
-            under_way: VecDeque::new(),
+            disk: Disk::default(),
             now_ms: 0,
             started_ms: 0,
         }
@@ -73,7 +70,7 @@ impl Vault {
         let mut says = Vec::new();
         for order in orders {
             match order {
-                Output::Disk { ticket, order } => self.under_way.push_back((ticket, order)),
+                Output::Disk { ticket, order } => self.disk.order(ticket, order),
                 Output::Send { packet, .. } => match packet {
                     Packet::Deposited(id) => says.push(Word::Deposited(letters.number(id))),
                     other => panic!("{other:?} to a person"),
@@ -107,34 +104,28 @@ impl Vault {
 
     /// The disk carries out the oldest order and says so.
     pub(super) fn write(&mut self, letters: &Letters) -> Vec<Word> {
-        let Some(ticket) = self.carry_out() else {
+        let Some(ticket) = self.disk.carry_out() else {
             return Vec::new();
         };
         let answer = DiskAnswer::Written;
         self.give(letters, Input::Disk { ticket, answer })
     }
 
-    fn carry_out(&mut self) -> Option<Ticket> {
-        let (ticket, order) = self.under_way.pop_front()?;
-        write_rows(&mut self.rows, order);
-        Some(ticket)
-    }
-
     pub(super) fn is_writing(&self) -> bool {
-        !self.under_way.is_empty()
+        self.disk.is_writing()
     }
 
     /// The server ends and starts again, the oldest order carried out or not.
     pub(super) fn restart(&mut self, letters: &Letters, written: bool) -> Vec<Word> {
-        if written {
-            self.carry_out();
-        }
-        self.under_way.clear();
+        self.disk.end(written);
         self.started_ms += self.now_ms + 1;
         self.now_ms = 0;
-        let of = |table| rows_of(&self.rows, table);
         let config = config(self.index, self.started_ms);
-        self.mailbox = Mailbox::new(config, of(Table::Letters), of(Table::LetGo));
+        self.mailbox = Mailbox::new(
+            config,
+            self.disk.rows(Table::Letters),
+            self.disk.rows(Table::LetGo),
+        );
         self.ring(letters)
     }
 
@@ -165,13 +156,16 @@ impl Vault {
 
     /// Letters on its disk, a bit each.
     pub(super) fn on_disk(&self, letters: &Letters) -> u8 {
-        let ids = keys(&self.rows, Table::Letters).filter_map(|key| key.try_into().ok());
+        let ids = self
+            .disk
+            .keys(Table::Letters)
+            .filter_map(|key| key.try_into().ok());
         mask_of(letters, ids.map(LetterId))
     }
 
     /// Letters that are let go on its disk, a bit each.
     pub(super) fn let_go(&self, letters: &Letters) -> u8 {
-        let ids = keys(&self.rows, Table::LetGo);
+        let ids = self.disk.keys(Table::LetGo);
         let ids = ids.filter_map(|key| key.first_chunk().copied());
         mask_of(letters, ids.map(LetterId))
     }
@@ -182,8 +176,6 @@ impl Vault {
     }
 
     pub(super) fn key(&self) -> String {
-        let orders: Vec<&DiskOrder> = self.under_way.iter().map(|(_, order)| order).collect();
-        let rows: Vec<_> = self.rows.keys().collect();
         let Self {
             index,
             now_ms,
@@ -191,7 +183,7 @@ impl Vault {
             ..
         } = self;
         let held = self.mailbox.held();
-        format!("{index} {now_ms} {started_ms} {rows:?} {orders:?} {held}")
+        format!("{index} {now_ms} {started_ms} {} {held}", self.disk.held())
     }
 }
 
@@ -203,31 +195,4 @@ pub(super) fn deposit(letters: &Letters, writer: UserId, letter: u8) -> Input {
         letter: id,
         body,
     }
-}
-
-pub(super) fn write_rows(rows: &mut BTreeMap<(Table, Vec<u8>), Bytes>, order: DiskOrder) {
-    let DiskOrder::Write(records) = order else {
-        panic!("only rows are written");
-    };
-    for record in records {
-        let key = (record.table, record.key);
-        match record.value {
-            Some(value) => rows.insert(key, value),
-            None => rows.remove(&key),
-        };
-    }
-}
-
-pub(super) fn rows_of(rows: &BTreeMap<(Table, Vec<u8>), Bytes>, table: Table) -> Vec<Row> {
-    let rows = rows.iter().filter(|((of, _), _)| *of == table);
-    rows.map(|((_, key), value)| (key.clone(), value.clone()))
-        .collect()
-}
-
-pub(super) fn keys(
-    rows: &BTreeMap<(Table, Vec<u8>), Bytes>,
-    table: Table,
-) -> impl Iterator<Item = &[u8]> {
-    let rows = rows.keys().filter(move |(of, _)| *of == table);
-    rows.map(|(_, key)| key.as_slice())
 }
