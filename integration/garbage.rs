@@ -8,7 +8,7 @@ use std::time::Duration;
 use pentimento::proto::codec;
 use pentimento::proto::control::Outcome;
 use pentimento::proto::ids::{Digest, NodeId, RequestId, UserId};
-use pentimento::proto::packet::{Ask, Claim, Elected, Packet, StateKind, TokenPacket};
+use pentimento::proto::packet::{Ask, Claim, Done, Elected, Packet, StateKind, TokenPacket};
 use pentimento::talk::session::pause;
 use pentimento::transport::wire::{self, Header, NUMBERS, VERSION};
 use rand::{RngExt, SeedableRng};
@@ -149,7 +149,7 @@ fn forged(rng: &mut ChaCha8Rng) -> Packet {
             epoch: rng.random(),
             node: NodeId(rng.random()),
         }),
-        1 => Packet::Done(request),
+        1 => Packet::Done(Done::delivered(request)),
         2 => Packet::Token(TokenPacket::Pass { turn: u64::MAX }),
         3 => Packet::StateAsk(StateKind::Mailbox),
         _ => Packet::Claim(Claim {

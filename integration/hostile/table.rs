@@ -6,7 +6,7 @@ use bytes::Bytes;
 use pentimento::proto::codec;
 use pentimento::proto::ids::{Digest, RequestId, UserId};
 use pentimento::proto::limits::MESSAGE_MAX_BYTES;
-use pentimento::proto::packet::{Ask, Claim, LoadReport, Packet, StateKind, TokenPacket};
+use pentimento::proto::packet::{Ask, Claim, Done, LoadReport, Packet, StateKind, TokenPacket};
 use pentimento::talk::session::pause;
 use pentimento::time::WallTime;
 use pentimento::transport::frame;
@@ -282,7 +282,7 @@ fn claims(number: u32) -> [Packet; 4] {
     };
     [
         Packet::Claim(claim),
-        Packet::Done(request),
+        Packet::Done(Done::delivered(request)),
         Packet::Bye,
         Packet::Load(report),
     ]

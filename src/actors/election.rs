@@ -3,15 +3,15 @@
 //! Every server ranks the live servers by the loads it knows. The best claims at once; each lower
 //! rank waits its turn and claims only if it has seen no claim; it waits longer where claims have
 //! come late. Of two claims of one epoch the better (score, then node) wins and the other aborts.
-//! When the owner falls silent or says goodbye before the request is done, the next epoch is
-//! ranked and claimed from the cached ask. Two owners for a while are harmless: results are a pure
+//! When the owner falls silent, says goodbye, or is not heard by its client before the request is
+//! done, the next epoch is ranked and claimed from the cached ask. Two owners for a while are harmless: results are a pure
 //! function of the request, and the client accepts one. Never touches a body or a picture.
 //!
 //! Invariants: of all claims a server has seen of a request it follows the best (highest epoch,
 //! then lowest score, then lowest node), in whatever order they came; a request that is over is not
 //! begun again by anything that was sent before its end; at most `requests_max` requests are open
 //! and as many remembered as over. A request that was refused may be asked for again under its id:
-//! it goes on with the next epoch.
+//! it goes on with the next epoch. One whose result was delivered is over for good.
 //!
 //! Claims and `Done` go out twice, some milliseconds apart, because losses come in bursts, and to
 //! every configured server: one that is believed dead by mistake would otherwise claim as well.
@@ -23,7 +23,7 @@ use super::machine::{Machine, Outbox, earliest};
 use super::membership::Member;
 use crate::planted::{self, Bug};
 use crate::proto::ids::{NodeId, RequestId, UserId};
-use crate::proto::packet::{Ask, Claim, Packet, Party};
+use crate::proto::packet::{Ask, Claim, Done, Packet, Party};
 use crate::time::Moment;
 
 mod case;
@@ -44,8 +44,8 @@ use words::{refuse, to_server};
 /// A request is remembered as over for so long, against late claims.
 const OVER_KEPT: Duration = Duration::from_secs(60);
 
-/// An ask so soon after the end was sent before it. Longer than a datagram is late, and no longer
-/// than a client pauses after a refusal before it asks again.
+/// An ask so soon after a refusal was sent before it. Longer than a datagram is late, and no longer
+/// than a client pauses before it asks again.
 const LATE_ASK: Duration = Duration::from_millis(100);
 
 /// What can happen.
@@ -57,6 +57,8 @@ pub enum Input {
         client: UserId,
         /// The request.
         ask: Ask,
+        /// For so long it has heard nothing of it, in milliseconds.
+        unheard_ms: u16,
     },
     /// A server claimed a request.
     Claimed {
@@ -65,15 +67,15 @@ pub enum Input {
         /// The claim.
         claim: Claim,
     },
-    /// A server says that a request is done.
+    /// A server says that a request is over.
     DoneHeard {
         /// The server.
         from: NodeId,
-        /// The request.
-        request: RequestId,
+        /// What it says.
+        done: Done,
     },
     /// This server's worker has delivered or refused a request that this server owns.
-    Finished(RequestId),
+    Finished(Done),
     /// The view of the cluster changed.
     View(Vec<Member>),
     /// The node falls silent on purpose: forget everything.
@@ -116,7 +118,7 @@ enum Repeat {
     /// The claim of this epoch, if it still stands.
     Claim(RequestId, u32),
     /// The end of a request.
-    Done(RequestId),
+    Done(Done),
 }
 
 /// The machine.
@@ -151,9 +153,15 @@ impl Election {
         }
     }
 
-    fn asked(&mut self, now: Moment, client: UserId, ask: Ask, out: &mut Outbox<Output>) {
+    fn asked(
+        &mut self,
+        now: Moment,
+        (client, ask): (UserId, Ask),
+        unheard_ms: u16,
+        out: &mut Outbox<Output>,
+    ) {
         let ended = self.over.end_of(ask.request);
-        if ended.is_some_and(|end| now < end.at.after(LATE_ASK)) {
+        if ended.is_some_and(|end| end.is_delivered || now < end.at.after(LATE_ASK)) {
             return;
         }
         let Some(mut case) = self.take(ask.request) else {
@@ -181,6 +189,7 @@ impl Election {
                 }
                 Stand::Theirs { owner, .. }
                     if !self.seats.is_there(owner, now)
+                        || unheard_ms >= self.config.unheard_ms
                         || planted::is(Bug::TakesOverFromTheLiving) =>
                 {
                     return self.take_over(now, case, out);
@@ -244,11 +253,18 @@ impl Election {
         if let Some(end) = self
             .over
             .end_of(request)
-            .filter(|end| claim.epoch <= end.epoch)
+            .filter(|end| end.is_delivered || claim.epoch <= end.epoch)
         {
-            // It missed the end, unless this is a late copy of the claim that led to it.
-            if end.by != from {
-                out.push(to_server(from, Packet::Done(request)));
+            // It missed the end, unless this is a late copy of the claim that led to it, or of one
+            // that was answered.
+            if end.knows != from {
+                self.over.told(request, from);
+                let is_delivered = end.is_delivered;
+                let done = Done {
+                    request,
+                    is_delivered,
+                };
+                out.push(to_server(from, Packet::Done(done)));
             }
             return;
         }
@@ -302,40 +318,62 @@ impl Election {
         };
     }
 
-    fn done_heard(
-        &mut self,
-        now: Moment,
-        from: NodeId,
-        request: RequestId,
-        out: &mut Outbox<Output>,
-    ) {
+    fn done_heard(&mut self, now: Moment, from: NodeId, done: Done, out: &mut Outbox<Output>) {
         if !self.seats.is_peer(from) {
             return;
         }
         self.seats.spoke(from, now);
-        if self.over.end_of(request).is_none() {
-            let case = self.take(request);
-            let epoch = case.as_ref().map_or(0, |case| case.epoch);
-            let owner = case.and_then(|case| case.stand.owner(self.config.me));
-            self.seats.uncount(owner);
-            let (at, by) = (now, from);
-            self.over.insert(request, End { at, by, epoch });
-            out.push(Output::Forget(request));
+        let known = self.over.end_of(done.request);
+        if known.is_none_or(|end| done.is_delivered && !end.is_delivered) {
+            let epoch = known.map_or(0, |end| end.epoch);
+            self.end(now, (from, epoch), done, out);
         }
     }
 
-    /// Also for a request that another server has won meanwhile: the client has what it wanted.
-    fn finished(&mut self, now: Moment, request: RequestId, out: &mut Outbox<Output>) {
-        let Some(Case { epoch, stand, .. }) = self.take(request) else {
-            return;
+    fn finished(&mut self, now: Moment, done: Done, out: &mut Outbox<Output>) {
+        let is_open = self.cases.contains_key(&done.request);
+        if is_open && self.end(now, (self.config.me, 0), done, out) {
+            self.tell_peers(&Packet::Done(done), out);
+            let again = now.after(self.config.repeat_after());
+            self.repeat(again, Repeat::Done(done));
+        }
+    }
+
+    /// A server says that a request is over; of an epoch as late as this one, if it is not open
+    /// here. Whether it is.
+    fn end(
+        &mut self,
+        now: Moment,
+        (by, mut epoch): (NodeId, u32),
+        done: Done,
+        out: &mut Outbox<Output>,
+    ) -> bool {
+        let case = self.take(done.request);
+        let owner = case
+            .as_ref()
+            .and_then(|one| one.stand.owner(self.config.me));
+        if let Some(case) = case {
+            // Who refuses a request that another server has won speaks for itself; but what the
+            // client has it has, whoever gave it.
+            if !done.is_delivered && owner.is_some_and(|owner| owner != by) {
+                self.put(case);
+                return false;
+            }
+            epoch = case.epoch;
+        }
+        self.seats.uncount(owner);
+        let end = End {
+            at: now,
+            knows: by,
+            epoch,
+            is_delivered: done.is_delivered,
         };
-        self.seats.uncount(stand.owner(self.config.me));
-        let (at, by) = (now, self.config.me);
-        self.over.insert(request, End { at, by, epoch });
-        self.tell_peers(&Packet::Done(request), out);
-        let again = now.after(self.config.repeat_after());
-        self.repeat(again, Repeat::Done(request));
-        out.push(Output::Forget(request));
+        self.over.insert(done.request, end);
+        // The body of a request that was refused may soon be wanted again.
+        if done.is_delivered {
+            out.push(Output::Forget(done.request));
+        }
+        true
     }
 
     fn viewed(&mut self, now: Moment, members: &[Member], out: &mut Outbox<Output>) {
@@ -377,7 +415,7 @@ impl Election {
                     self.tell_peers(&case.claim(), out);
                 }
             }
-            Repeat::Done(request) => self.tell_peers(&Packet::Done(request), out),
+            Repeat::Done(done) => self.tell_peers(&Packet::Done(done), out),
         }
     }
 
@@ -427,10 +465,14 @@ impl Machine for Election {
     fn handle(&mut self, now: Moment, input: Input, out: &mut Outbox<Output>) {
         self.over.expire(now);
         match input {
-            Input::Asked { client, ask } => self.asked(now, client, ask, out),
+            Input::Asked {
+                client,
+                ask,
+                unheard_ms,
+            } => self.asked(now, (client, ask), unheard_ms, out),
             Input::Claimed { from, claim } => self.claimed(now, from, &claim, out),
-            Input::DoneHeard { from, request } => self.done_heard(now, from, request, out),
-            Input::Finished(request) => self.finished(now, request, out),
+            Input::DoneHeard { from, done } => self.done_heard(now, from, done, out),
+            Input::Finished(done) => self.finished(now, done, out),
             Input::View(members) => self.viewed(now, &members, out),
             Input::Halted => {
                 let retired = self.retired;

@@ -170,6 +170,8 @@ pub enum Output {
         to: NodeId,
         /// The request.
         request: RequestId,
+        /// How often this server has had the body and lost it.
+        attempt: u32,
         /// The bytes.
         body: Bytes,
         /// Their digest.
@@ -181,6 +183,8 @@ pub enum Output {
         to: NodeId,
         /// The request.
         request: RequestId,
+        /// As in its order.
+        attempt: u32,
     },
     /// Something moved.
     Progress {

@@ -21,7 +21,7 @@ use super::edges::{Desk, Ticket, TicketBook, Work, WorkDone, WorkFault};
 use super::machine::{Machine, Outbox, earliest};
 use crate::proto::cargo::Cargo;
 use crate::proto::ids::{Digest, NodeId, RequestId, UserId};
-use crate::proto::packet::{Ask, Packet, RefusalReason};
+use crate::proto::packet::{Ask, Done, Packet, RefusalReason};
 use crate::time::Moment;
 use body_cache::BodyCache;
 use job::{Job, Line, Place, State};
@@ -170,8 +170,8 @@ pub enum Output {
         /// Its digest.
         digest: Digest,
     },
-    /// The request is delivered or refused.
-    Finished(RequestId),
+    /// A request is delivered, refused, or given up.
+    Finished(Done),
     /// How a request that this server owned came to its end here.
     Ended(Tale),
     /// So many jobs now.
@@ -289,7 +289,7 @@ impl StegoWorker {
 
     fn delivered(&mut self, now: Moment, request: RequestId, out: &mut Outbox<Output>) {
         if let Some(job) = self.remove(request) {
-            out.push(Output::Finished(request));
+            out.push(Output::Finished(Done::delivered(request)));
             out.push(Output::Ended(job.tale_of_delivery(now)));
         }
     }
@@ -297,7 +297,7 @@ impl StegoWorker {
     /// Ends a request in which the client takes no part any more.
     fn give_up(&mut self, request: RequestId, ending: Ending, out: &mut Outbox<Output>) {
         if let Some(job) = self.remove(request) {
-            out.push(Output::Finished(request));
+            out.push(Output::Finished(Done::refused(request)));
             out.push(Output::Ended(job.tale(ending)));
         }
     }
@@ -431,7 +431,7 @@ fn refuse(job: &Job, reason: RefusalReason, out: &mut Outbox<Output>) {
         to: job.client,
         packet: Packet::Refused { request, reason },
     });
-    out.push(Output::Finished(request));
+    out.push(Output::Finished(Done::refused(request)));
     out.push(Output::Ended(job.tale(Ending::Refused(reason))));
 }
 

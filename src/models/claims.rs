@@ -4,9 +4,9 @@
 //! The client asks all; an ask may come at any time, and again. A server may end and come back with
 //! nothing. Who ended is lost to each of the others when the checker wants, or never, and one that
 //! lives may be taken for lost by mistake. An owner's work is done when the checker wants. Clocks
-//! are the servers' own: the one of a server that waits for its turn passes when the checker wants,
-//! but no ask is later than [`LATE_ASK`](crate::actors::election) allows. A claim that goes out for
-//! the second time says what it said the first time, so no time passes for that.
+//! are the servers' own: the one of a server that waits for its turn passes when the checker wants.
+//! A claim that goes out for the second time says what it said the first time, so no time passes for
+//! that. Refusals are left out: a request ends when its result is delivered.
 //!
 //! In a second world the network is prompt: whatever is said arrives, in any order, before time
 //! passes. There packets are counted.
@@ -31,8 +31,7 @@ mod server;
 
 const SERVERS: usize = 3;
 const REQUESTS: usize = 2;
-/// Longer than the last rank waits; twice that is sooner than what an ask of an ended request may
-/// be late by.
+/// Longer than the last rank waits.
 const STEP_MS: u16 = 45;
 
 const ANY: &str = "model of claims, any order";

@@ -243,16 +243,21 @@ impl Arrows<requester::Output> for Mailboxes {
             requester::Output::Upload {
                 to: node,
                 request,
+                attempt,
                 body,
                 digest,
             } => message(
                 Party::Server(node),
-                Cargo::Body(request),
+                Cargo::Body(request, attempt),
                 (body, Some(digest)),
             ),
-            requester::Output::CancelUpload { to: node, request } => To::Net(Order::Cancel {
+            requester::Output::CancelUpload {
+                to: node,
+                request,
+                attempt,
+            } => To::Net(Order::Cancel {
                 to: Party::Server(node),
-                cargo: Cargo::Body(request),
+                cargo: Cargo::Body(request, attempt),
             }),
             requester::Output::Progress { ticket, progress } => {
                 To::Studio(studio::Input::Progressed { ticket, progress })

@@ -81,7 +81,7 @@ impl From<Vec<Incoming>> for Ingress {
 /// Logs every step of a request under its id, so that it can be followed through all nodes.
 fn trail(to: &To) {
     match to {
-        To::Election(election::Input::Asked { client, ask }) => {
+        To::Election(election::Input::Asked { client, ask, .. }) => {
             tracing::debug!(request = %ask.request, %client, "asked");
         }
         To::Election(election::Input::Claimed { from, claim }) => {
@@ -383,8 +383,8 @@ impl Arrows<stego_worker::Output> for Mailboxes {
             } => {
                 to.push(message(Party::User(client), cargo, (picture, Some(digest))));
             }
-            stego_worker::Output::Finished(request) => {
-                to.push(To::Election(election::Input::Finished(request)));
+            stego_worker::Output::Finished(done) => {
+                to.push(To::Election(election::Input::Finished(done)));
             }
             stego_worker::Output::Ended(tale) => to.push(To::Board(board::News::Ended(tale))),
             stego_worker::Output::Jobs {

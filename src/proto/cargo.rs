@@ -11,8 +11,9 @@ use super::ids::{Digest, GrantId, LetterId, NodeId, RequestId, TransferId, UserI
 /// What the body of a message is, and what it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Cargo {
-    /// Client to server: an encoded [`HideJob`].
-    Body(RequestId),
+    /// Client to server: an encoded [`HideJob`]. The number is another one each time the server has
+    /// had the body and lost it: what was handed on is not handed on again for a while.
+    Body(RequestId, u32),
     /// Server to client: the finished picture, a PNG.
     Result {
         /// The request it answers.

@@ -25,7 +25,13 @@ pub enum Party {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Packet {
     /// Client to every server: who takes this request?
-    Ask(Ask),
+    Ask {
+        /// The request.
+        ask: Ask,
+        /// For so long the client has asked without a sign that anybody works on it, in
+        /// milliseconds: its owner, if there is one, cannot be heard.
+        unheard_ms: u16,
+    },
     /// Server to client: I take it.
     Elected(Elected),
     /// Server to client: I have taken it, but have no body yet.
@@ -73,8 +79,8 @@ pub enum Packet {
     Load(LoadReport),
     /// Server to server: I take this request.
     Claim(Claim),
-    /// Server to server: the client has its result (or the request is void); forget the request.
-    Done(RequestId),
+    /// Server to server: this request is over.
+    Done(Done),
     /// Server to server: I am about to fall silent.
     Bye,
     /// Server to server: the failure token.
@@ -121,6 +127,36 @@ pub struct Ask {
     pub size_bytes: u32,
     /// Digest of the body.
     pub digest: Digest,
+}
+
+/// A server's word to the others that a request is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// The request.
+    pub request: RequestId,
+    /// Whether the client has its result, and so will not ask again. Else it was told no, or
+    /// took no part any more.
+    pub is_delivered: bool,
+}
+
+impl Done {
+    /// The client has its result.
+    #[must_use]
+    pub const fn delivered(request: RequestId) -> Self {
+        Self {
+            request,
+            is_delivered: true,
+        }
+    }
+
+    /// The client has nothing, and may ask again.
+    #[must_use]
+    pub const fn refused(request: RequestId) -> Self {
+        Self {
+            request,
+            is_delivered: false,
+        }
+    }
 }
 
 /// A server's word to the client that it has taken a request.

@@ -18,7 +18,7 @@ use crate::actors::election::{self, Election};
 use crate::actors::machine::{Machine, Outbox};
 use crate::actors::membership::{self, Membership};
 use crate::proto::ids::{Digest, NodeId, RequestId, UserId};
-use crate::proto::packet::{Ask, Packet, Party};
+use crate::proto::packet::{Ask, Done, Packet, Party};
 use crate::time::{Moment, WallTime};
 
 /// Jobs that a server works on at a time.
@@ -242,7 +242,11 @@ impl World {
             self.packets += 1;
             self.send(
                 server,
-                Event::Election(election::Input::Asked { client, ask }),
+                Event::Election(election::Input::Asked {
+                    client,
+                    ask,
+                    unheard_ms: 0,
+                }),
             );
         }
     }
@@ -275,8 +279,8 @@ impl World {
                 let input = election::Input::Claimed { from, claim };
                 self.send(usize::from(to.0) - 1, Event::Election(input));
             }
-            (Party::Server(to), Packet::Done(request)) => {
-                let input = election::Input::DoneHeard { from, request };
+            (Party::Server(to), Packet::Done(done)) => {
+                let input = election::Input::DoneHeard { from, done };
                 self.send(usize::from(to.0) - 1, Event::Election(input));
             }
             (Party::User(_), Packet::Elected(elected)) => {
@@ -367,7 +371,11 @@ impl World {
             asked.done_at.get_or_insert(now);
         }
         self.elect(node, |election, now, out| {
-            election.handle(now, election::Input::Finished(request), out);
+            election.handle(
+                now,
+                election::Input::Finished(Done::delivered(request)),
+                out,
+            );
         });
         self.work(node);
     }

@@ -60,11 +60,11 @@ pub fn said(order: &Order, applied: u64) -> Vec<Said> {
 
 fn in_packet(to: Party, packet: &Packet, applied: u64) -> Option<Said> {
     match (to, packet) {
-        (Party::Server(_), Packet::Ask(ask)) => Some(Said::About(ask.request, Word::Ask)),
+        (Party::Server(_), Packet::Ask { ask, .. }) => Some(Said::About(ask.request, Word::Ask)),
         (Party::Server(_), Packet::Claim(claim)) => {
             Some(Said::About(claim.ask.request, Word::Claim(claim.epoch)))
         }
-        (Party::Server(_), Packet::Done(request)) => Some(Said::About(*request, Word::Done)),
+        (Party::Server(_), Packet::Done(done)) => Some(Said::About(done.request, Word::Done)),
         (Party::User(_), Packet::LookupAnswer(_) | Packet::HereAnswer(_)) => {
             Some(Said::Served(Service::Directory))
         }

@@ -222,7 +222,7 @@ async fn answer(mut net: Net) -> Result<(), Fault> {
         for incoming in shipment {
             for moved in incoming.moved {
                 let Moved::Received {
-                    cargo: Cargo::Body(request),
+                    cargo: Cargo::Body(request, _),
                     body,
                 } = moved
                 else {
@@ -297,7 +297,7 @@ impl OursClient {
         body.extend_from_slice(&self.content.take(job.up()));
         self.net()?.order(Order::SendMessage {
             to: Party::Server(NODE),
-            cargo: Cargo::Body(request),
+            cargo: Cargo::Body(request, 0),
             body: body.into(),
             digest: None,
         })?;
@@ -400,7 +400,7 @@ impl Client for OursClient {
             let to = Party::Server(NODE);
             self.net()?.order(Order::Cancel {
                 to,
-                cargo: Cargo::Body(nothing),
+                cargo: Cargo::Body(nothing, 0),
             })?;
             self.wait(SETTLE)?;
         } else {

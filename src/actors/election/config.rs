@@ -15,6 +15,9 @@ pub struct Config {
     pub rank_wait_ms: u64,
     /// And at the most, where claims come late.
     pub rank_wait_max_ms: u64,
+    /// A request is taken from an owner whom its client has not heard for so long, in
+    /// milliseconds, even if the owner is there.
+    pub unheard_ms: u16,
     /// A request is forgotten if nothing is heard of it for so long, in milliseconds.
     pub forget_after_ms: u64,
     /// Requests remembered at the most.
@@ -32,6 +35,8 @@ impl Config {
             rank_wait_ms: 20,
             // Less than a server may be silent before it counts as lost.
             rank_wait_max_ms: 160,
+            // Far longer than an owner takes to say a word, and a third of a client's patience.
+            unheard_ms: 5_000,
             // Longer than the upload of the largest body over a slow line; the worker ends what
             // nobody wants much earlier.
             forget_after_ms: 600_000,

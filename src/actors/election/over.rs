@@ -12,10 +12,12 @@ use crate::time::Moment;
 pub(super) struct End {
     /// When that was known here.
     pub(super) at: Moment,
-    /// Which server said so.
-    pub(super) by: NodeId,
+    /// Which server said so, or was told so last.
+    pub(super) knows: NodeId,
     /// The highest epoch that was known then.
     pub(super) epoch: u32,
+    /// Whether the client has its result.
+    pub(super) is_delivered: bool,
 }
 
 /// At most `max` requests; beyond that the oldest is dropped.
@@ -54,6 +56,13 @@ impl Over {
         }
     }
 
+    /// A server was told that it is over.
+    pub(super) fn told(&mut self, request: RequestId, node: NodeId) {
+        if let Some(end) = self.ends.get_mut(&request) {
+            end.knows = node;
+        }
+    }
+
     /// It is not over after all.
     pub(super) fn reopen(&mut self, request: RequestId) {
         self.ends.remove(&request);
@@ -88,8 +97,9 @@ mod tests {
     const fn end(at_ms: u64) -> End {
         End {
             at: Moment::from_millis(at_ms),
-            by: NodeId(1),
+            knows: NodeId(1),
             epoch: 0,
+            is_delivered: false,
         }
     }
 

@@ -3,8 +3,7 @@ use proptest::prelude::*;
 use super::words::RETRY_AFTER_MS;
 use super::*;
 use crate::proto::ids::{Digest, UserId};
-use crate::proto::packet::LoadReport;
-use crate::proto::packet::{Elected, RefusalReason};
+use crate::proto::packet::{Elected, LoadReport, RefusalReason};
 use crate::time::WallTime;
 
 mod bus;
@@ -33,7 +32,16 @@ fn asked(counter: u32) -> Input {
     Input::Asked {
         client: client(1),
         ask: ask(counter),
+        unheard_ms: 0,
     }
+}
+
+fn delivered(counter: u32) -> Done {
+    Done::delivered(ask(counter).request)
+}
+
+fn refused(counter: u32) -> Done {
+    Done::refused(ask(counter).request)
 }
 
 fn claim(counter: u32, epoch: u32, score: u64) -> Claim {
@@ -141,7 +149,7 @@ fn claim_to(to: u8, counter: u32, epoch: u32, score: u64) -> Output {
 }
 
 fn done_to(to: u8, counter: u32) -> Output {
-    to_server(NodeId(to), Packet::Done(ask(counter).request))
+    to_server(NodeId(to), Packet::Done(delivered(counter)))
 }
 
 const EVEN: [Option<u32>; 3] = [Some(0), Some(1), Some(2)];
@@ -371,6 +379,7 @@ fn an_id_stays_with_the_user_who_asked_first() {
     let other = Input::Asked {
         client: client(2),
         ask: ask(1),
+        unheard_ms: 0,
     };
     assert!(give(&mut machine, at(500), other).is_empty());
     let outputs = give(&mut machine, at(501), asked(1));
@@ -388,6 +397,7 @@ fn an_id_stays_with_its_first_body() {
     let input = Input::Asked {
         client: client(1),
         ask: other,
+        unheard_ms: 0,
     };
     assert!(give(&mut machine, at(6), input).is_empty());
     assert_eq!(give(&mut machine, at(7), asked(1)).len(), 2);
@@ -480,10 +490,10 @@ fn the_end_is_told_twice_and_nothing_late_revives_the_request() {
     let mut machine = server(1, EVEN);
     give(&mut machine, at(5), asked(1));
     run_until(&mut machine, at(50));
-    let finished = Input::Finished(ask(1).request);
+    let finished = Input::Finished(delivered(1));
     let outputs = give(&mut machine, at(60), finished.clone());
     let forget = Output::Forget(ask(1).request);
-    assert_eq!(outputs, vec![done_to(2, 1), done_to(3, 1), forget]);
+    assert_eq!(outputs, vec![forget, done_to(2, 1), done_to(3, 1)]);
     assert!(give(&mut machine, at(60), finished).is_empty());
     assert_eq!(
         run_until(&mut machine, at(159)),
@@ -499,7 +509,7 @@ fn the_end_is_told_twice_and_nothing_late_revives_the_request() {
 fn a_second_claim_is_not_sent_for_what_is_done() {
     let mut machine = server(1, EVEN);
     give(&mut machine, at(5), asked(1));
-    give(&mut machine, at(6), Input::Finished(ask(1).request));
+    give(&mut machine, at(6), Input::Finished(delivered(1)));
     let outputs = run_until(&mut machine, at(1_000));
     assert_eq!(outputs, vec![done_to(2, 1), done_to(3, 1)]);
 }
@@ -508,7 +518,7 @@ fn a_second_claim_is_not_sent_for_what_is_done() {
 fn an_end_that_is_heard_ends_it_here() {
     let done = Input::DoneHeard {
         from: NodeId(1),
-        request: ask(1).request,
+        done: delivered(1),
     };
     let mut machine = server(2, EVEN);
     give(&mut machine, at(5), asked(1));
@@ -526,7 +536,7 @@ fn an_end_that_is_heard_ends_it_here() {
 fn what_was_refused_may_be_asked_for_again() {
     let mut owner = server(1, [Some(0), Some(5), Some(6)]);
     give(&mut owner, at(5), asked(1));
-    give(&mut owner, at(6), Input::Finished(ask(1).request));
+    give(&mut owner, at(6), Input::Finished(refused(1)));
     run_until(&mut owner, at(105));
     assert!(give(&mut owner, at(105), asked(1)).is_empty());
     let outputs = give(&mut owner, at(106), asked(1));
@@ -536,13 +546,72 @@ fn what_was_refused_may_be_asked_for_again() {
     give(&mut other, at(5), claimed(1, 1, 0, 1_000));
     let done = Input::DoneHeard {
         from: NodeId(1),
-        request: ask(1).request,
+        done: refused(1),
     };
     give(&mut other, at(6), done);
     assert!(give(&mut other, at(106), claimed(1, 1, 1, 1_000)).is_empty());
     assert!(give(&mut other, at(107), asked(1)).is_empty());
     let outputs = give(&mut other, at(500), view([None, Some(1), Some(2)]));
     assert!(outputs.contains(&won(1, 2)), "followed without the ask");
+}
+
+#[test]
+fn what_was_delivered_is_over_for_good() {
+    let mut owner = server(1, EVEN);
+    give(&mut owner, at(5), asked(1));
+    give(&mut owner, at(6), Input::Finished(delivered(1)));
+    run_until(&mut owner, at(1_000));
+    assert_eq!(give(&mut owner, at(30_000), asked(1)), vec![]);
+    let outputs = give(&mut owner, at(30_001), claimed(2, 1, 7, 0));
+    assert_eq!(outputs, vec![done_to(2, 1)], "it took over for nothing");
+
+    let mut other = server(2, EVEN);
+    give(&mut other, at(5), claimed(1, 1, 0, 1_000));
+    let heard = |done| Input::DoneHeard {
+        from: NodeId(1),
+        done,
+    };
+    assert_eq!(give(&mut other, at(6), heard(refused(1))), vec![]);
+    let outputs = give(&mut other, at(7), heard(delivered(1)));
+    assert_eq!(outputs, vec![Output::Forget(ask(1).request)]);
+    assert_eq!(give(&mut other, at(8), heard(refused(1))), vec![]);
+    assert_eq!(give(&mut other, at(30_000), asked(1)), vec![]);
+}
+
+#[test]
+fn a_refusal_ends_nothing_that_another_server_owns() {
+    let refusal = Input::DoneHeard {
+        from: NodeId(3),
+        done: refused(1),
+    };
+    let mut owner = server(1, EVEN);
+    give(&mut owner, at(5), asked(1));
+    assert_eq!(give(&mut owner, at(6), refusal.clone()), vec![]);
+    assert_eq!(give(&mut owner, at(7), asked(1)).len(), 2, "still its own");
+
+    let mut other = server(2, EVEN);
+    give(&mut other, at(5), claimed(1, 1, 0, 1_000));
+    assert_eq!(give(&mut other, at(6), refusal), vec![]);
+    let finished = Input::Finished(refused(1));
+    assert_eq!(give(&mut other, at(7), finished), vec![]);
+    let outputs = give(&mut other, at(500), view([None, Some(1), Some(2)]));
+    assert!(outputs.contains(&won(1, 1)), "as nobody has ended it");
+}
+
+#[test]
+fn an_owner_that_its_client_does_not_hear_is_taken_over() {
+    let mut machine = server(2, EVEN);
+    give(&mut machine, at(5), claimed(1, 1, 0, 1_000));
+    let unheard = |unheard_ms| Input::Asked {
+        client: client(1),
+        ask: ask(1),
+        unheard_ms,
+    };
+    assert_eq!(give(&mut machine, at(5_000), unheard(4_999)), vec![]);
+    assert_eq!(run_until(&mut machine, at(5_400)), vec![]);
+    let mut outputs = give(&mut machine, at(5_400), unheard(5_399));
+    outputs.extend(run_until(&mut machine, at(5_600)));
+    assert!(outputs.contains(&won(1, 1)), "{outputs:?}");
 }
 
 #[test]
@@ -569,7 +638,7 @@ fn requests_beyond_the_limit_are_refused() {
     assert!(give(&mut machine, at(2), claimed(2, 3, 0, 1)).is_empty());
     assert_eq!(machine.cases.len(), 2);
     assert_eq!(give(&mut machine, at(3), asked(1)).len(), 2, "a known one");
-    give(&mut machine, at(4), Input::Finished(ask(1).request));
+    give(&mut machine, at(4), Input::Finished(delivered(1)));
     assert!(!give(&mut machine, at(5), asked(3)).is_empty());
     assert_eq!(machine.cases.len(), 2);
 }
@@ -592,7 +661,7 @@ fn a_halted_server_forgets_everything() {
     give(&mut machine, at(5), asked(2));
     assert!(give(&mut machine, at(6), Input::Halted).is_empty());
     assert_eq!(machine.deadline(), None);
-    let finished = Input::Finished(ask(1).request);
+    let finished = Input::Finished(delivered(1));
     assert!(give(&mut machine, at(7), finished).is_empty());
 }
 
@@ -604,7 +673,7 @@ fn strangers_are_not_believed() {
         assert!(give(&mut machine, at(6), claimed(from, 1, 7, 0)).is_empty());
         let done = Input::DoneHeard {
             from: NodeId(from),
-            request: ask(1).request,
+            done: delivered(1),
         };
         assert!(give(&mut machine, at(6), done).is_empty());
     }
@@ -636,9 +705,10 @@ fn any_input() -> impl Strategy<Value = Input> {
             .prop_map(|(from, counter, epoch, score)| claimed(from, counter, epoch, score)),
         1 => (0u8..5, counter.clone()).prop_map(|(from, counter)| Input::DoneHeard {
             from: NodeId(from),
-            request: ask(counter).request,
+            done: if counter % 2 == 0 { delivered(counter) } else { refused(counter) },
         }),
-        1 => counter.prop_map(|counter| Input::Finished(ask(counter).request)),
+        1 => counter.clone().prop_map(|counter| Input::Finished(delivered(counter))),
+        1 => counter.prop_map(|counter| Input::Finished(refused(counter))),
         2 => any::<[Option<u32>; 3]>().prop_map(view),
         1 => Just(Input::Halted),
     ]
@@ -715,7 +785,7 @@ fn a_server_that_is_about_to_end_claims_nothing_new_but_keeps_what_it_has() {
         give(&mut machine, at(10), view([Some(0), None, Some(1)])),
         []
     );
-    let ended = give(&mut machine, at(11), Input::Finished(ask(1).request));
+    let ended = give(&mut machine, at(11), Input::Finished(delivered(1)));
     assert!(ended.contains(&done_to(2, 1)));
 }
 

@@ -134,7 +134,7 @@ fn asked(orders: &[Output]) -> Vec<NodeId> {
         .filter_map(|order| match order {
             Output::Send {
                 to,
-                packet: Packet::Ask(ask),
+                packet: Packet::Ask { ask, .. },
             } => {
                 assert_eq!(ask.request, FIRST, "always the same request");
                 Some(*to)
@@ -274,6 +274,28 @@ fn the_body_is_sent_again_when_the_owner_needs_it_and_only_then() {
     assert_eq!(uploads(&bench.need_body(N1, 1)), [N1]);
     assert_eq!(bench.need_body(N2, 0), []);
     assert_eq!(bench.need_body(N1, 0), []);
+}
+
+#[test]
+fn a_body_that_a_server_had_and_lost_goes_there_as_another_message() {
+    let attempts = |orders: &[Output]| -> Vec<u32> {
+        let attempt = |order: &Output| match order {
+            Output::Upload { attempt, .. } => Some(*attempt),
+            _ => None,
+        };
+        orders.iter().filter_map(attempt).collect()
+    };
+    let mut bench = Bench::new();
+    bench.hide(large());
+    assert_eq!(attempts(&bench.elected(N1, 0)), [0]);
+    assert_eq!(attempts(&bench.need_body(N1, 0)), [0], "it is under way");
+    bench.uploaded(N1);
+    assert_eq!(attempts(&bench.need_body(N1, 0)), [1]);
+    assert_eq!(attempts(&bench.need_body(N1, 0)), [1], "it is under way");
+    bench.uploaded(N1);
+    bench.refused(N1, RefusalReason::Failed);
+    assert_eq!(attempts(&bench.elected(N1, 1)), [2]);
+    assert_eq!(attempts(&bench.elected(N2, 2)), [0], "never had it");
 }
 
 #[test]
@@ -685,6 +707,7 @@ fn a_cancelled_wish_ends_its_upload_and_says_nothing_more() {
     let cancelled = Output::CancelUpload {
         to: N2,
         request: FIRST,
+        attempt: 0,
     };
     assert_eq!(orders, [cancelled]);
     assert_eq!(bench.machine.deadline(), None);

@@ -47,6 +47,17 @@ struct Dealings {
     uploaded_at: Option<Moment>,
     first_piece_at: Option<Moment>,
     sending: bool,
+    /// How often the server has had the body and lost it.
+    attempt: u32,
+}
+
+impl Dealings {
+    /// The server has no body, or has it no more.
+    fn has_no_body(&mut self) {
+        if self.uploaded_at.take().is_some() {
+            self.attempt = self.attempt.wrapping_add(1);
+        }
+    }
 }
 
 /// A wish that is not done.
@@ -187,7 +198,7 @@ impl Wish {
         if let Some(owner) = &mut self.owner {
             owner.hiding_told = false;
         }
-        self.dealings.entry(from).or_default().uploaded_at = None;
+        self.dealings.entry(from).or_default().has_no_body();
         self.upload(from, out);
     }
 
@@ -240,7 +251,7 @@ impl Wish {
             self.cancel(from, out);
         }
         // A server that refuses keeps no body.
-        self.dealings.entry(from).or_default().uploaded_at = None;
+        self.dealings.entry(from).or_default().has_no_body();
         self.sign_at = now;
         self.next_ask = now.after(wait);
         None
@@ -429,8 +440,10 @@ impl Wish {
 
     fn ask_all(&mut self, config: &Config, now: Moment, out: &mut Outbox<Output>) {
         self.next_ask = now.after(config.ask_again());
+        let unheard_ms = now.since(self.sign_at).as_millis();
+        let (ask, unheard_ms) = (self.ask, u16::try_from(unheard_ms).unwrap_or(u16::MAX));
         for &to in &config.servers {
-            let packet = Packet::Ask(self.ask);
+            let packet = Packet::Ask { ask, unheard_ms };
             out.push(Output::Send { to, packet });
         }
     }
@@ -445,10 +458,12 @@ impl Wish {
     }
 
     fn upload(&mut self, to: NodeId, out: &mut Outbox<Output>) {
-        self.dealings.entry(to).or_default().sending = true;
+        let dealings = self.dealings.entry(to).or_default();
+        dealings.sending = true;
         out.push(Output::Upload {
             to,
             request: self.ask.request,
+            attempt: dealings.attempt,
             body: self.body.clone(),
             digest: self.ask.digest,
         });
@@ -459,8 +474,11 @@ impl Wish {
             && dealings.sending
         {
             dealings.sending = false;
-            let request = self.ask.request;
-            out.push(Output::CancelUpload { to, request });
+            out.push(Output::CancelUpload {
+                to,
+                request: self.ask.request,
+                attempt: dealings.attempt,
+            });
         }
     }
 

@@ -169,7 +169,7 @@ fn refused(counter: u32, reason: RefusalReason) -> Vec<Output> {
             to: client(),
             packet: Packet::Refused { request, reason },
         },
-        Output::Finished(request),
+        Output::Finished(Done::refused(request)),
     ]
 }
 
@@ -214,7 +214,10 @@ fn a_request_runs_when_its_body_is_here_and_is_gone_when_it_is_delivered() {
     );
     assert_eq!(bench.counts(), (0, 0));
     let delivered = Input::Delivered(id(1));
-    assert_eq!(bench.give(delivered.clone()), vec![Output::Finished(id(1))]);
+    assert_eq!(
+        bench.give(delivered.clone()),
+        vec![Output::Finished(Done::delivered(id(1)))]
+    );
     assert_eq!(bench.give(delivered), vec![]);
     assert_eq!(bench.machine.deadline(), None);
 }
@@ -249,7 +252,7 @@ fn a_missing_body_is_asked_for_again_and_again_and_then_given_up() {
     assert_eq!(bench.until(100), vec![need_body(1, 3)]);
     assert_eq!(bench.until(200), vec![need_body(1, 3)]);
     let told = bench.until(1_000);
-    assert_eq!(told.last(), Some(&Output::Finished(id(1))));
+    assert_eq!(told.last(), Some(&Output::Finished(Done::refused(id(1)))));
     assert_eq!(told.len(), 8, "seven questions and the end");
     assert_eq!(bench.arrives(1, &body), vec![], "too late");
 }
@@ -262,7 +265,10 @@ fn a_body_on_its_way_is_not_asked_for_but_must_come_in_time() {
     bench.give(Input::BodyStarted(id(1)));
     assert_eq!(bench.until(1_049), vec![]);
     bench.give(Input::BodyStarted(id(1)));
-    assert_eq!(bench.until(1_050), vec![Output::Finished(id(1))]);
+    assert_eq!(
+        bench.until(1_050),
+        vec![Output::Finished(Done::refused(id(1)))]
+    );
 }
 
 #[test]
@@ -579,7 +585,10 @@ fn a_result_that_is_not_taken_is_sent_again_for_a_while_and_then_dropped() {
     let told = bench.until(9_999);
     assert!(told.iter().all(|output| *output == returned(1, 0, 0)));
     assert_eq!(told.len(), 3, "reminders in case a word was lost");
-    assert_eq!(bench.until(10_000), vec![Output::Finished(id(1))]);
+    assert_eq!(
+        bench.until(10_000),
+        vec![Output::Finished(Done::refused(id(1)))]
+    );
     assert_eq!(bench.machine.deadline(), None);
 }
 

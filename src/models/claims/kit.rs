@@ -9,7 +9,7 @@ use crate::actors::election::{Config, Election, Input, Output};
 use crate::actors::machine::{Machine, Outbox};
 use crate::models::{Numbered, member};
 use crate::proto::ids::{Digest, NodeId, RequestId, UserId};
-use crate::proto::packet::{Ask, Claim, Packet, Party};
+use crate::proto::packet::{Ask, Claim, Done, Packet, Party};
 use crate::time::Moment;
 
 /// Later than clocks come before it is calm, and sooner than a server that spoke is not counted on.
@@ -116,6 +116,7 @@ fn input_of(event: Event) -> Option<Input> {
         Event::Ask(request) => Input::Asked {
             client: client(),
             ask: ask(request),
+            unheard_ms: 0,
         },
         Event::Hear { from, word } => {
             let from = NodeId(from + 1);
@@ -136,11 +137,11 @@ fn input_of(event: Event) -> Option<Input> {
                 },
                 Word::Done { request } => Input::DoneHeard {
                     from,
-                    request: name(request),
+                    done: Done::delivered(name(request)),
                 },
             }
         }
-        Event::Finish(request) => Input::Finished(name(request)),
+        Event::Finish(request) => Input::Finished(Done::delivered(name(request))),
         Event::View(view) => {
             let members = view.into_iter().enumerate();
             let members = members.map(|(index, sight)| {
@@ -265,8 +266,8 @@ fn word_of(packet: &Packet) -> Word {
             epoch: claim.epoch as u8,
             score: claim.score,
         },
-        Packet::Done(request) => Word::Done {
-            request: index_of(*request),
+        Packet::Done(done) => Word::Done {
+            request: index_of(done.request),
         },
         other => panic!("{other:?} to a server"),
     }

@@ -14,9 +14,9 @@ const CALM_MS: u16 = 600;
 const ROUNDS: u8 = 3;
 
 /// Packets of a request without a failure, between servers and to the client, and how many more
-/// each failure may cost.
+/// each failure may cost; one of them tells a server that it took over what is over.
 const PACKETS_MAX: usize = 4 * (SERVERS - 1) + SERVERS;
-const PACKETS_PER_FAILURE: usize = 3 * (SERVERS - 1);
+const PACKETS_PER_FAILURE: usize = 3 * (SERVERS - 1) + 1;
 
 pub(super) fn all(is_prompt: bool) -> Vec<Property<Claims>> {
     let mut all = vec![
@@ -69,10 +69,10 @@ fn follows_best(model: &Claims, state: &State) -> bool {
             let stands = kit.stands(server.machine, request);
             match (over, best, stands) {
                 // Another property.
-                (Some(_), ..) => true,
-                (None, None, None | Some(Stands::Waits(_))) => true,
-                (None, Some(best), Some(Stands::Waits(epoch))) => epoch > best.epoch.into(),
-                (None, Some(best), Some(Stands::Follows(epoch, NodeId(node)))) => {
+                (true, ..) => true,
+                (false, None, None | Some(Stands::Waits(_))) => true,
+                (false, Some(best), Some(Stands::Waits(epoch))) => epoch > best.epoch.into(),
+                (false, Some(best), Some(Stands::Follows(epoch, NodeId(node)))) => {
                     (epoch, node) == (best.epoch.into(), best.node + 1)
                 }
                 _ => false,
@@ -86,7 +86,7 @@ fn stays_over(model: &Claims, state: &State) -> bool {
     let kit = model.kit.lock().expect("nobody panics");
     state.servers.iter().filter(|one| one.is_up).all(|server| {
         let mut all = (0..).zip(&server.over);
-        all.all(|(request, over)| over.is_none() || kit.stands(server.machine, request).is_none())
+        all.all(|(request, over)| !over || kit.stands(server.machine, request).is_none())
     })
 }
 

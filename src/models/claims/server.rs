@@ -36,8 +36,8 @@ pub(super) struct Server {
     pub(super) best: [Option<Seen>; REQUESTS],
     /// Whether an owner that it followed was lost, or began anew, since.
     pub(super) orphaned: [bool; REQUESTS],
-    /// Requests that it knows to be over, with the highest epoch that it had heard of.
-    pub(super) over: [Option<u8>; REQUESTS],
+    /// Requests that it knows to be over.
+    pub(super) over: [bool; REQUESTS],
 }
 
 impl Server {
@@ -52,7 +52,7 @@ impl Server {
             works: [None; REQUESTS],
             best: [None; REQUESTS],
             orphaned: [false; REQUESTS],
-            over: [None; REQUESTS],
+            over: [false; REQUESTS],
         }
     }
 
@@ -76,7 +76,7 @@ impl Server {
     pub(super) fn note(&mut self, kit: &Kit, from: u8, word: Word) {
         match word {
             Word::Done { request } => {
-                if self.over[usize::from(request)].is_none() {
+                if !self.over[usize::from(request)] {
                     self.end(request);
                 }
             }
@@ -86,12 +86,8 @@ impl Server {
                 score,
             } => {
                 let place = usize::from(request);
-                if let Some(over) = self.over[place] {
-                    // A later epoch may open it again: its owner did not hear of the end.
-                    if epoch <= over || kit.stands(self.machine, request).is_none() {
-                        return;
-                    }
-                    self.over[place] = None;
+                if self.over[place] {
+                    return;
                 }
                 let seen = Seen {
                     epoch,
@@ -110,8 +106,8 @@ impl Server {
 
     pub(super) fn end(&mut self, request: u8) {
         let place = usize::from(request);
-        let best = self.best[place].take();
-        self.over[place] = Some(best.map_or(0, |best| best.epoch));
+        self.best[place] = None;
+        self.over[place] = true;
         self.orphaned[place] = false;
     }
 

@@ -227,7 +227,7 @@ fn a_message_to_somebody_whom_no_face_reaches_fails() {
             boot: 1,
             counter: 1,
         };
-        let cargo = Cargo::Body(request);
+        let cargo = Cargo::Body(request, 0);
         let message = Order::SendMessage {
             to,
             cargo,

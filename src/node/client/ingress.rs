@@ -238,7 +238,7 @@ fn moved_with_server(server: NodeId, moved: Moved) -> Option<To> {
             total_bytes,
         }),
         Moved::Sending {
-            cargo: Cargo::Body(request),
+            cargo: Cargo::Body(request, _),
             done_bytes,
             total_bytes,
         } => To::Requester(requester::Input::UploadProgress {
@@ -248,10 +248,10 @@ fn moved_with_server(server: NodeId, moved: Moved) -> Option<To> {
             total_bytes,
         }),
         Moved::Delivered {
-            cargo: Cargo::Body(request),
+            cargo: Cargo::Body(request, _),
         } => To::Requester(requester::Input::Uploaded { to, request }),
         Moved::Failed {
-            cargo: Cargo::Body(request),
+            cargo: Cargo::Body(request, _),
             ..
         } => To::Requester(requester::Input::UploadFailed { to, request }),
         Moved::Failed {

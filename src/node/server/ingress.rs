@@ -102,7 +102,11 @@ fn accept_net(incoming: Incoming, to: &mut Vec<To>) {
 /// What a client may say to a server. Anything else is nobody's business and is dropped.
 fn accept_client(client: UserId, at: SocketAddr, packet: Packet) -> Option<To> {
     Some(match packet {
-        Packet::Ask(ask) => To::Election(election::Input::Asked { client, ask }),
+        Packet::Ask { ask, unheard_ms } => To::Election(election::Input::Asked {
+            client,
+            ask,
+            unheard_ms,
+        }),
         Packet::Errand(errand) => {
             To::Directory(directory::Input::ErrandArrived { client, at, errand })
         }
@@ -131,7 +135,7 @@ fn accept_server(from: NodeId, packet: Packet) -> Option<To> {
         Packet::Load(report) => To::Membership(membership::Input::Heard { from, report }),
         Packet::Bye => To::Membership(membership::Input::ByeHeard(from)),
         Packet::Claim(claim) => To::Election(election::Input::Claimed { from, claim }),
-        Packet::Done(request) => To::Election(election::Input::DoneHeard { from, request }),
+        Packet::Done(done) => To::Election(election::Input::DoneHeard { from, done }),
         Packet::Token(packet) => To::FailureToken(failure_token::Input::Heard { from, packet }),
         Packet::Agree(message) => To::Ledger(consensus::Input::Heard { from, message }),
         Packet::StateAsk(StateKind::Directory) => To::Directory(directory::Input::StateAsked(from)),
@@ -147,7 +151,7 @@ fn accept_moved(from: Party, moved: Moved) -> Option<To> {
         (
             Party::User(_),
             Moved::Started {
-                cargo: Cargo::Body(request),
+                cargo: Cargo::Body(request, _),
                 ..
             },
         ) => stego_worker::Input::BodyStarted(request),
@@ -172,7 +176,7 @@ fn accept_moved(from: Party, moved: Moved) -> Option<To> {
 /// A whole message, for whom it is; none for what this sender may not send.
 fn received(from: Party, cargo: Cargo, body: Bytes) -> Option<To> {
     Some(match (from, cargo) {
-        (Party::User(_), Cargo::Body(request)) => {
+        (Party::User(_), Cargo::Body(request, _)) => {
             To::StegoWorker(stego_worker::Input::BodyArrived { request, body })
         }
         (Party::User(client), Cargo::Deposit(letter)) => {
@@ -200,7 +204,7 @@ fn received(from: Party, cargo: Cargo, body: Bytes) -> Option<To> {
 mod tests {
     use super::*;
     use crate::proto::ids::{Digest, LetterId, RequestId};
-    use crate::proto::packet::TokenPacket;
+    use crate::proto::packet::{Ask, Done, TokenPacket};
 
     const CLIENT: Party = Party::User(UserId([7; 32]));
     const PEER: Party = Party::Server(NodeId(2));
@@ -230,7 +234,7 @@ mod tests {
         };
         let forged = vec![
             Packet::Bye,
-            Packet::Done(request),
+            Packet::Done(Done::delivered(request)),
             Packet::Token(TokenPacket::Pass { turn: 9 }),
             Packet::StateAsk(StateKind::Mailbox),
             Packet::Agree(Bytes::new()),
@@ -257,7 +261,7 @@ mod tests {
         };
         let to = accepted(PEER, vec![Packet::Bye], vec![refused_elsewhere]);
         assert!(matches!(to[..], [To::Membership(_)]), "{to:?}");
-        let ask = crate::proto::packet::Ask {
+        let ask = Ask {
             request: RequestId {
                 boot: 1,
                 counter: 1,
@@ -265,7 +269,7 @@ mod tests {
             size_bytes: 1,
             digest: Digest([0; 32]),
         };
-        let to = accepted(CLIENT, vec![Packet::Ask(ask)], vec![]);
+        let to = accepted(CLIENT, vec![Packet::Ask { ask, unheard_ms: 0 }], vec![]);
         assert!(matches!(to[..], [To::Election(_)]), "{to:?}");
     }
 }

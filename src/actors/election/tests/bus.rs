@@ -118,12 +118,9 @@ impl Bus {
                     claim: *claim,
                 }),
             ),
-            Packet::Done(request) => (
-                request.counter,
-                Some(Input::DoneHeard {
-                    from,
-                    request: *request,
-                }),
+            Packet::Done(done) => (
+                done.request.counter,
+                Some(Input::DoneHeard { from, done: *done }),
             ),
             Packet::Elected(elected) => (elected.request.counter, None),
             other => panic!("{other:?}"),
@@ -172,7 +169,7 @@ impl Bus {
                 let owns = |owners: &BTreeMap<NodeId, u32>| owners.contains_key(&node);
                 if self.owners.get(&counter).is_some_and(owns) {
                     self.ended.insert(counter);
-                    let finished = Input::Finished(ask(counter).request);
+                    let finished = Input::Finished(delivered(counter));
                     self.arrive(Arrival::At(node, finished));
                 }
             }

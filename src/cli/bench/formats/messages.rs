@@ -163,7 +163,7 @@ pub(super) fn rows() -> Vec<Row> {
         digest: Digest(maker.array()),
     };
     vec![
-        row("Ask", &Packet::Ask(ask)),
+        row("Ask", &Packet::Ask { ask, unheard_ms: 0 }),
         row("Claim", &Packet::Claim(claim)),
         row("LoadReport", &Packet::Load(maker.load())),
         row("Errand", &Packet::Errand(maker.errand())),
