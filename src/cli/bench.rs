@@ -97,7 +97,7 @@ pub struct EvalBench {
         long,
         value_name = "N,...",
         value_delimiter = ',',
-        default_value = "1,2,3,4,5,6,100"
+        default_value = "1,2,3,4,5,6,12,100"
     )]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1_000))]
     pub clients: Vec<u16>,

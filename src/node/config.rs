@@ -116,6 +116,9 @@ pub struct WorkConfig {
     pub threads: usize,
     /// Requests that wait at the most; further ones are told `busy`. 1 to 10,000.
     pub waiting_max: usize,
+    /// Whether covers are drawn before anybody needs them, once the server has been up for a
+    /// minute.
+    pub draw_ahead: bool,
 }
 
 impl Default for WorkConfig {
@@ -123,6 +126,7 @@ impl Default for WorkConfig {
         Self {
             threads: 0,
             waiting_max: 64,
+            draw_ahead: true,
         }
     }
 }

@@ -150,7 +150,10 @@ pub async fn server(config: ServerConfig, ready_file: Option<PathBuf>) -> Result
         VaultActor::new(vault, told, server::Ingress::Edge)
     });
     let flushed = vault.clone();
-    let _painter = CoverPainter::start(config.covers())?;
+    let draws = config.work.draw_ahead;
+    let _painter = draws
+        .then(|| CoverPainter::start(config.covers()))
+        .transpose()?;
     let (pool, http) = workers(&config, &answers)?;
     let board = Context::<Board>::new();
     let board_address = board.address();

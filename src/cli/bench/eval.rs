@@ -6,12 +6,15 @@
 //! them can do three times the work of one although they are on one machine, and so that clients
 //! have the rest of it. A response is from the request until the whole picture is here; every
 //! picture is compared with the first one of its image, and that one is opened.
+//!
+//! What is compared is measured in turns, three servers, one, one, three: a machine that gets slower
+//! or faster meanwhile does so for both.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use self::cell::{Cell, Setting};
-use self::crowd::Crowd;
+use self::crowd::{Crowd, Run};
 use self::growth::Growth;
 use self::images::{Images, LARGE, SMALL};
 use self::report::Evaluation;
@@ -40,6 +43,8 @@ pub(super) use self::share::ShareMeans;
 
 /// Servers that share the work.
 const MANY: u8 = 3;
+/// The turns of three servers (0) and of one (1).
+const TURNS: [usize; 4] = [0, 1, 1, 0];
 /// Clients while servers are unlike, and while they fail.
 const FEW: u16 = 6;
 /// The last of unlike servers has this part of the others' share.
@@ -61,10 +66,7 @@ pub(super) fn run(output: Output, wishes: &EvalBench) -> Ended {
     };
     let mut cells = Vec::new();
     for size in sizes {
-        let mut images = Images::of(size)?;
-        for count in [MANY, 1] {
-            cells.extend(runs.series(count, &mut images)?);
-        }
+        cells.extend(runs.beside_one(&mut Images::of(size)?)?);
     }
     let mut images = Images::of(SMALL)?;
     let unlike = runs.unlike(&mut images)?;
@@ -110,6 +112,12 @@ struct Stage {
     folder: PathBuf,
 }
 
+/// What came of clients that asked, and the processor time of each server.
+struct Measured {
+    run: Run,
+    used: Vec<Duration>,
+}
+
 impl<'a> Runs<'a> {
     fn new(output: Output, wishes: &'a EvalBench) -> Result<Self, Failure> {
         Ok(Self {
@@ -148,18 +156,29 @@ impl<'a> Runs<'a> {
         })
     }
 
-    /// All numbers of clients, with so many servers.
-    fn series(&mut self, count: u8, images: &mut Images) -> Result<Vec<Cell>, Failure> {
-        let shares = vec![self.wishes.share; usize::from(count)];
+    /// Three servers and one, with all numbers of clients.
+    fn beside_one(&mut self, images: &mut Images) -> Result<Vec<Cell>, Failure> {
         let clients = self.wishes.clients.clone();
         let most = clients.iter().copied().max().unwrap_or(1);
-        let mut stage = self.stage(&shares, images, most)?;
+        let mut stages = Vec::new();
+        for count in [MANY, 1] {
+            let shares = vec![self.wishes.share; usize::from(count)];
+            stages.push(self.stage(&shares, images, most)?);
+        }
         let mut cells = Vec::new();
         for clients in clients {
-            let length = self.length(images, clients);
-            cells.push(self.cell(&mut stage, images, clients, length)?);
+            let length = self.length(images, clients) / 2;
+            let mut measured = [None, None];
+            for turn in TURNS {
+                let next = self.measure(&mut stages[turn], images, clients, length)?;
+                measured[turn] = Some(next.after(measured[turn].take()));
+            }
+            let settings = measured.into_iter().flatten().zip([MANY, 1]);
+            cells.extend(settings.map(|(of, servers)| of.cell(servers, images, clients)));
         }
-        self.most_kib = self.most_kib.max(stage.servers.most_kib());
+        for stage in &mut stages {
+            self.most_kib = self.most_kib.max(stage.servers.most_kib());
+        }
         Ok(cells)
     }
 
@@ -173,13 +192,13 @@ impl<'a> Runs<'a> {
         Duration::from_secs(u64::from(self.wishes.seconds)) * times
     }
 
-    fn cell(
+    fn measure(
         &self,
         stage: &mut Stage,
         images: &mut Images,
         clients: u16,
         length: Duration,
-    ) -> Result<Cell, Failure> {
+    ) -> Result<Measured, Failure> {
         let servers = u8::try_from(stage.servers.list().len()).unwrap_or(MANY);
         let size = images.size.name;
         self.output
@@ -191,17 +210,20 @@ impl<'a> Runs<'a> {
             .ask_on(clients, &bodies, length, |number, picture| {
                 images.check(number, picture)
             })?;
-        let after = stage.servers.processor();
-        let used = after
-            .iter()
-            .zip(before)
-            .map(|(after, before)| after.saturating_sub(before));
-        let setting = Setting {
-            servers,
-            size,
-            clients,
-        };
-        Ok(Cell::of(setting, &run, &used.collect::<Vec<_>>()))
+        let after = stage.servers.processor().into_iter();
+        let used = after.zip(before);
+        let used = used.map(|(after, before)| after.saturating_sub(before));
+        Ok(Measured {
+            run,
+            used: used.collect(),
+        })
+    }
+
+    /// Three servers that are measured for themselves.
+    fn cell(&self, stage: &mut Stage, images: &mut Images, seconds: u16) -> Result<Cell, Failure> {
+        let length = Duration::from_secs(seconds.into());
+        let measured = self.measure(stage, images, FEW, length)?;
+        Ok(measured.cell(MANY, images, FEW))
     }
 
     /// Three servers, the last of which has a third of the others' share.
@@ -209,9 +231,8 @@ impl<'a> Runs<'a> {
         let share = self.wishes.share;
         let least = (share / UNLIKE).max(share::LEAST_PERCENT);
         let mut stage = self.stage(&[share, share, least], images, FEW)?;
-        let length = Duration::from_secs(u64::from(self.wishes.seconds));
         self.output.remark("unlike servers:");
-        self.cell(&mut stage, images, FEW, length)
+        self.cell(&mut stage, images, self.wishes.seconds)
     }
 
     /// Three servers that fail one after the other without a word, as often as they permit each
@@ -221,10 +242,33 @@ impl<'a> Runs<'a> {
             return Ok(None);
         }
         let mut stage = self.stage(&[self.wishes.share; MANY as usize], images, FEW)?;
-        let length = Duration::from_secs(u64::from(self.wishes.failing));
         Servers::fail_on_purpose(&stage.folder, false)?;
         self.output.remark("servers that fail on purpose:");
-        self.cell(&mut stage, images, FEW, length).map(Some)
+        let cell = self.cell(&mut stage, images, self.wishes.failing)?;
+        Ok(Some(cell))
+    }
+}
+
+impl Measured {
+    /// With what was measured before.
+    fn after(self, before: Option<Self>) -> Self {
+        let Some(before) = before else {
+            return self;
+        };
+        let used = before.used.into_iter().zip(self.used);
+        Self {
+            run: before.run.join(self.run),
+            used: used.map(|(before, now)| before + now).collect(),
+        }
+    }
+
+    fn cell(&self, servers: u8, images: &Images, clients: u16) -> Cell {
+        let setting = Setting {
+            servers,
+            size: images.size.name,
+            clients,
+        };
+        Cell::of(setting, &self.run, &self.used)
     }
 }
 

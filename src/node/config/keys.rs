@@ -47,6 +47,7 @@ pub const SERVER: &[Key] = &[
     key::<u64>("token.pause_ms", Kind::Literal),
     key::<usize>("work.threads", Kind::Literal),
     key::<usize>("work.waiting_max", Kind::Literal),
+    key::<bool>("work.draw_ahead", Kind::Literal),
     key::<LedgerStore>("ledger.store", Kind::Text),
     key::<Vec<String>>("ledger.endpoints", Kind::Literal),
     key::<String>("ledger.prefix", Kind::Text),

@@ -33,7 +33,10 @@ impl Election {
             (case.epoch, case.stand.owner(self.config.me), score)
         };
         let request = |request: &RequestId| {
-            let end = self.over.end_of(*request).map(|end| (end.knows, end.epoch, end.is_delivered));
+            let end = self
+                .over
+                .end_of(*request)
+                .map(|end| (end.knows, end.epoch, end.is_delivered));
             (self.cases.get(request).map(case), end)
         };
         let requests: Vec<_> = requests.iter().map(request).collect();

@@ -20,8 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// An answer to a request, or none.
 #[derive(Clone, Debug)]
 pub(super) struct Reply {
-    /// From the beginning of the run until it came.
-    pub(super) at: Duration,
+    /// Whether it came while new requests were made.
+    pub(super) in_time: bool,
     /// Where the time went, and which server it was; or why there is no picture.
     pub(super) outcome: Result<Timings, Reason>,
 }
@@ -37,6 +37,20 @@ pub(super) struct Run {
     pub(super) open: usize,
     /// What passed while new requests were made, of all clients.
     pub(super) traffic: Traffic,
+}
+
+impl Run {
+    /// Goes on with another run of the same kind.
+    pub(super) fn join(mut self, other: Self) -> Self {
+        self.length += other.length;
+        self.replies.extend(other.replies);
+        self.open += other.open;
+        self.traffic = Traffic {
+            sent_bytes: self.traffic.sent_bytes + other.traffic.sent_bytes,
+            received_bytes: self.traffic.received_bytes + other.traffic.received_bytes,
+        };
+        self
+    }
 }
 
 /// See the module.
@@ -124,9 +138,9 @@ impl Crowd {
                 if let Some(picture) = picture {
                     check(body, &picture)?;
                 }
-                let at = self.clock.now().since(began);
-                run.replies.push(Reply { at, outcome });
-                open[user] = (at < length).then(|| ask(&mut self.users[user]));
+                let in_time = self.clock.now().since(began) < length;
+                run.replies.push(Reply { in_time, outcome });
+                open[user] = in_time.then(|| ask(&mut self.users[user]));
             }
         }
         run.open = open.iter().flatten().count();

@@ -44,9 +44,11 @@ impl Servers {
         for number in 1..=count {
             let data = cluster::server_folder(folder, number);
             let mut command = Command::new(cluster::program()?);
+            // Covers that are drawn ahead would come out of the share.
             command
                 .args(["node", "--role", "server", "--config"])
                 .arg(data.join("server.toml"))
+                .args(["--set", "work.draw_ahead=false"])
                 .args([
                     "--set",
                     &format!("covers={:?}", covers.display().to_string()),
