@@ -65,9 +65,6 @@ pub(in crate::chaos) fn summary(report: &Report, out: &Path) -> String {
     text
 }
 
-/// The response time that half of the requests stay below.
-const MEDIAN: &str = "request.p50_ms";
-
 /// What happened, in one line.
 pub(super) fn counts(report: &Report) -> String {
     let record = &report.record;
@@ -77,20 +74,24 @@ pub(super) fn counts(report: &Report) -> String {
         .iter()
         .filter(|mark| mark.what.starts_with("crash "))
         .count();
-    let median = report
-        .verdict
-        .metrics
-        .iter()
-        .find(|(name, _)| *name == MEDIAN);
+    let time = |metric: &str| {
+        let mut metrics = report.verdict.metrics.iter();
+        let measured = metrics.find(|(name, _)| *name == metric);
+        value(metric, measured.and_then(|(_, value)| *value))
+    };
+    let failed = of(|end| matches!(end, End::Failed(_) | End::Open));
+    let struck = of(|end| *end == End::Struck);
+    let made = record.requests.len() - struck;
     format!(
-        "requests {}: done {}, refused {}, failed {}, struck {}, median {}; planned failures {}, \
-         crashes {crashes}; {}",
+        "requests {}: done {}, refused {}, failed {failed}, struck {struck}; answered {:.3} %, median \
+         {}, p99 {}, max {}; planned failures {}, crashes {crashes}; {}",
         record.requests.len(),
         of(|end| *end == End::Done),
         of(|end| matches!(end, End::Refused(_))),
-        of(|end| matches!(end, End::Failed(_) | End::Open)),
-        of(|end| *end == End::Struck),
-        value(MEDIAN, median.and_then(|(_, value)| *value)),
+        (made - failed) as f64 * 100.0 / made.max(1) as f64,
+        time("request.p50_ms"),
+        time("request.p99_ms"),
+        time("request.max_ms"),
         record.failures,
         seconds(record.length_us),
     )
