@@ -42,8 +42,10 @@ use crate::talk::{failures, home};
 
 /// What happened and is not taken in yet; who tells more waits.
 const NEWS_MAX: usize = 65_536;
-/// Orders that servers keep, so that each is on the disk of one that is ended.
+/// Orders that servers keep where servers end: each is on the disk of one of those.
 const HISTORY: u32 = 20_000;
+/// And where none ends before the last: all of two hours.
+const WHOLE_HISTORY: u32 = 500_000;
 /// How long the wait for news goes on before an interruption is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -83,6 +85,8 @@ pub(super) struct Processes {
     disks: Vec<SmallDisk>,
     people: Option<People>,
     etcd: Option<Members>,
+    /// Orders that servers keep.
+    history: u32,
     /// Kept for as long as the stage.
     _spinners: Option<Spinners>,
     folder: PathBuf,
@@ -155,6 +159,7 @@ impl Processes {
         let mut stage = Self {
             people: None,
             etcd,
+            history: history(scenario),
             _spinners: spinners.map_err(|error| system(&error))?,
             teller,
             news,
@@ -181,7 +186,7 @@ impl Processes {
     /// Where the ledger lies.
     fn ledger(&self) -> LedgerConfig {
         let embedded = LedgerConfig {
-            history: HISTORY,
+            history: self.history,
             ..LedgerConfig::default()
         };
         match &self.etcd {
@@ -410,6 +415,25 @@ impl Stage for Processes {
 
     fn weather(&mut self, weather: Weather) {
         self.proxy.change(|rules| rules.weather = weather);
+    }
+}
+
+/// Orders that servers have to keep so that in the end none is missing.
+fn history(scenario: &Scenario) -> u32 {
+    let ends = |(_, step): &(f64, Step)| {
+        matches!(
+            step,
+            Step::Crash(..)
+                | Step::CrashElected(_)
+                | Step::CrashLeader(_)
+                | Step::Restart(_)
+                | Step::Wipe(..)
+        )
+    };
+    if scenario.steps.iter().any(ends) {
+        HISTORY
+    } else {
+        WHOLE_HISTORY
     }
 }
 

@@ -6,7 +6,7 @@ use super::layers::Broken;
 use crate::actors::consensus::EtcdConfig;
 
 /// Orders that may be kept.
-const HISTORY: core::ops::RangeInclusive<u32> = 100..=100_000;
+const HISTORY: core::ops::RangeInclusive<u32> = 100..=500_000;
 /// Endpoints of one etcd cluster at the most.
 const ENDPOINTS_MAX: usize = 9;
 /// Length of a prefix at the most, in bytes.
@@ -32,7 +32,7 @@ pub struct LedgerConfig {
     pub endpoints: Vec<String>,
     /// All keys in etcd begin with it and a `/`. Letters, digits, `-`, `_`, `.` and `/`.
     pub prefix: String,
-    /// Orders that servers keep behind a state that they wrote down, 100 to 100,000: so far may
+    /// Orders that servers keep behind a state that they wrote down, 100 to 500,000: so far may
     /// another one be behind without being sent the whole state. With the store `etcd` of no
     /// effect.
     pub history: u32,
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_history_is_neither_too_short_nor_too_long() {
-        for (history, is_good) in [(99, false), (100, true), (100_000, true), (100_001, false)] {
+        for (history, is_good) in [(99, false), (100, true), (500_000, true), (500_001, false)] {
             let config = LedgerConfig {
                 history,
                 ..LedgerConfig::default()
