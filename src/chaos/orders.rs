@@ -35,13 +35,24 @@ const SETTLING: Duration = Duration::from_secs(60);
 /// Nobody sleeps longer.
 const NAP: Duration = Duration::from_millis(20);
 
+/// An order that was answered.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waited {
+    /// What was ordered.
+    pub(super) what: &'static str,
+    /// When it was due, since the people began.
+    pub(super) due: Moment,
+    /// From then to the answer, in microseconds.
+    pub(super) us: u64,
+}
+
 /// What the people did and were told.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     /// Every order that was sent, with its answer.
     pub(super) calls: Vec<Call>,
-    /// How long orders took from when they were due to their answer, in microseconds.
-    pub(super) waits_us: Vec<u64>,
+    /// How long orders took.
+    pub(super) waits: Vec<Waited>,
     /// When answers came.
     pub(super) answered: Vec<Moment>,
     /// Looks that gave the servers' part of the key.

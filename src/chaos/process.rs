@@ -237,7 +237,11 @@ impl Processes {
                     covers: Some(self.folder.join("covers")),
                     admin: SocketAddr::from(([127, 0, 0, 1], 0)),
                     token,
-                    work: WorkConfig::default(),
+                    // It would take the processor from what is measured.
+                    work: WorkConfig {
+                        draw_ahead: false,
+                        ..WorkConfig::default()
+                    },
                     ledger: self.ledger(),
                     servers,
                 };

@@ -43,6 +43,8 @@ pub(in crate::chaos) struct Judged {
     pub(in crate::chaos) p99_ms: f64,
     /// All.
     pub(in crate::chaos) max_ms: f64,
+    /// The slowest: what it was, and when it was due, in seconds since the people began.
+    pub(in crate::chaos) slowest: Option<(&'static str, f64)>,
     /// The longest time without any answer, in milliseconds.
     pub(in crate::chaos) gap_ms: f64,
     /// What does not hold: the invariant, and what was seen.
@@ -59,8 +61,9 @@ pub(in crate::chaos) fn judge(told: Told, witness: Witness) -> io::Result<Judged
 }
 
 pub(super) fn by_log(mut told: Told, seen: &Seen) -> Judged {
-    let waits = told.waits_us.iter().map(|&us| us as f64 / 1e3);
+    let waits = told.waits.iter().map(|waited| waited.us as f64 / 1e3);
     let waits: Vec<f64> = waits.collect();
+    let slowest = told.waits.iter().max_by_key(|waited| waited.us);
     let of = |share| quantile(waits.iter().copied(), share).unwrap_or_default();
     let lasted = match (told.answered.first(), told.answered.last()) {
         (Some(first), Some(last)) => last.since(*first),
@@ -76,6 +79,7 @@ pub(super) fn by_log(mut told: Told, seen: &Seen) -> Judged {
         p50_ms: of(0.5),
         p99_ms: of(0.99),
         max_ms: of(1.0),
+        slowest: slowest.map(|one| (one.what, one.due.as_micros() as f64 / 1e6)),
         gap_ms: gaps.max().unwrap_or_default().as_secs_f64() * 1e3,
         ..Judged::default()
     };

@@ -46,7 +46,11 @@ fn good() -> (Told, Seen) {
         let (reply, _) = agreed.apply(seq, START, &bytes);
         disks.add(seq, START, bytes);
         told.answered.push(at);
-        told.waits_us.push(500);
+        told.waits.push(Waited {
+            what: "a look",
+            due: Moment::START,
+            us: 500,
+        });
         told.calls.push(Call {
             invoked: at,
             signed,

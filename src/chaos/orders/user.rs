@@ -10,7 +10,7 @@ use std::time::Duration;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
-use super::Told as Tale;
+use super::{Told as Tale, Waited};
 use crate::node::line::{Caller, Line};
 use crate::node::orders::{Orders, Told};
 use crate::proto::lease::Change;
@@ -30,6 +30,20 @@ enum Wish {
     Revoke,
     /// A look after the end.
     Late,
+}
+
+impl Wish {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Deposit => "a deposit",
+            Self::Open => "an opening",
+            Self::Spend => "a count",
+            Self::Look => "a look",
+            Self::Change => "a change",
+            Self::Revoke => "a revocation",
+            Self::Late => "a count after the end",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,7 +174,11 @@ impl User {
         }
         if wish != Wish::Deposit {
             self.tale.answered.push(now);
-            self.tale.waits_us.push(now.since(due).as_micros() as u64);
+            self.tale.waits.push(Waited {
+                what: wish.word(),
+                due,
+                us: now.since(due).as_micros() as u64,
+            });
         }
         match (wish, told) {
             (_, Told::Wrong(_)) => self.wrong("shares made another secret"),
@@ -196,7 +214,7 @@ impl User {
     /// Adds what happened to what happened to others.
     pub(super) fn tell(mut self, all: &mut Tale) {
         all.calls.append(&mut self.orders.calls());
-        all.waits_us.append(&mut self.tale.waits_us);
+        all.waits.append(&mut self.tale.waits);
         all.answered.append(&mut self.tale.answered);
         all.joined += self.tale.joined;
         all.open += self.open.len() as u64;

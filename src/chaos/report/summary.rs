@@ -99,10 +99,13 @@ pub(super) fn counts(report: &Report) -> String {
 
 /// What became of orders to the ledger, in one line.
 pub(super) fn orders_line(orders: &Judged) -> String {
+    let slowest = orders
+        .slowest
+        .map(|(what, at_s)| format!(" ({what}, due at {at_s:.1} s)"));
     format!(
         "orders {}: {} answers judged with the log of {} entries from {} disks, {} accounts by \
          search ({} too hard); looks counted {}, opened {}; refused {}, open {}; {:.0} a second, \
-         median {:.0} ms, p99 {:.0} ms, max {:.0} ms, longest gap {:.0} ms",
+         median {:.0} ms, p99 {:.0} ms, max {:.0} ms{}, longest gap {:.0} ms",
         orders.sent,
         orders.answered,
         orders.entries,
@@ -117,6 +120,7 @@ pub(super) fn orders_line(orders: &Judged) -> String {
         orders.p50_ms,
         orders.p99_ms,
         orders.max_ms,
+        slowest.unwrap_or_default(),
         orders.gap_ms,
     )
 }
