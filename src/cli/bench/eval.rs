@@ -59,6 +59,9 @@ const FOLDER: &str = "target/bench/eval";
 /// written.
 pub(super) fn run(output: Output, wishes: &EvalBench) -> Ended {
     let mut runs = Runs::new(output, wishes)?;
+    output.remark("formats and growth ...");
+    // First: what other measurements leave behind in the heap costs time and hides memory.
+    let (formats, growth) = (formats::measure(), Growth::measure(wishes.users));
     let sizes = if wishes.small {
         vec![SMALL]
     } else {
@@ -71,7 +74,6 @@ pub(super) fn run(output: Output, wishes: &EvalBench) -> Ended {
     let mut images = Images::of(SMALL)?;
     let unlike = runs.unlike(&mut images)?;
     let failing = runs.failing(&mut images)?;
-    output.remark("growth and formats ...");
     let evaluation = Evaluation {
         machine: machine(),
         means: runs.means,
@@ -80,8 +82,8 @@ pub(super) fn run(output: Output, wishes: &EvalBench) -> Ended {
         cells,
         unlike,
         failing,
-        growth: Growth::measure(wishes.users),
-        formats: formats::measure(),
+        growth,
+        formats,
     };
     let folder = wishes.out.clone().unwrap_or_else(|| FOLDER.into());
     let files = report::write(&evaluation, &folder)?;

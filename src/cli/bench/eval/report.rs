@@ -36,6 +36,27 @@ pub(super) struct Evaluation {
     pub(super) formats: Vec<Row>,
 }
 
+/// What three servers are worth beside one, for a size.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gain {
+    /// With so many clients.
+    pub(super) clients: u16,
+    /// Pictures of three for each of one, with as many clients.
+    pub(super) times: f64,
+    /// The same beside the most that one does with any number of clients.
+    pub(super) beside_best: f64,
+}
+
+impl Gain {
+    fn json(self) -> Value {
+        json!({
+            "clients": self.clients,
+            "times": round(self.times),
+            "beside_best": round(self.beside_best),
+        })
+    }
+}
+
 impl Evaluation {
     /// The cell of a setting.
     pub(super) fn cell(&self, servers: u8, size: &str, clients: u16) -> Option<&Cell> {
@@ -45,18 +66,22 @@ impl Evaluation {
         })
     }
 
-    /// How many times the work of one server three do, for a size: at as many clients as show the
-    /// most work of one, so that neither waits for clients.
-    pub(super) fn gain(&self, size: &str) -> Option<f64> {
-        let best = |servers: u8| {
-            let cells = self
-                .cells
-                .iter()
-                .filter(move |cell| (cell.setting.servers, cell.setting.size) == (servers, size));
-            cells.map(|cell| cell.rate).fold(0.0, f64::max)
+    /// How many times the work of one server three do, for a size: with as many clients as let the
+    /// three do the most. None if nothing was done.
+    pub(super) fn gain(&self, size: &str) -> Option<Gain> {
+        let of = |servers: u8| {
+            let cells = self.cells.iter();
+            cells.filter(move |cell| (cell.setting.servers, cell.setting.size) == (servers, size))
         };
-        let (many, one) = (best(super::MANY), best(1));
-        (many > 0.0 && one > 0.0).then(|| many / one)
+        let many = of(super::MANY).max_by(|a, b| a.rate.total_cmp(&b.rate))?;
+        let clients = many.setting.clients;
+        let one = self.cell(1, size, clients)?.rate;
+        let best = of(1).map(|cell| cell.rate).fold(0.0, f64::max);
+        (many.rate > 0.0 && one > 0.0).then(|| Gain {
+            clients,
+            times: many.rate / one,
+            beside_best: many.rate / best,
+        })
     }
 
     /// The sizes that were measured.
@@ -92,7 +117,7 @@ impl Evaluation {
         let gains: serde_json::Map<String, Value> = self
             .sizes()
             .into_iter()
-            .filter_map(|size| Some((size.to_owned(), json!(round(self.gain(size)?)))))
+            .filter_map(|size| Some((size.to_owned(), self.gain(size)?.json())))
             .collect();
         json!({
             "machine": self.machine,
@@ -112,7 +137,10 @@ impl Evaluation {
     fn title(&self) -> String {
         let gains = self.sizes().into_iter().filter_map(|size| {
             let gain = self.gain(size)?;
-            Some(format!("{gain:.2} times the work of one at {size}"))
+            let (times, clients) = (gain.times, gain.clients);
+            Some(format!(
+                "{times:.2} times the work of one at {size} and {clients} clients"
+            ))
         });
         format!("Three servers: {}", gains.collect::<Vec<_>>().join(", "))
     }
