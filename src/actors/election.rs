@@ -4,8 +4,9 @@
 //! rank waits its turn and claims only if it has seen no claim; it waits longer where claims have
 //! come late. Of two claims of one epoch the better (score, then node) wins and the other aborts.
 //! When the owner falls silent, says goodbye, or is not heard by its client before the request is
-//! done, the next epoch is ranked and claimed from the cached ask. Two owners for a while are harmless: results are a pure
-//! function of the request, and the client accepts one. Never touches a body or a picture.
+//! done, the next epoch is ranked and claimed from the cached ask. Two owners for a while are
+//! harmless: results are a pure function of the request, and the client accepts one. Never touches
+//! a body or a picture.
 //!
 //! Invariants: of all claims a server has seen of a request it follows the best (highest epoch,
 //! then lowest score, then lowest node), in whatever order they came; a request that is over is not
@@ -28,6 +29,7 @@ use crate::time::Moment;
 
 mod case;
 mod config;
+mod ends;
 mod over;
 mod patience;
 mod seats;
@@ -35,7 +37,7 @@ mod words;
 
 use case::{Case, Stand, Turn};
 pub use config::Config;
-use over::{End, Over};
+use over::Over;
 use patience::Patience;
 use seats::Seats;
 pub use seats::outlook;
@@ -316,64 +318,6 @@ impl Election {
             owner: from,
             score: claim.score,
         };
-    }
-
-    fn done_heard(&mut self, now: Moment, from: NodeId, done: Done, out: &mut Outbox<Output>) {
-        if !self.seats.is_peer(from) {
-            return;
-        }
-        self.seats.spoke(from, now);
-        let known = self.over.end_of(done.request);
-        if known.is_none_or(|end| done.is_delivered && !end.is_delivered) {
-            let epoch = known.map_or(0, |end| end.epoch);
-            self.end(now, (from, epoch), done, out);
-        }
-    }
-
-    fn finished(&mut self, now: Moment, done: Done, out: &mut Outbox<Output>) {
-        let is_open = self.cases.contains_key(&done.request);
-        if is_open && self.end(now, (self.config.me, 0), done, out) {
-            self.tell_peers(&Packet::Done(done), out);
-            let again = now.after(self.config.repeat_after());
-            self.repeat(again, Repeat::Done(done));
-        }
-    }
-
-    /// A server says that a request is over; of an epoch as late as this one, if it is not open
-    /// here. Whether it is.
-    fn end(
-        &mut self,
-        now: Moment,
-        (by, mut epoch): (NodeId, u32),
-        done: Done,
-        out: &mut Outbox<Output>,
-    ) -> bool {
-        let case = self.take(done.request);
-        let owner = case
-            .as_ref()
-            .and_then(|one| one.stand.owner(self.config.me));
-        if let Some(case) = case {
-            // Who refuses a request that another server has won speaks for itself; but what the
-            // client has it has, whoever gave it.
-            if !done.is_delivered && owner.is_some_and(|owner| owner != by) {
-                self.put(case);
-                return false;
-            }
-            epoch = case.epoch;
-        }
-        self.seats.uncount(owner);
-        let end = End {
-            at: now,
-            knows: by,
-            epoch,
-            is_delivered: done.is_delivered,
-        };
-        self.over.insert(done.request, end);
-        // The body of a request that was refused may soon be wanted again.
-        if done.is_delivered {
-            out.push(Output::Forget(done.request));
-        }
-        true
     }
 
     fn viewed(&mut self, now: Moment, members: &[Member], out: &mut Outbox<Output>) {

@@ -6,6 +6,7 @@
 //! without a word if it is cancelled; whatever
 //! waits has a deadline; what servers say of unknown requests changes nothing.
 
+mod dealings;
 mod failures;
 #[cfg(test)]
 mod tests;

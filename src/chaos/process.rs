@@ -159,7 +159,11 @@ impl Processes {
         let mut stage = Self {
             people: None,
             etcd,
-            history: history(scenario),
+            history: if scenario.steps.iter().any(|(_, step)| step.ends_servers()) {
+                HISTORY
+            } else {
+                WHOLE_HISTORY
+            },
             _spinners: spinners.map_err(|error| system(&error))?,
             teller,
             news,
@@ -419,25 +423,6 @@ impl Stage for Processes {
 
     fn weather(&mut self, weather: Weather) {
         self.proxy.change(|rules| rules.weather = weather);
-    }
-}
-
-/// Orders that servers have to keep so that in the end none is missing.
-fn history(scenario: &Scenario) -> u32 {
-    let ends = |(_, step): &(f64, Step)| {
-        matches!(
-            step,
-            Step::Crash(..)
-                | Step::CrashElected(_)
-                | Step::CrashLeader(_)
-                | Step::Restart(_)
-                | Step::Wipe(..)
-        )
-    };
-    if scenario.steps.iter().any(ends) {
-        HISTORY
-    } else {
-        WHOLE_HISTORY
     }
 }
 

@@ -4,9 +4,9 @@
 //! The client asks all; an ask may come at any time, and again. A server may end and come back with
 //! nothing. Who ended is lost to each of the others when the checker wants, or never, and one that
 //! lives may be taken for lost by mistake. An owner's work is done when the checker wants. Clocks
-//! are the servers' own: the one of a server that waits for its turn passes when the checker wants.
-//! A claim that goes out for the second time says what it said the first time, so no time passes for
-//! that. Refusals are left out: a request ends when its result is delivered.
+//! are the servers' own: the one of a server that waits for its turn passes when the checker
+//! wants. A claim that goes out for the second time says what it said the first time, so no time
+//! passes for that. Refusals are left out: a request ends when its result is delivered.
 //!
 //! In a second world the network is prompt: whatever is said arrives, in any order, before time
 //! passes. There packets are counted.

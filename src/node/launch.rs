@@ -100,6 +100,13 @@ fn bind_admin(address: SocketAddr) -> Result<(TcpListener, SocketAddr), LaunchEr
     Ok((listener, bound))
 }
 
+/// Who draws covers ahead, if that is wanted.
+fn painter(config: &ServerConfig) -> Result<Option<CoverPainter>, LaunchError> {
+    let wanted = config.work.draw_ahead;
+    let painter = wanted.then(|| CoverPainter::start(config.covers()));
+    Ok(painter.transpose()?)
+}
+
 fn listen(folder: &std::path::Path) -> Result<UnixListener, LaunchError> {
     control::listen(folder).map_err(|source| LaunchError::Control {
         folder: folder.to_owned(),
@@ -150,10 +157,7 @@ pub async fn server(config: ServerConfig, ready_file: Option<PathBuf>) -> Result
         VaultActor::new(vault, told, server::Ingress::Edge)
     });
     let flushed = vault.clone();
-    let draws = config.work.draw_ahead;
-    let _painter = draws
-        .then(|| CoverPainter::start(config.covers()))
-        .transpose()?;
+    let _painter = painter(&config)?;
     let (pool, http) = workers(&config, &answers)?;
     let board = Context::<Board>::new();
     let board_address = board.address();

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::super::edges::Ticket;
 use super::super::machine::Outbox;
+use super::dealings::Dealings;
 use super::{Config, Output, failures};
 use crate::proto::control::{Progress, Timings};
 use crate::proto::ids::{Digest, NodeId, RequestId};
@@ -38,26 +39,6 @@ struct Owner {
     /// Whether a part of the work was seen to go on.
     progressed: bool,
     hiding_told: bool,
-}
-
-/// What happened between us and one server.
-#[derive(Debug, Default)]
-struct Dealings {
-    elected_at: Option<Moment>,
-    uploaded_at: Option<Moment>,
-    first_piece_at: Option<Moment>,
-    sending: bool,
-    /// How often the server has had the body and lost it.
-    attempt: u32,
-}
-
-impl Dealings {
-    /// The server has no body, or has it no more.
-    fn has_no_body(&mut self) {
-        if self.uploaded_at.take().is_some() {
-            self.attempt = self.attempt.wrapping_add(1);
-        }
-    }
 }
 
 /// A wish that is not done.

@@ -83,8 +83,8 @@ pub(super) fn counts(report: &Report) -> String {
     let struck = of(|end| *end == End::Struck);
     let made = record.requests.len() - struck;
     format!(
-        "requests {}: done {}, refused {}, failed {failed}, struck {struck}; answered {:.3} %, median \
-         {}, p99 {}, max {}; planned failures {}, crashes {crashes}; {}",
+        "requests {}: done {}, refused {}, failed {failed}, struck {struck}; answered {:.3} %, \
+         median {}, p99 {}, max {}; planned failures {}, crashes {crashes}; {}",
         record.requests.len(),
         of(|end| *end == End::Done),
         of(|end| matches!(end, End::Refused(_))),

@@ -171,6 +171,19 @@ impl Cast<'_> {
 }
 
 impl Step {
+    /// Whether servers end.
+    #[must_use]
+    pub const fn ends_servers(&self) -> bool {
+        matches!(
+            self,
+            Self::Crash(..)
+                | Self::CrashElected(_)
+                | Self::CrashLeader(_)
+                | Self::Restart(_)
+                | Self::Wipe(..)
+        )
+    }
+
     /// Reads a step.
     ///
     /// # Errors

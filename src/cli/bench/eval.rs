@@ -7,8 +7,8 @@
 //! have the rest of it. A response is from the request until the whole picture is here; every
 //! picture is compared with the first one of its image, and that one is opened.
 //!
-//! What is compared is measured in turns, three servers, one, one, three: a machine that gets slower
-//! or faster meanwhile does so for both.
+//! What is compared is measured in turns, three servers, one, one, three: a machine that gets
+//! slower or faster meanwhile does so for both.
 
 use std::path::PathBuf;
 use std::time::Duration;
