@@ -159,11 +159,7 @@ impl Processes {
         let mut stage = Self {
             people: None,
             etcd,
-            history: if scenario.steps.iter().any(|(_, step)| step.ends_servers()) {
-                HISTORY
-            } else {
-                WHOLE_HISTORY
-            },
+            history: history(scenario),
             _spinners: spinners.map_err(|error| system(&error))?,
             teller,
             news,
@@ -424,6 +420,12 @@ impl Stage for Processes {
     fn weather(&mut self, weather: Weather) {
         self.proxy.change(|rules| rules.weather = weather);
     }
+}
+
+/// Orders that servers have to keep so that in the end none is missing.
+fn history(scenario: &Scenario) -> u32 {
+    let ends = scenario.steps.iter().any(|(_, step)| step.ends_servers());
+    if ends { HISTORY } else { WHOLE_HISTORY }
 }
 
 /// Disks of their own for servers of which one is to be full.
