@@ -35,8 +35,8 @@ impl Election {
         }
     }
 
-    /// A server says that a request is over; of an epoch as late as this one, if it is not open
-    /// here. Whether it is.
+    /// A request is over, says server `by`; `epoch` counts if it is not open here. Whether that is
+    /// believed.
     fn end(
         &mut self,
         now: Moment,

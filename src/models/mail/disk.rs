@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 
 use crate::actors::edges::{DiskOrder, Row, Table, Ticket};
+use crate::proto::ids::LetterId;
 
 /// Carries out one order after the other, when the checker wants.
 #[derive(Clone, Default)]
@@ -52,9 +53,14 @@ impl Disk {
             .collect()
     }
 
-    pub(super) fn keys(&self, table: Table) -> impl Iterator<Item = &[u8]> {
+    /// Letters that the rows of a table are about; `id` finds their names in the keys.
+    pub(super) fn letters(
+        &self,
+        table: Table,
+        id: fn(&[u8]) -> Option<[u8; 16]>,
+    ) -> impl Iterator<Item = LetterId> {
         let rows = self.rows.keys().filter(move |(of, _)| *of == table);
-        rows.map(|(_, key)| key.as_slice())
+        rows.filter_map(move |(_, key)| id(key).map(LetterId))
     }
 
     /// Everything that makes a difference: not the tickets, and of rows the keys.

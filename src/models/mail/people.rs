@@ -246,18 +246,16 @@ impl Home {
 
     /// Letters on its disk that are on their way, a bit each.
     pub(super) fn outbox(&self, letters: &Letters) -> u8 {
-        let ids = self
-            .disk
-            .keys(Table::Outbox)
-            .filter_map(|key| key.try_into().ok());
-        mask_of(letters, ids.map(LetterId))
+        let ids = self.disk.letters(Table::Outbox, |key| key.try_into().ok());
+        mask_of(letters, ids)
     }
 
     /// Letters that its disk knows to have taken effect, a bit each.
     pub(super) fn remembered(&self, letters: &Letters) -> u8 {
-        let ids = self.disk.keys(Table::Seen);
-        let ids = ids.filter_map(|key| key.last_chunk().copied());
-        mask_of(letters, ids.map(LetterId))
+        let ids = self
+            .disk
+            .letters(Table::Seen, |key| key.last_chunk().copied());
+        mask_of(letters, ids)
     }
 
     pub(super) fn key(&self) -> String {

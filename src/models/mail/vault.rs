@@ -9,7 +9,7 @@ use crate::actors::edges::{DiskAnswer, Table};
 use crate::actors::machine::{Machine, Outbox};
 use crate::actors::mailbox::{Config, Input, Mailbox, Output};
 use crate::proto::codec;
-use crate::proto::ids::{LetterId, NodeId, UserId};
+use crate::proto::ids::{NodeId, UserId};
 use crate::proto::letter::Letter;
 use crate::proto::limits::MESSAGE_MAX_BYTES;
 use crate::proto::packet::Packet;
@@ -156,18 +156,16 @@ impl Vault {
 
     /// Letters on its disk, a bit each.
     pub(super) fn on_disk(&self, letters: &Letters) -> u8 {
-        let ids = self
-            .disk
-            .keys(Table::Letters)
-            .filter_map(|key| key.try_into().ok());
-        mask_of(letters, ids.map(LetterId))
+        let ids = self.disk.letters(Table::Letters, |key| key.try_into().ok());
+        mask_of(letters, ids)
     }
 
     /// Letters that are let go on its disk, a bit each.
     pub(super) fn let_go(&self, letters: &Letters) -> u8 {
-        let ids = self.disk.keys(Table::LetGo);
-        let ids = ids.filter_map(|key| key.first_chunk().copied());
-        mask_of(letters, ids.map(LetterId))
+        let ids = self
+            .disk
+            .letters(Table::LetGo, |key| key.first_chunk().copied());
+        mask_of(letters, ids)
     }
 
     /// Letters that wait for its disk to be let go, a bit each.
