@@ -8,9 +8,9 @@
 //! An errand counts once. Until a majority's knowledge is merged, presence is recorded, but nothing
 //! is answered: clients ask the other servers.
 //!
-//! Errands carry the client's wall time. One from more than a day ahead of our calendar is refused:
-//! were it taken, its user's errands would count as old once their clock is set right. So a server
-//! must know the day.
+//! Errands carry the client's wall time. A client whose clock was ahead, and is set right, is told
+//! the epoch that it must go beyond. One from more than a day ahead of our calendar is refused, so
+//! that nobody has to go further than that. So a server must know the day.
 
 use std::net::SocketAddr;
 

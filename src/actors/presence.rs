@@ -40,7 +40,7 @@ use crate::proto::ids::{LetterId, NodeId, UserId, WishId};
 use crate::proto::packet::{ErrandKind, HereAnswer, LookupAnswer, Packet, Party};
 use crate::proto::pass::Pass;
 use crate::proto::route::{Reached, Route};
-use crate::time::{Calendar, Moment};
+use crate::time::{Calendar, Moment, WallTime};
 
 /// Who we are, timings and bounds.
 #[derive(Clone)]
@@ -178,6 +178,13 @@ pub enum Input {
         from: NodeId,
         /// How.
         answer: HereAnswer,
+    },
+    /// A server has counted an errand of a later epoch than ours.
+    Outdated {
+        /// Which.
+        from: NodeId,
+        /// The epoch.
+        epoch: WallTime,
     },
     /// A server says that mail waits there.
     MailWaiting {
@@ -400,6 +407,9 @@ impl Presence {
             Input::HereAnswered { from, answer } if self.voice.knows(from) => {
                 self.voice.here_answered(now, from, answer);
             }
+            Input::Outdated { from, epoch } if self.voice.outdated(now, from, epoch) => {
+                self.here(now, out);
+            }
             Input::MailWaiting { from, letters } if self.voice.knows(from) => {
                 self.mail_waits(now, from, letters, out);
             }
@@ -460,6 +470,7 @@ impl Machine for Presence {
             }
             Input::Leave => self.leave(out),
             input @ (Input::HereAnswered { .. }
+            | Input::Outdated { .. }
             | Input::MailWaiting { .. }
             | Input::LookupAnswered { .. }) => self.server_said(now, input, out),
         }

@@ -116,6 +116,8 @@ pub enum Packet {
         /// What is wrong with the pass that came with it.
         fault: PassFault,
     },
+    /// Server to client: your errand does not count, for one of this later epoch did.
+    Outdated(WallTime),
 }
 
 /// A client's request, without its body.

@@ -1,6 +1,8 @@
 //! What happens in a run besides the machines' own doings: the faults and the people's wishes, all
 //! drawn from the seed.
 
+use core::ops::Range;
+
 use bytes::Bytes;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
@@ -116,7 +118,7 @@ fn wishes(rng: &mut ChaCha20Rng, strict: bool, acts: &mut Vec<(u64, Act)>) {
     for number in 0..rng.random_range(2..6) {
         let who = if rng.random_bool(0.5) { ALICE } else { BOB };
         let size = if rng.random_bool(0.7) { 5_000 } else { 120_000 };
-        let original = noise(rng, size);
+        let original = noise(rng, 0..size);
         let name = format!("picture-{number}");
         acts.push((
             sometime(rng),
@@ -132,7 +134,7 @@ fn wishes(rng: &mut ChaCha20Rng, strict: bool, acts: &mut Vec<(u64, Act)>) {
     }
     let share = Command::Share {
         name: SHARED.into(),
-        original: Some(noise(rng, 8_000)),
+        original: Some(noise(rng, 0..8_000)),
         to: "bob".into(),
         views: rng.random_range(1..4),
         conditions: Conditions {
@@ -178,7 +180,7 @@ fn questions(seed: u64, acts: &mut Vec<(u64, Act)>) {
     let mut rng = ChaCha20Rng::seed_from_u64(seed ^ 0x0061_736b_7300);
     let offer = Command::Offer {
         name: OFFERED.into(),
-        original: noise(&mut rng, 5_000),
+        original: noise(&mut rng, 0..5_000),
         keep_metadata: true,
     };
     acts.push((FIRST_WISH, Act::Wish(ALICE, offer)));
@@ -223,9 +225,9 @@ fn visits(seed: u64, acts: &mut Vec<(u64, Act)>) {
     }
 }
 
-/// Bytes of a picture, fewer than `size_max`.
-pub fn noise(rng: &mut ChaCha20Rng, size_max: usize) -> Bytes {
-    let mut bytes = vec![0; rng.random_range(0..size_max)];
+/// Bytes of a picture, so many. None make a picture that is refused.
+pub fn noise(rng: &mut ChaCha20Rng, sizes: Range<usize>) -> Bytes {
+    let mut bytes = vec![0; rng.random_range(sizes)];
     rng.fill_bytes(&mut bytes);
     bytes.into()
 }
@@ -244,7 +246,7 @@ fn rounds(rng: &mut ChaCha20Rng, swarm: &Swarm, acts: &mut Vec<(u64, Act)>) {
         for who in [ALICE, BOB] {
             let command = Command::Hide {
                 name: format!("hurt-{at}"),
-                original: noise(rng, 120_000),
+                original: noise(rng, 0..120_000),
                 carrier: Carrier::default(),
             };
             let before = rng.random_range(20_000..250_000);

@@ -98,8 +98,6 @@ struct Run {
     sees: BTreeMap<usize, bool>,
     /// The end of a wish that the run waits for.
     awaited: Option<(usize, WishId, Option<News>)>,
-    /// How far the calendar of each node is off, in milliseconds.
-    ahead_ms: BTreeMap<usize, i64>,
     /// A bit of the agreement was turned on the disk of this server, and it was not emptied since.
     flipped: Option<usize>,
     done: Done,
@@ -137,7 +135,6 @@ impl Run {
             holder: None,
             sees: BTreeMap::new(),
             awaited: None,
-            ahead_ms: BTreeMap::new(),
             flipped: None,
             done: Done::default(),
             tally: Tally::default(),

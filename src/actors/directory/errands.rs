@@ -5,27 +5,46 @@ use std::net::SocketAddr;
 
 use rand_chacha::rand_core::Rng;
 
-use super::register::{Claim, is_valid};
+use super::register::{Claim, Number, is_valid};
 use super::{Directory, Effect, Output};
 use crate::actors::machine::Outbox;
 use crate::crypto::identity::verify_errand;
 use crate::proto::ids::UserId;
-use crate::proto::packet::{Errand, ErrandKind, NameAnswer};
+use crate::proto::limits::ERRAND_AHEAD_MS;
+use crate::proto::packet::{Errand, ErrandKind, NameAnswer, Packet};
 use crate::time::Moment;
 
-/// An errand's epoch may be so far ahead of our calendar, in milliseconds.
-const AHEAD_MAX_MS: u64 = 24 * 60 * 60 * 1_000;
-
 impl Directory {
-    /// Whether an errand is newer than the last of its user. The number that claimed the user's
-    /// name is on disk, so that an errand before it cannot take the name back after a restart.
-    fn is_fresh(&self, now: Moment, user: UserId, errand: &Errand) -> bool {
-        let number = (errand.epoch, errand.sequence);
+    /// The last errand of a user that counted. The number that claimed the user's name is on disk,
+    /// so that an errand before it cannot take the name back after a restart.
+    fn last_number(&self, user: UserId) -> Option<Number> {
         let claimed = self.register.claim(user).map(|claim| claim.number);
-        let latest = self.config.calendar.at(now).0.saturating_add(AHEAD_MAX_MS);
-        errand.epoch.0 <= latest
-            && self.online.number(user).is_none_or(|last| number > last)
-            && claimed.is_none_or(|last| number > last)
+        self.online.number(user).max(claimed)
+    }
+
+    /// Whether an errand is newer than the last of its user. Who numbers from an earlier epoch is
+    /// told so: their clock was ahead when they were here before.
+    fn is_fresh(
+        &self,
+        now: Moment,
+        user: UserId,
+        errand: &Errand,
+        out: &mut Outbox<Output>,
+    ) -> bool {
+        let today = self.config.calendar.at(now).0;
+        if errand.epoch.0 > today.saturating_add(ERRAND_AHEAD_MS) {
+            return false;
+        }
+        let Some(last) = self.last_number(user) else {
+            return true;
+        };
+        if errand.epoch < last.0 {
+            out.push(Output::Send {
+                to: user,
+                packet: Packet::Outdated(last.0),
+            });
+        }
+        (errand.epoch, errand.sequence) > last
     }
 
     /// Takes an errand whose signature is not checked yet. One that somebody else carries is
@@ -41,7 +60,7 @@ impl Directory {
         let number = (errand.epoch, errand.sequence);
         let today = self.config.calendar.at(now);
         if user != client
-            || !self.is_fresh(now, user, &errand)
+            || !self.is_fresh(now, user, &errand, out)
             || !verify_errand(&errand)
             || !self.online.heard(user, number, today)
         {

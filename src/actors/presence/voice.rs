@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::super::machine::Outbox;
 use super::{Config, Output};
 use crate::proto::ids::NodeId;
+use crate::proto::limits::ERRAND_AHEAD_MS;
 use crate::proto::packet::{ErrandKind, HereAnswer, NameAnswer, Packet, Party};
-use crate::time::Moment;
+use crate::time::{Moment, WallTime};
 
 /// What we know of a server.
 #[derive(Debug, Default)]
@@ -22,6 +23,8 @@ struct Ear {
 #[derive(Debug)]
 pub(super) struct Voice {
     config: Quiet,
+    /// Our start, or later if errands of a later one counted before.
+    epoch: WallTime,
     sequence: u64,
     ears: BTreeMap<NodeId, Ear>,
 }
@@ -43,6 +46,7 @@ impl Voice {
             .map(|&server| (server, Ear::default()))
             .collect();
         Self {
+            epoch: config.calendar.started_at,
             config: Quiet(config),
             sequence: 0,
             ears,
@@ -83,10 +87,8 @@ impl Voice {
 
     fn sign(&mut self, kind: ErrandKind) -> Packet {
         self.sequence += 1;
-        let Config {
-            identity, calendar, ..
-        } = &self.config.0;
-        Packet::Errand(identity.errand(calendar.started_at, self.sequence, kind))
+        let identity = &self.config.0.identity;
+        Packet::Errand(identity.errand(self.epoch, self.sequence, kind))
     }
 
     /// Any word of a server shows that it answers.
@@ -94,6 +96,20 @@ impl Voice {
         if let Some(ear) = self.ears.get_mut(&from) {
             ear.heard_at = Some(now);
         }
+    }
+
+    /// A server has counted an errand of a later epoch than ours. Numbers from beyond it, and tells
+    /// whether it does. A server that counted errands of this run says so because of another run
+    /// that began later: that one is who is here.
+    pub(super) fn outdated(&mut self, now: Moment, from: NodeId, epoch: WallTime) -> bool {
+        self.heard(now, from);
+        let is_before_us = self.ears.get(&from).is_some_and(|ear| ear.answered == 0);
+        let today = self.config.0.calendar.at(now).0;
+        if !is_before_us || epoch < self.epoch || epoch.0 > today.saturating_add(ERRAND_AHEAD_MS) {
+            return false;
+        }
+        self.epoch = WallTime(epoch.0.saturating_add(1));
+        true
     }
 
     pub(super) fn here_answered(&mut self, now: Moment, from: NodeId, answer: HereAnswer) {

@@ -1,6 +1,9 @@
 //! No look opens after the end date, by the clock of who looks: at every look some date was in
 //! force, or none was set, that the owner had chosen by then. And nothing expires without a date.
 //!
+//! Where the servers count the looks, a date may come between the count and the picture: a look
+//! that was wished before it opens. `rights` holds each count itself against the date.
+//!
 //! Changes and the servers' ends are stamped by other clocks. Where clocks are wrong by so much at
 //! the most, two of them differ by twice that, and dates are that uncertain.
 
@@ -15,8 +18,8 @@ use crate::time::WallTime;
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct NoLookAfterTheEnd {
-    /// Looks at that picture, by the clock of who looked.
-    opened: Vec<WallTime>,
+    /// Looks at that picture, by the clock of who looked: when it was wished, when it opened.
+    opened: Vec<(WallTime, WallTime)>,
     /// How far two clocks may differ, in milliseconds.
     slack_ms: u64,
 }
@@ -43,10 +46,10 @@ impl Check for NoLookAfterTheEnd {
         "no look after the end date"
     }
 
-    fn see(&mut self, at: At, seen: &Seen, _: &Wishes) -> Result<(), String> {
+    fn see(&mut self, at: At, seen: &Seen, wishes: &Wishes) -> Result<(), String> {
         let Seen::Told(Report {
+            wish,
             news: News::Done(outcome),
-            ..
         }) = seen
         else {
             return Ok(());
@@ -54,7 +57,10 @@ impl Check for NoLookAfterTheEnd {
         if let Outcome::Opened { name, .. } = &**outcome
             && name == SHARED
         {
-            self.opened.push(at.wall);
+            let wished = wishes.get(at.node, *wish);
+            let waited_us = wished.map_or(0, |wished| at.us - wished.at_us);
+            let wished_at = WallTime(at.wall.0.saturating_sub(waited_us / 1_000));
+            self.opened.push((wished_at, at.wall));
         }
         Ok(())
     }
@@ -84,11 +90,12 @@ impl Check for NoLookAfterTheEnd {
         // Stamps are whole milliseconds, so one that is equal may have been a moment earlier.
         let early = |at: WallTime| WallTime(at.0.saturating_sub(self.slack_ms));
         let late = |at: WallTime| WallTime(at.0.saturating_add(self.slack_ms));
-        let may_open = |at: WallTime| {
+        let may_open = |(wished, at): (WallTime, WallTime)| {
+            let counted = if lease.conditions.strict { wished } else { at };
             let mut set = dates.iter().filter(|(since, _)| *since <= late(at));
-            set.any(|(_, until)| until.is_none_or(|until| until >= early(at)))
+            set.any(|(_, until)| until.is_none_or(|until| until >= early(counted)))
         };
-        if let Some(at) = self.opened.iter().find(|at| !may_open(**at)) {
+        if let Some((_, at)) = self.opened.iter().find(|times| !may_open(**times)) {
             return Err(format!("a look opened at {at}, the dates were {dates:?}"));
         }
         let is_due = |at: WallTime| {
@@ -107,9 +114,10 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::proto::ids::{GrantId, ViewId, WishId};
+    use crate::proto::ids::{GrantId, ViewId};
     use crate::proto::lease::{Conditions, LogEntry, Terms};
     use crate::proto::outcome::Lease;
+    use crate::sim::wishes::WishKind;
     use crate::sim::world::wall_time;
 
     const GRANT: GrantId = GrantId([1; 16]);
@@ -117,12 +125,19 @@ mod tests {
 
     /// What the check says of a look and of log entries, when the grant ends after ten seconds.
     fn judge(look_us: u64, log: &[(u64, LogEvent)]) -> Result<(), String> {
-        judge_by(0, look_us, log)
+        judge_by(0, (look_us, look_us), false, log)
     }
 
-    /// The same, where clocks are wrong by so much.
-    fn judge_by(skew_ms: u64, look_us: u64, log: &[(u64, LogEvent)]) -> Result<(), String> {
+    /// The same of a look that was wished earlier, where clocks are wrong by so much.
+    fn judge_by(
+        skew_ms: u64,
+        (wished_us, look_us): (u64, u64),
+        strict: bool,
+        log: &[(u64, LogEvent)],
+    ) -> Result<(), String> {
         let mut check = NoLookAfterTheEnd::new(skew_ms);
+        let mut wishes = Wishes::default();
+        let wish = wishes.add(wished_us, BOB, WishKind::View(GRANT), 0);
         let outcome = Box::new(Outcome::Opened {
             view: ViewId([2; 16]),
             grant: GRANT,
@@ -131,14 +146,14 @@ mod tests {
             left_after: 1,
             show_ms: None,
         });
-        let (wish, news) = (WishId(1), News::Done(outcome));
+        let news = News::Done(outcome);
         let seen = Seen::Told(Report { wish, news });
         let at = At {
             us: look_us,
             wall: wall_time(look_us),
             node: BOB,
         };
-        check.see(at, &seen, &Wishes::default())?;
+        check.see(at, &seen, &wishes)?;
         let until = Some(wall_time(10 * SECOND));
         let lease = Lease {
             grant: GRANT,
@@ -148,6 +163,7 @@ mod tests {
             terms: Terms::new(2, until),
             conditions: Conditions {
                 until,
+                strict,
                 ..Conditions::default()
             },
             granted_at: wall_time(0),
@@ -188,8 +204,17 @@ mod tests {
 
     #[test]
     fn clocks_that_are_wrong_make_dates_uncertain_by_twice_as_much() {
-        assert!(judge_by(2_000, 13 * SECOND, &[]).is_ok());
-        assert!(judge_by(2_000, 15 * SECOND, &[]).is_err());
+        let look = |second| judge_by(2_000, (second * SECOND, second * SECOND), false, &[]);
+        assert!(look(13).is_ok());
+        assert!(look(15).is_err());
+    }
+
+    #[test]
+    fn a_look_that_the_servers_counted_before_the_date_opens_after_it() {
+        let look = |wished, strict| judge_by(0, (wished * SECOND, 11 * SECOND), strict, &[]);
+        assert!(look(9, true).is_ok());
+        assert!(look(9, false).is_err());
+        assert!(look(11, true).is_err());
     }
 
     #[test]

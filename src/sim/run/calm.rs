@@ -109,14 +109,14 @@ impl Run {
     fn wish_anew(&mut self) {
         let hide = Command::Hide {
             name: "fresh".into(),
-            original: noise(&mut self.rng, 9_000),
+            original: noise(&mut self.rng, 1..9_000),
             carrier: Carrier::default(),
         };
         self.must(BOB, WishKind::Hide, hide);
         for strict in [false, true] {
             let share = Command::Share {
                 name: format!("fresh-{strict}"),
-                original: Some(noise(&mut self.rng, 9_000)),
+                original: Some(noise(&mut self.rng, 1..9_000)),
                 to: "bob".into(),
                 views: 1,
                 conditions: Conditions {

@@ -9,9 +9,6 @@ use rand::RngExt;
 /// The server whose disk may be lost or damaged. One in three is what a group survives, and what
 /// was deposited there with one other server is still on that one.
 const FRAGILE: usize = 0;
-/// A calendar is set back by so much at the most, in milliseconds. Sessions and errands carry
-/// stamps that grow; who is set back by more is heard again only when that time has passed.
-const BACK_MAX_MS: i64 = 2_000;
 
 /// How often, and how long in microseconds, a crash waits for the disk to be at work.
 const AT_WORK_STEPS: u32 = 1_000;
@@ -22,7 +19,6 @@ impl Run {
         let drift = self.plan.swarm.drift_ppm;
         let drift_ppm = self.rng.random_range(-drift..=drift);
         self.world.set_clock(node, ahead_ms, drift_ppm);
-        self.ahead_ms.insert(node, ahead_ms);
     }
 
     /// Begins it, if it may be now.
@@ -114,9 +110,8 @@ impl Run {
     /// A node is started anew with another time.
     fn jump(&mut self, node: usize) {
         let skew = self.plan.swarm.skew_ms;
-        let before = self.ahead_ms.get(&node).copied().unwrap_or_default();
         let ahead = self.rng.random_range(-skew..=skew);
-        self.set_clock(node, ahead.max(before - BACK_MAX_MS));
+        self.set_clock(node, ahead);
         self.crash(node);
         self.start(node);
     }

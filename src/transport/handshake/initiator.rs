@@ -57,7 +57,7 @@ impl Initiator {
 impl Desk {
     /// Begins a handshake, with IK if the responder's key is known, else with XX. Returns its state
     /// and the initiation to send, of `datagram_bytes` or the least that is allowed. `wall` is the
-    /// calendar: the responder refuses an initiation that is not later than one it took.
+    /// calendar: who is not later than the last time must show the responder a cookie.
     ///
     /// # Errors
     /// If the key is none.

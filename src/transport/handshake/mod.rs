@@ -53,8 +53,7 @@ pub use tickets::{
 pub const ANSWER_LIFE: Duration = Duration::from_secs(30);
 /// Answers that are kept to be given again.
 pub const ANSWERS_MAX: usize = 4_096;
-/// A sender's last stamp is known for at least half of this. It is not for ever, so that a machine
-/// whose calendar went back gets in again.
+/// A sender's last stamp is known for at least half of this; an earlier one must show a cookie.
 pub const STAMP_LIFE: Duration = Duration::from_secs(20 * 60);
 /// Senders whose last stamp is known.
 pub const STAMPS_MAX: usize = 16_384;
@@ -145,7 +144,7 @@ pub enum Reason {
     /// The noise message, the cookie or the packet does not open.
     #[error("does not open")]
     DoesNotOpen,
-    /// Not later than the last initiation of its sender.
+    /// The last initiation of its sender, once more.
     #[error("replayed")]
     Replayed,
     /// Our own key at the other end.

@@ -7,8 +7,9 @@
 //! 3. in a crowd, a cookie: without one a cookie is all the sender gets, in a stampede only if it
 //!    asks twice; with one its address has a rate; a rate for all together bounds the work;
 //! 4. the noise message; then, that the initiation is later than the last one taken from its
-//!    sender's key. Until the initiator's first packet opens, the sender is not proven: the
-//!    initiation may be a replay that only an empty table let pass.
+//!    sender's key. An earlier one is a replay, or of a sender whose clock was set back: it must
+//!    show a cookie, as in a crowd. Until the initiator's first packet opens, the sender is not
+//!    proven: the initiation may be a replay all the same.
 //!
 //! With XX the sender's key comes with the third message; until then the handshake is half open,
 //! in a small table, and as soon as half of that is in use a cookie is asked for.
@@ -80,6 +81,7 @@ impl Desk {
         if !equal(&code, &initiation.mac1) {
             return Err(Reason::BadMac);
         }
+        let mut shows_cookie = false;
         let crowd = self.meter.count(now);
         if let Some(answer) = self.answers.get(now, &initiation.mac1) {
             return Ok(Reaction::Answer {
@@ -100,11 +102,12 @@ impl Desk {
             if !self.addresses.take(now, from) {
                 return Err(Reason::Rate);
             }
+            shows_cookie = true;
         }
         if !self.handshakes.take(now) {
             return Err(Reason::Rate);
         }
-        self.answer(now, &initiation, fresh_session)
+        self.answer(now, (from, shows_cookie), &initiation, fresh_session)
     }
 
     fn mac1_key(&self, pattern: Pattern) -> &[u8; 32] {
@@ -144,6 +147,7 @@ impl Desk {
     fn answer(
         &mut self,
         now: Moment,
+        origin: (SocketAddr, bool),
         initiation: &Initiation<'_>,
         fresh_session: u32,
     ) -> Result<Reaction, Reason> {
@@ -156,7 +160,12 @@ impl Desk {
         let length = state.read(initiation.noise, &mut text)?;
         let opening = Opening::parse(pattern, &text[..length])?;
         if pattern == Pattern::Ik {
-            self.check_sender(now, &state, opening.stamp)?;
+            let sender = state.remote_static().ok_or(Reason::Malformed)?;
+            if let Some(cookie) =
+                self.check_sender(now, origin, initiation, (&sender, opening.stamp))?
+            {
+                return Ok(cookie);
+            }
         }
         let reply = Reply {
             suite: self.config.suites.choose(opening.suites),
@@ -218,15 +227,31 @@ impl Desk {
         }
     }
 
-    fn check_sender(&mut self, now: Moment, state: &Handshake, stamp: u64) -> Result<(), Reason> {
-        let sender = state.remote_static().ok_or(Reason::Malformed)?;
-        if sender == *self.key.public() {
+    /// Whether a sender may begin a session; the cookie to send, if it must show one first.
+    fn check_sender(
+        &mut self,
+        now: Moment,
+        (from, shows_cookie): (SocketAddr, bool),
+        initiation: &Initiation<'_>,
+        (sender, stamp): (&[u8; KEY_BYTES], u64),
+    ) -> Result<Option<Reaction>, Reason> {
+        if sender == self.key.public() {
             return Err(Reason::Ourselves);
         }
-        match self.stamps.get(now, &sender) {
-            Some(last) if stamp <= *last => Err(Reason::Replayed),
-            _ => Ok(()),
+        let last = self.stamps.get(now, sender).copied();
+        if last == Some(stamp) {
+            return Err(Reason::Replayed);
         }
+        if shows_cookie || last.is_none_or(|last| last < stamp) {
+            return Ok(None);
+        }
+        if !self.baker.check(now, from, initiation, &mut self.rng) {
+            return self.send_cookie(now, from, initiation).map(Some);
+        }
+        if !self.addresses.take(now, from) {
+            return Err(Reason::Rate);
+        }
+        Ok(None)
     }
 
     /// Reads the third message of XX.

@@ -22,6 +22,29 @@ fn an_errand_counts_once_and_in_order_and_only_if_signed() {
 }
 
 #[test]
+fn who_numbers_from_an_earlier_epoch_is_told_what_to_go_beyond() {
+    let mut rig = Rig::alone();
+    let errand = |epoch, sequence| user(1).errand(WallTime(epoch), sequence, here("alice"));
+    let ahead = TODAY.0 + 3_600_000;
+    assert_eq!(rig.arrives(1, errand(ahead, 1)).len(), 2);
+    let outdated = Output::Send {
+        to: id(1),
+        packet: Packet::Outdated(WallTime(ahead)),
+    };
+    assert_eq!(rig.arrives(1, errand(TODAY.0, 1)), vec![outdated.clone()]);
+    assert_eq!(
+        rig.arrives(1, errand(ahead, 1)),
+        vec![],
+        "only a repetition"
+    );
+    // What is known of the name alone says so too.
+    let mut rig = rig.restarted();
+    assert_eq!(rig.arrives(1, errand(TODAY.0, 1)), vec![outdated]);
+    assert_eq!(rig.arrives(1, errand(ahead + 1, 1)).len(), 2);
+    assert!(rig.is_online(1));
+}
+
+#[test]
 fn an_errand_from_more_than_a_day_ahead_is_refused() {
     const DAY_MS: u64 = 86_400_000;
     let mut rig = Rig::alone();

@@ -23,6 +23,46 @@ fn presence_is_told_to_all_servers_at_once_and_again_and_again_with_rising_numbe
     );
 }
 
+/// The epoch of what all servers are told when one of them says that ours is outdated.
+fn outdated(bench: &mut Bench, from: NodeId, epoch: u64) -> Option<u64> {
+    let epoch = WallTime(epoch);
+    let orders = bench.give(Input::Outdated { from, epoch });
+    let told: Vec<u64> = errands(&orders)
+        .iter()
+        .map(|(_, errand)| errand.epoch.0)
+        .collect();
+    assert!(told.is_empty() || told == [told[0]; 3]);
+    told.first().copied()
+}
+
+#[test]
+fn who_had_a_clock_that_was_ahead_numbers_from_beyond_it_and_is_there_at_once() {
+    let mut bench = Bench::new();
+    bench.wait(0);
+    assert_eq!(outdated(&mut bench, STRANGER, 1_003_600), None);
+    assert_eq!(outdated(&mut bench, N1, 999_999), None, "late or made up");
+    assert_eq!(outdated(&mut bench, N1, 1_003_600), Some(1_003_601));
+    assert_eq!(outdated(&mut bench, N2, 1_003_600), None, "was told before");
+    assert_eq!(outdated(&mut bench, N2, 1_003_601), Some(1_003_602));
+    let orders = bench.wait(2_000);
+    let (_, last) = errands(&orders).pop().expect("an errand");
+    assert_eq!((last.epoch, last.sequence), (WallTime(1_003_602), 4));
+    // No server takes what is more than a day ahead.
+    let day_ms = 86_400_000;
+    assert_eq!(outdated(&mut bench, N3, u64::MAX), None);
+    assert_eq!(outdated(&mut bench, N3, 1_002_001 + day_ms), None);
+    let furthest = 1_002_000 + day_ms;
+    assert_eq!(outdated(&mut bench, N3, furthest), Some(furthest + 1));
+}
+
+#[test]
+fn a_copy_that_began_later_is_left_to_be_the_one_who_is_here() {
+    let mut bench = Bench::new();
+    bench.wait(0);
+    bench.here_answered(N1, 1, NameAnswer::Yours);
+    assert_eq!(outdated(&mut bench, N1, 1_000_500), None);
+}
+
 #[test]
 fn leaving_is_told_twice_and_ends_the_signs_of_presence() {
     let mut bench = Bench::new();
