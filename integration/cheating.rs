@@ -12,7 +12,7 @@ use pentimento::proto::lease::{Conditions, EndReason};
 use pentimento::proto::outcome::TakenLooks;
 use pentimento::talk::session::Session;
 
-use super::stage::{SERVERS, Stage, noise, until};
+use super::stage::{SERVERS, Stage, has_other_clocks, noise, until};
 
 const FILE_BYTES: usize = 20_000;
 
@@ -184,8 +184,7 @@ fn a_home_that_is_copied_back_offline_is_found_out() {
 
 #[test]
 fn a_clock_that_is_set_gives_no_look_more() {
-    if Program::new("faketime").arg("--version").output().is_err() {
-        eprintln!("skipped: faketime is not installed");
+    if !has_other_clocks() {
         return;
     }
     let mut scene = Scene::new(4, 2);

@@ -7,6 +7,7 @@ mod bad_input;
 mod bad_pictures;
 mod chaos;
 mod cheating;
+mod clocks;
 mod command_line;
 mod dates;
 mod decoders;

@@ -11,6 +11,7 @@ mod wall;
 
 pub(crate) use self::guest::Guest;
 pub(crate) use self::sharing::look;
+pub(crate) use self::tampering::has_other_clocks;
 pub(crate) use self::wall::Wall;
 
 use std::collections::BTreeMap;

@@ -91,6 +91,15 @@ impl Stage {
     }
 }
 
+/// Whether clients can be given other clocks here; says so if not.
+pub(crate) fn has_other_clocks() -> bool {
+    let is_there = Program::new("faketime").arg("--version").output().is_ok();
+    if !is_there {
+        eprintln!("skipped: faketime is not installed");
+    }
+    is_there
+}
+
 /// What `faketime` sets for the programs that it runs. It stays beside them, and they would outlive
 /// it; so we run them ourselves.
 fn other_clock(offset: &str) -> Vec<(String, String)> {

@@ -108,9 +108,9 @@ pub fn run(verb: &ChaosVerb, tell: &mut dyn FnMut(&str)) -> Result<u8, Failure> 
         }
         ChaosVerb::Replay { report, out } => replay(report, out.as_deref(), tell),
         ChaosVerb::Link(arguments) => link::command::run(arguments, tell),
-        ChaosVerb::Seeds(arguments) => Ok(seeds::run(arguments, tell)),
+        ChaosVerb::Seeds(arguments) => seeds::run(arguments, tell),
         ChaosVerb::Transfers(arguments) => Ok(transfers::run(arguments, tell)),
-        ChaosVerb::Rights(arguments) => Ok(rights::run(arguments, tell)),
+        ChaosVerb::Rights(arguments) => rights::run(arguments, tell),
         ChaosVerb::Soak(arguments) => {
             let scenario = parse(&arguments.scenario(), "the drawn scenario")?;
             play_and_tell(&scenario, Mode::Process, &arguments.out(), tell)

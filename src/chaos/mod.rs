@@ -35,4 +35,5 @@ mod seeds;
 mod simulated;
 mod soak;
 mod stage;
+mod totals;
 mod transfers;

@@ -135,7 +135,7 @@ pub(super) fn built_otherwise(before: Option<&str>, now: Option<&str>) -> String
 }
 
 /// The commit of the folder that the program was built in, if that is there.
-fn commit() -> Option<String> {
+pub(super) fn commit() -> Option<String> {
     let output = Command::new("git")
         .args([
             "-C",

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::seeds::{self, Sweep};
+use crate::proto::control::Failure;
 use crate::sim::rights;
 
 /// Which runs.
@@ -17,6 +18,14 @@ pub struct RightsArguments {
 }
 
 /// Runs them and tells the totals; exit code 99 if anything did not hold in one of them.
-pub(super) fn run(arguments: &RightsArguments, tell: &mut dyn FnMut(&str)) -> u8 {
-    seeds::sweep(arguments.seeds, arguments.how, rights::run, tell)
+///
+/// # Errors
+/// If totals are to be kept in a file and cannot be.
+pub(super) fn run(arguments: &RightsArguments, tell: &mut dyn FnMut(&str)) -> Result<u8, Failure> {
+    seeds::sweep(
+        arguments.seeds,
+        &arguments.how,
+        ("rights", rights::run),
+        tell,
+    )
 }

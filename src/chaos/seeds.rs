@@ -1,14 +1,17 @@
 //! Many seeds of a simulator, side by side, and what they came to: `seeds` for whole nodes;
 //! `rights` uses it too.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use clap::Args;
 use rustix::time::{ClockId, clock_gettime};
 
+use super::totals::Totals;
+use crate::proto::control::Failure;
 use crate::sim::run;
-use crate::sim::tally::{Failure, Tally};
+use crate::sim::tally::{Failure as Broken, Tally};
 
 /// Something did not hold.
 const BROKEN: u8 = 99;
@@ -29,7 +32,7 @@ pub struct SeedsArguments {
 }
 
 /// How seeds are run.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Sweep {
     /// The first one
     #[arg(long, default_value_t = 0)]
@@ -40,61 +43,102 @@ pub(super) struct Sweep {
     /// Fail if fewer simulated seconds pass in a second of a core
     #[arg(long, value_name = "SECONDS")]
     at_least: Option<f64>,
+    /// Keep the totals in this file; if it is there, go on where it ends
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 }
 
+/// What is run for a seed, and its name.
+type Kind = (&'static str, fn(u64) -> Result<Tally, Broken>);
+
 /// Runs whole nodes and tells the totals; exit code 99 if anything did not hold.
-pub(super) fn run(arguments: &SeedsArguments, tell: &mut dyn FnMut(&str)) -> u8 {
-    sweep(arguments.count, arguments.how, run::judged, tell)
+///
+/// # Errors
+/// If totals are to be kept in a file and cannot be.
+pub(super) fn run(arguments: &SeedsArguments, tell: &mut dyn FnMut(&str)) -> Result<u8, Failure> {
+    sweep(
+        arguments.count,
+        &arguments.how,
+        ("seeds", run::judged),
+        tell,
+    )
 }
 
 /// Runs so many seeds of one kind and tells the totals; exit code 99 if anything did not hold in
 /// one of them.
+///
+/// # Errors
+/// If totals are to be kept in a file and cannot be.
 pub(super) fn sweep(
     seeds: u64,
-    how: Sweep,
-    one: fn(u64) -> Result<Tally, Failure>,
+    how: &Sweep,
+    (kind, one): Kind,
     tell: &mut dyn FnMut(&str),
-) -> u8 {
+) -> Result<u8, Failure> {
     let cores = thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
     let threads = how.threads.unwrap_or(cores).clamp(1, 64);
-    let (mut total, mut broken) = (Tally::default(), 0_u64);
+    let mut totals = match &how.record {
+        Some(file) => Totals::of_file(file, kind, how.from)?,
+        None => Totals::new(kind, how.from),
+    };
     let end = how.from.saturating_add(seeds);
-    let before = cpu_seconds();
-    let mut from = how.from;
     for block in 1.. {
-        let until = from.saturating_add(BLOCK).min(end);
-        for outcome in side_by_side(from, until, threads, one) {
-            match outcome {
-                Ok(tally) => total.add(&tally),
-                Err(failure) => {
-                    broken += 1;
-                    total.add(&failure.tally);
-                    tell(&format!(
-                        "✗ {}\n  replay: {}",
-                        failure.broken, failure.command
-                    ));
-                }
-            }
-        }
-        from = until;
-        if from >= end {
+        if totals.next >= end {
             break;
         }
-        if block % TELL_EVERY == 0 {
-            tell(&format!("  {} seeds, {broken} broken", total.runs));
+        let until = totals.next.saturating_add(BLOCK).min(end);
+        let before = cpu_seconds();
+        for outcome in side_by_side(totals.next, until, threads, one) {
+            count(&mut totals, outcome, tell);
+        }
+        totals.next = until;
+        totals.cpu_s += cpu_seconds() - before;
+        if let Some(file) = &how.record {
+            totals.keep(file)?;
+        }
+        if block % TELL_EVERY == 0 && until < end {
+            let (runs, broken) = (totals.tally.runs, totals.broken);
+            tell(&format!("  {runs} seeds, {broken} broken"));
         }
     }
-    let spent = cpu_seconds() - before;
-    let speed = total.time_us as f64 / 1e6 / spent.max(1e-9);
+    Ok(conclude(&totals, how.at_least, tell))
+}
+
+/// Adds what a seed came to, and tells what did not hold.
+fn count(totals: &mut Totals, outcome: Result<Tally, Broken>, tell: &mut dyn FnMut(&str)) {
+    match outcome {
+        Ok(tally) => totals.tally.add(&tally),
+        Err(Broken {
+            broken,
+            command,
+            tally,
+            ..
+        }) => {
+            totals.broken += 1;
+            totals.tally.add(&tally);
+            tell(&format!("✗ {broken}\n  replay: {command}"));
+        }
+    }
+}
+
+/// Tells the totals, and judges.
+fn conclude(totals: &Totals, at_least: Option<f64>, tell: &mut dyn FnMut(&str)) -> u8 {
+    let Totals {
+        tally,
+        broken,
+        cpu_s,
+        ..
+    } = totals;
+    let speed = tally.time_us as f64 / 1e6 / cpu_s.max(1e-9);
     tell(&format!(
-        "{total}\nspeed      {speed:.0} simulated seconds in a second of a core, {spent:.0} s in \
+        "{tally}\nspeed      {speed:.0} simulated seconds in a second of a core, {cpu_s:.0} s in \
          all\n{broken} broken"
     ));
-    if how.at_least.is_some_and(|least| speed < least) {
+    if at_least.is_some_and(|least| speed < least) {
         tell("too slow");
         return BROKEN;
     }
-    if broken == 0 { 0 } else { BROKEN }
+    if *broken == 0 { 0 } else { BROKEN }
 }
 
 /// Runs these seeds on so many threads; what they came to in their order.
@@ -102,8 +146,8 @@ fn side_by_side(
     from: u64,
     until: u64,
     threads: u64,
-    one: fn(u64) -> Result<Tally, Failure>,
-) -> Vec<Result<Tally, Failure>> {
+    one: fn(u64) -> Result<Tally, Broken>,
+) -> Vec<Result<Tally, Broken>> {
     let next = AtomicU64::new(from);
     let work = || {
         let mut done = Vec::new();

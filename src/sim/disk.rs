@@ -13,6 +13,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use rand::RngExt;
 use rand_chacha::ChaCha20Rng;
+use serde::{Deserialize, Serialize};
 
 use crate::actors::edges::{DiskAnswer, DiskFault, DiskOrder, PictureFile, Table, Ticket};
 use crate::node::disk_name;
@@ -172,7 +173,7 @@ pub fn some(rng: &mut ChaCha20Rng, runs: f64, most: f64) -> f64 {
 }
 
 /// What became of orders.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiskCounts {
     /// Carried out.
     pub written: u64,

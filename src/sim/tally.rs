@@ -4,12 +4,18 @@
 //! left out of its lines.
 
 use core::fmt;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 
 use super::disk::DiskCounts;
 
+/// How often, by kind.
+type Kinds = BTreeMap<Cow<'static, str>, u64>;
+
 /// What one run or many came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Runs.
     pub runs: u64,
@@ -26,9 +32,9 @@ pub struct Tally {
     /// Terms that had a leader, as far as servers told.
     pub terms: u64,
     /// Faults by their kind.
-    pub faults: BTreeMap<&'static str, u64>,
+    pub faults: Kinds,
     /// What people were told, by kind.
-    pub outcomes: BTreeMap<&'static str, u64>,
+    pub outcomes: Kinds,
     /// Disks.
     pub disks: DiskCounts,
     /// Calls that the sequence checker judged: answered, and not.
@@ -42,18 +48,18 @@ pub struct Tally {
 impl Tally {
     /// Counts a fault.
     pub fn fault(&mut self, kind: &'static str) {
-        *self.faults.entry(kind).or_default() += 1;
+        *self.faults.entry(kind.into()).or_default() += 1;
     }
 
     /// Counts something that people were told.
     pub fn outcome(&mut self, kind: &'static str) {
-        *self.outcomes.entry(kind).or_default() += 1;
+        *self.outcomes.entry(kind.into()).or_default() += 1;
     }
 
     /// Counts so many faults of a kind; none makes no line.
     pub fn faults_of(&mut self, kind: &'static str, count: u64) {
         if count > 0 {
-            *self.faults.entry(kind).or_default() += count;
+            *self.faults.entry(kind.into()).or_default() += count;
         }
     }
 
@@ -86,7 +92,7 @@ impl Tally {
             (&mut self.outcomes, &other.outcomes),
         ] {
             for (kind, count) in theirs {
-                *mine.entry(kind).or_default() += count;
+                *mine.entry(kind.clone()).or_default() += count;
             }
         }
         self.disks.add(&other.disks);
@@ -112,7 +118,7 @@ pub struct Failure {
     pub tally: Box<Tally>,
 }
 
-fn list(of: &BTreeMap<&'static str, u64>) -> String {
+fn list(of: &Kinds) -> String {
     let parts: Vec<String> = of
         .iter()
         .map(|(kind, count)| format!("{kind} {count}"))

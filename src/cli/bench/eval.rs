@@ -60,8 +60,9 @@ const FOLDER: &str = "target/bench/eval";
 pub(super) fn run(output: Output, wishes: &EvalBench) -> Ended {
     let mut runs = Runs::new(output, wishes)?;
     output.remark("formats and growth ...");
-    // First: what other measurements leave behind in the heap costs time and hides memory.
-    let (formats, growth) = (formats::measure(), Growth::measure(wishes.users));
+    // First, and growth before all: what is left behind in the heap hides memory and costs time.
+    let growth = Growth::measure(wishes.users);
+    let formats = formats::measure();
     let sizes = if wishes.small {
         vec![SMALL]
     } else {

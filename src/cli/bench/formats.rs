@@ -132,8 +132,8 @@ fn best_ns(mut call: impl FnMut()) -> f64 {
             call();
         }
         let took = start.elapsed();
-        // The first batches only find out how many calls make one.
-        if batches == 0 && took < BATCH && calls < 1 << 24 {
+        // Until it is known how many calls make a batch. One call that is held up makes none.
+        if took < BATCH / 2 && calls < 1 << 24 {
             calls *= 2;
             continue;
         }

@@ -32,6 +32,8 @@ struct Book {
     round: u32,
     /// What was let out for a look, and when.
     released: BTreeMap<ViewId, (Release, WallTime)>,
+    /// Looks that were counted anew since, by number: what was let out first may still arrive.
+    counted_anew: BTreeSet<(ViewId, u32)>,
 }
 
 /// See the module.
@@ -50,6 +52,16 @@ impl Books {
     pub(super) fn released(&self, account: AccountId, view: ViewId) -> Option<&Release> {
         let (release, _) = self.books.get(&account)?.released.get(&view)?;
         Some(release)
+    }
+
+    /// Whether a look was let out under this number.
+    pub(super) fn was_released(&self, account: AccountId, view: ViewId, ordinal: u32) -> bool {
+        let last = self.released(account, view);
+        last.is_some_and(|release| release.ordinal == ordinal)
+            || self
+                .books
+                .get(&account)
+                .is_some_and(|book| book.counted_anew.contains(&(view, ordinal)))
     }
 
     /// The most looks that were ever granted.
@@ -197,11 +209,10 @@ impl Books {
         // counted anew.
         let now = self.now;
         let is_forgotten = |at: WallTime| is_new(entry) && now.0 >= at.0 + DAY_MS;
-        if book
-            .released
-            .get(&release.view)
-            .is_some_and(|(_, at)| is_forgotten(*at))
+        if let Some((first, at)) = book.released.get(&release.view)
+            && is_forgotten(*at)
         {
+            book.counted_anew.insert((first.view, first.ordinal));
             book.released.remove(&release.view);
         }
         let known = book.released.entry(release.view);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::books::Books;
 use super::watched::Applied;
 use crate::ledger::check::{Call, sampled, sequence};
-use crate::ledger::{Bounds, Effect, Release};
+use crate::ledger::{Bounds, Effect};
 use crate::proto::ids::{AccountId, NodeId, ViewId};
 use crate::proto::ledger::{Answer, Command, Entry, Reply, Signed};
 use crate::proto::shares::{ReleasePurpose, ReleasedShare};
@@ -162,8 +162,8 @@ impl Judge {
 
     /// A device has the servers' part of the key for a look, with its number.
     pub(super) fn look_opens(&mut self, account: AccountId, view: ViewId, ordinal: u32) -> Holds {
-        let released: Option<&Release> = self.books.released(account, view);
-        if released.map(|release| release.ordinal) != Some(ordinal) {
+        if !self.books.was_released(account, view, ordinal) {
+            let released = self.books.released(account, view);
             return Err(format!(
                 "look {ordinal} opens, and the log has {released:?}"
             ));

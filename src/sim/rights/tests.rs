@@ -60,16 +60,18 @@ mod broken_histories {
         ledger: Ledger,
         owner: SecretIdentity,
         borrower: SecretIdentity,
+        looks: u32,
+        now: WallTime,
         seq: u64,
         judge: Judge,
     }
 
-    fn opening(borrower: &SecretIdentity) -> Opening {
+    fn opening(borrower: &SecretIdentity, looks: u32) -> Opening {
         Opening {
             grant: GrantId([1; 16]),
             granted_at: NOW,
             borrower: borrower.user_id(),
-            looks: 1,
+            looks,
             not_before: None,
             until: None,
             offline_max: 0,
@@ -81,34 +83,40 @@ mod broken_histories {
     impl History {
         /// A grant of one look.
         fn new() -> Self {
+            Self::with(1)
+        }
+
+        fn with(looks: u32) -> Self {
             let mut history = Self {
                 ledger: Ledger::default(),
                 owner: SecretIdentity::from_secret([1; 32]),
                 borrower: SecretIdentity::from_secret([2; 32]),
+                looks,
+                now: NOW,
                 seq: 0,
                 judge: Judge::default(),
             };
-            let open = Command::Open(opening(&history.borrower));
+            let open = Command::Open(opening(&history.borrower, looks));
             let opened = history.next(&history.owner.command(NOW, open));
             history.judge.applied(opened, true).expect("is good");
             history
         }
 
         fn account(&self) -> AccountId {
-            opening(&self.borrower).account(self.owner.user_id())
+            opening(&self.borrower, self.looks).account(self.owner.user_id())
         }
 
         /// What a good server makes of an order.
         fn next(&mut self, signed: &Signed) -> Applied {
             self.seq += 1;
             let entry = Entry {
-                stamp: NOW,
+                stamp: self.now,
                 signed: Some(signed.clone()),
             };
             let applied = self.ledger.apply(self.seq, &entry);
             Applied {
                 seq: self.seq,
-                stamp: NOW,
+                stamp: self.now,
                 command: signed.encode(),
                 reply: applied.reply,
                 effects: applied.effects,
@@ -124,7 +132,7 @@ mod broken_histories {
             };
             let signed = self
                 .borrower
-                .command(WallTime(NOW.0 + u64::from(view)), command);
+                .command(WallTime(self.now.0 + u64::from(view)), command);
             self.next(&signed)
         }
 
@@ -154,6 +162,23 @@ mod broken_histories {
         let account = history.account();
         let view = ViewId([1; 16]);
         history.judge.look_opens(account, view, 1).expect("counted");
+    }
+
+    #[test]
+    fn a_look_whose_name_is_forgotten_opens_by_each_number_that_it_was_counted_by() {
+        let mut history = History::with(2);
+        let first = history.spend(1);
+        history.now = WallTime(NOW.0 + 86_400_001);
+        let second = history.spend(1);
+        for entry in [first, second] {
+            history.judge.applied(entry, true).expect("is good");
+        }
+        let (account, view) = (history.account(), ViewId([1; 16]));
+        for ordinal in [2, 1] {
+            let opens = history.judge.look_opens(account, view, ordinal);
+            opens.expect("counted");
+        }
+        assert!(history.judge.look_opens(account, view, 3).is_err());
     }
 
     #[test]

@@ -26,9 +26,10 @@ const USERS: [u32; 4] = [1_000, 10_000, 100_000, 1_000_000];
 /// A directory with so many users.
 pub(super) struct Crowded {
     pub(super) users: u32,
-    /// What one user more took of memory, in bytes.
+    /// What each of them takes of memory, in bytes.
     pub(super) user_bytes: f64,
-    /// What one sign of presence took, in microseconds; most of it is the check of a signature.
+    /// What one sign of presence took since the size before, in microseconds; most of it is the
+    /// check of a signature.
     pub(super) errand_us: f64,
     /// What another server is sent when it catches up, in bytes.
     pub(super) state_bytes: usize,
@@ -56,12 +57,8 @@ impl Growth {
             requests,
             seed: 1,
         };
-        let users = USERS.into_iter().filter(|users| *users <= users_max);
-        // A larger directory takes the memory over that a smaller one gave back, so all are
-        // measured from the same beginning.
-        let empty = Usage::default().memory(std::process::id());
         Self {
-            users: users.map(|users| crowded(users, empty)).collect(),
+            users: crowded(users_max),
             clusters: CLUSTERS.map(plan).into_iter().map(run).collect(),
         }
     }
@@ -100,26 +97,31 @@ impl Growth {
     }
 }
 
-/// `empty` is what this process took before, in bytes.
-fn crowded(users: u32, empty: u64) -> Crowded {
-    let clock = Clock::start();
-    let mut names = Names::with_room(users as usize);
-    let mut took = Duration::ZERO;
-    for number in 0..users {
-        let errand = newcomer(number);
-        let began = clock.now();
-        names.join(errand);
-        took += clock.now().since(began);
-    }
-    let grew = Usage::default()
-        .memory(std::process::id())
-        .saturating_sub(empty);
-    Crowded {
-        users,
-        user_bytes: grew as f64 / f64::from(users),
-        errand_us: took.as_secs_f64() * 1e6 / f64::from(users),
-        state_bytes: names.state_bytes(),
-    }
+/// One directory that grows up to so many users.
+fn crowded(users_max: u32) -> Vec<Crowded> {
+    let memory = || Usage::default().memory(std::process::id());
+    let (clock, empty) = (Clock::start(), memory());
+    let mut names = Names::with_room(users_max as usize);
+    let mut before = 0;
+    let sizes = USERS.into_iter().filter(|users| *users <= users_max);
+    sizes
+        .map(|users| {
+            let mut took = Duration::ZERO;
+            for number in before..users {
+                let errand = newcomer(number);
+                let began = clock.now();
+                names.join(errand);
+                took += clock.now().since(began);
+            }
+            let joined = users - std::mem::replace(&mut before, users);
+            Crowded {
+                users,
+                user_bytes: memory().saturating_sub(empty) as f64 / f64::from(users),
+                errand_us: took.as_secs_f64() * 1e6 / f64::from(joined),
+                state_bytes: names.state_bytes(),
+            }
+        })
+        .collect()
 }
 
 /// A figure of a cluster.

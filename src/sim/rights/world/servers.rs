@@ -196,7 +196,9 @@ impl<const REAL: bool> World<REAL> {
     /// Disks that were replaced or damaged, of those that may be.
     fn tally_of_lost(&self) -> usize {
         let lost = ["disk lost", "bit flipped"];
-        let any = lost.iter().any(|kind| self.tally.faults.contains_key(kind));
+        let any = lost
+            .iter()
+            .any(|kind| self.tally.faults.contains_key(*kind));
         if any { self.fragile() } else { 0 }
     }
 
