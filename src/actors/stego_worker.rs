@@ -92,7 +92,8 @@ impl Config {
             // A large result over a slow wireless network, or a client that is away for a moment.
             result_ms: 60_000,
             retry_after_ms: 500,
-            // With what the transport and the covers hold it stays below half a gigabyte.
+            // With what the transport (128 MiB) and the covers (112 MiB) hold, and small bodies, it
+            // stays below half a gigabyte.
             held_max_bytes: 192 << 20,
             // Far beyond the largest picture on a slow host.
             work_ms: 60_000,

@@ -20,10 +20,10 @@ impl Budget {
         }
     }
 
-    /// Four messages of the largest size, or some hundred ordinary pictures.
+    /// Two messages of the largest size, or some sixty ordinary pictures.
     #[must_use]
     pub const fn lan() -> Self {
-        Self::new(256 << 20)
+        Self::new(128 << 20)
     }
 
     /// What may be used at the most.

@@ -14,12 +14,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::actors::edges::{Desk, DiskFault};
-use crate::crypto::identity::verify_errand;
+use crate::crypto::identity::{SecretIdentity, verify_errand};
 use crate::proto::control::{Peer, Reason};
 use crate::proto::identity::Signature;
 use crate::proto::limits::{ERRAND_ACKS, NAME_MAX_BYTES};
 use crate::proto::packet::{DirectoryEntry, Errand, Lookup, LookupKind, NameAnswer};
-use crate::time::WallTime;
+use crate::time::{Calendar, WallTime};
 
 const N1: NodeId = NodeId(1);
 const N2: NodeId = NodeId(2);

@@ -1,6 +1,6 @@
 //! How jobs get places on the CPU pool, and what becomes of its answers.
 
-use super::job::{Place, State};
+use super::job::{Job, Place, State};
 use super::{Output, StegoWorker, millis};
 use crate::actors::edges::{Desk, Ticket, Work, WorkDone, WorkFault};
 use crate::actors::machine::Outbox;
@@ -96,6 +96,15 @@ impl StegoWorker {
     }
 
     pub(super) fn has_place(&self) -> bool {
-        self.places.len() < self.config.running_max && self.pool_retry_at.is_none()
+        self.places.len() < self.config.running_max
+            && self.pool_retry_at.is_none()
+            && self.may_make_picture()
+    }
+
+    /// Pictures are larger than what they are made of. When those that were made and not taken fill
+    /// the memory, the next waits: who is slow to take theirs gets no server to hold any number.
+    fn may_make_picture(&self) -> bool {
+        let is_untaken = |job: &Job| matches!(job.state, State::Returned { .. });
+        self.has_room(0) || !self.jobs.values().any(is_untaken)
     }
 }

@@ -417,6 +417,29 @@ fn bodies_and_results_together_stay_within_their_limit() {
 }
 
 #[test]
+fn no_picture_is_made_while_those_that_are_not_taken_fill_the_memory() {
+    let mut bench = Bench::new(Config {
+        held_max_bytes: 60_000,
+        ..config()
+    });
+    let first = runs(&bench.filled(1, 10_000), &hide(1, 10_000));
+    assert_eq!(bench.filled(2, 10_000), vec![]);
+    let picture = Bytes::from(vec![7; 50_000]);
+    let done = WorkDone::Embedded {
+        digest: Digest::of(&picture),
+        picture,
+    };
+    let told = bench.worked(first, done);
+    assert!(!told.iter().any(is_run), "{told:?}");
+    let told = bench.give(Input::Delivered(id(1)));
+    assert!(told.iter().any(is_run), "{told:?}");
+}
+
+fn is_run(output: &Output) -> bool {
+    matches!(output, Output::Run { .. })
+}
+
+#[test]
 fn small_jobs_overtake_a_large_one_a_few_times_only() {
     let mut bench = Bench::new(Config {
         waiting_max: 20,

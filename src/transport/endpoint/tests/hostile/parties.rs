@@ -330,7 +330,7 @@ fn hoarders_do_not_keep_a_good_transfer_out() {
                 held > 128 << 20,
                 "{held} bytes held: the test does not test"
             );
-            assert!(held <= 256 << 20);
+            assert!(held <= 128 << 20);
         },
         |_, _| {},
     );
