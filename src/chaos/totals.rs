@@ -17,7 +17,7 @@ use crate::sim::tally::Tally;
 pub(super) struct Totals {
     /// Digest of the program.
     program: String,
-    /// The commit that it was built at, if it is known.
+    /// The commit of the tree that it was built in when the file was begun, if it is known.
     commit: Option<String>,
     /// Which runs.
     kind: String,

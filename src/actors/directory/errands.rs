@@ -22,33 +22,9 @@ impl Directory {
         self.online.number(user).max(claimed)
     }
 
-    /// Whether an errand is newer than the last of its user. Who numbers from an earlier epoch is
-    /// told so: their clock was ahead when they were here before.
-    fn is_fresh(
-        &self,
-        now: Moment,
-        user: UserId,
-        errand: &Errand,
-        out: &mut Outbox<Output>,
-    ) -> bool {
-        let today = self.config.calendar.at(now).0;
-        if errand.epoch.0 > today.saturating_add(ERRAND_AHEAD_MS) {
-            return false;
-        }
-        let Some(last) = self.last_number(user) else {
-            return true;
-        };
-        if errand.epoch < last.0 {
-            out.push(Output::Send {
-                to: user,
-                packet: Packet::Outdated(last.0),
-            });
-        }
-        (errand.epoch, errand.sequence) > last
-    }
-
     /// Takes an errand whose signature is not checked yet. One that somebody else carries is
-    /// dropped: it would name the carrier's address for the user's.
+    /// dropped: it would name the carrier's address for the user's. Who numbers from an earlier
+    /// epoch than before is told so: their clock was ahead then.
     pub(super) fn errand(
         &mut self,
         now: Moment,
@@ -59,8 +35,15 @@ impl Directory {
         let user = errand.user.user_id();
         let number = (errand.epoch, errand.sequence);
         let today = self.config.calendar.at(now);
-        if user != client
-            || !self.is_fresh(now, user, &errand, out)
+        let last = self.last_number(user);
+        if user != client || errand.epoch.0 > today.0.saturating_add(ERRAND_AHEAD_MS) {
+            return;
+        }
+        if let Some((epoch, _)) = last.filter(|(epoch, _)| errand.epoch < *epoch) {
+            let packet = Packet::Outdated(epoch);
+            return out.push(Output::Send { to: user, packet });
+        }
+        if last.is_some_and(|last| number <= last)
             || !verify_errand(&errand)
             || !self.online.heard(user, number, today)
         {

@@ -103,9 +103,12 @@ impl Voice {
     /// that began later: that one is who is here.
     pub(super) fn outdated(&mut self, now: Moment, from: NodeId, epoch: WallTime) -> bool {
         self.heard(now, from);
-        let is_before_us = self.ears.get(&from).is_some_and(|ear| ear.answered == 0);
+        let is_of_earlier_run = self.ears.get(&from).is_some_and(|ear| ear.answered == 0);
         let today = self.config.0.calendar.at(now).0;
-        if !is_before_us || epoch < self.epoch || epoch.0 > today.saturating_add(ERRAND_AHEAD_MS) {
+        if !is_of_earlier_run
+            || epoch < self.epoch
+            || epoch.0 > today.saturating_add(ERRAND_AHEAD_MS)
+        {
             return false;
         }
         self.epoch = WallTime(epoch.0.saturating_add(1));

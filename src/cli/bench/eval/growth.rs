@@ -103,25 +103,24 @@ fn crowded(users_max: u32) -> Vec<Crowded> {
     let (clock, empty) = (Clock::start(), memory());
     let mut names = Names::with_room(users_max as usize);
     let mut before = 0;
-    let sizes = USERS.into_iter().filter(|users| *users <= users_max);
-    sizes
-        .map(|users| {
-            let mut took = Duration::ZERO;
-            for number in before..users {
-                let errand = newcomer(number);
-                let began = clock.now();
-                names.join(errand);
-                took += clock.now().since(began);
-            }
-            let joined = users - std::mem::replace(&mut before, users);
-            Crowded {
-                users,
-                user_bytes: memory().saturating_sub(empty) as f64 / f64::from(users),
-                errand_us: took.as_secs_f64() * 1e6 / f64::from(joined),
-                state_bytes: names.state_bytes(),
-            }
-        })
-        .collect()
+    let mut measured = Vec::new();
+    for users in USERS.into_iter().filter(|users| *users <= users_max) {
+        let mut took = Duration::ZERO;
+        for number in before..users {
+            let errand = newcomer(number);
+            let began = clock.now();
+            names.join(errand);
+            took += clock.now().since(began);
+        }
+        measured.push(Crowded {
+            users,
+            user_bytes: memory().saturating_sub(empty) as f64 / f64::from(users),
+            errand_us: took.as_secs_f64() * 1e6 / f64::from(users - before),
+            state_bytes: names.state_bytes(),
+        });
+        before = users;
+    }
+    measured
 }
 
 /// A figure of a cluster.
