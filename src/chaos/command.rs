@@ -198,6 +198,8 @@ fn play(
     tell: &mut dyn FnMut(&str),
 ) -> Result<Option<Report>, Failure> {
     let seed = scenario.seed;
+    // Now, for the tree may move on while the run takes its hours.
+    let commit = report::commit();
     tell(&format!(
         "{}  seed {seed}  mode {}  {} s  {} requests",
         scenario.name,
@@ -231,7 +233,8 @@ fn play(
         }
     };
     let verdict = judge::judge(scenario, mode, &record);
-    Ok(Some(Report::new(scenario, mode, record, verdict, trace)))
+    let report = Report::new(scenario, mode, commit, record, verdict, trace);
+    Ok(Some(report))
 }
 
 fn interrupted(tell: &mut dyn FnMut(&str)) -> u8 {

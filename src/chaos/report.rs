@@ -27,7 +27,7 @@ pub(super) struct Report {
     pub(super) seed: u64,
     /// How it was played.
     pub(super) mode: Mode,
-    /// The commit of the program, if it can be told.
+    /// The commit of the program when the run began, if it can be told.
     pub(super) commit: Option<String>,
     /// Digest over everything that happened, in virtual time.
     pub(super) trace: Option<String>,
@@ -42,6 +42,7 @@ impl Report {
     pub(super) fn new(
         scenario: &Scenario,
         mode: Mode,
+        commit: Option<String>,
         record: Record,
         verdict: Verdict,
         trace: Option<String>,
@@ -51,7 +52,7 @@ impl Report {
             scenario: scenario.text.clone(),
             seed: scenario.seed,
             mode,
-            commit: commit(),
+            commit,
             trace,
             record,
             verdict,

@@ -97,7 +97,7 @@ pub(super) fn sweep(
             totals.keep(file)?;
         }
         if block % TELL_EVERY == 0 && until < end {
-            let (runs, broken) = (totals.tally.runs, totals.broken);
+            let (runs, broken) = (totals.tally.runs, totals.broken.len());
             tell(&format!("  {runs} seeds, {broken} broken"));
         }
     }
@@ -114,9 +114,9 @@ fn count(totals: &mut Totals, outcome: Result<Tally, Broken>, tell: &mut dyn FnM
             tally,
             ..
         }) => {
-            totals.broken += 1;
             totals.tally.add(&tally);
             tell(&format!("✗ {broken}\n  replay: {command}"));
+            totals.broken.push(command);
         }
     }
 }
@@ -132,13 +132,18 @@ fn conclude(totals: &Totals, at_least: Option<f64>, tell: &mut dyn FnMut(&str)) 
     let speed = tally.time_us as f64 / 1e6 / cpu_s.max(1e-9);
     tell(&format!(
         "{tally}\nspeed      {speed:.0} simulated seconds in a second of a core, {cpu_s:.0} s in \
-         all\n{broken} broken"
+         all\n{} broken",
+        broken.len()
     ));
+    // Again, for what an earlier part of the run told may be gone.
+    for command in broken {
+        tell(&format!("  replay: {command}"));
+    }
     if at_least.is_some_and(|least| speed < least) {
         tell("too slow");
         return BROKEN;
     }
-    if *broken == 0 { 0 } else { BROKEN }
+    if broken.is_empty() { 0 } else { BROKEN }
 }
 
 /// Runs these seeds on so many threads; what they came to in their order.
@@ -173,4 +178,44 @@ fn side_by_side(
 fn cpu_seconds() -> f64 {
     let spent = clock_gettime(ClockId::ProcessCPUTime);
     spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn odd_ones_break(seed: u64) -> Result<Tally, Broken> {
+        if seed.is_multiple_of(2) {
+            return Ok(Tally::default());
+        }
+        Err(Broken {
+            seed,
+            broken: format!("seed {seed} is odd"),
+            command: format!("odd --from {seed}"),
+            tally: Box::default(),
+        })
+    }
+
+    #[test]
+    fn a_run_that_goes_on_names_the_broken_seeds_of_before() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let how = Sweep {
+            from: 1,
+            threads: Some(2),
+            at_least: None,
+            record: Some(folder.path().join("totals.json")),
+        };
+        for (seeds, replays) in [(2, vec![1]), (4, vec![1, 3])] {
+            let mut told = String::new();
+            let mut tell = |line: &str| told += &format!("{line}\n");
+            let code = sweep(seeds, &how, ("odd", odd_ones_break), &mut tell);
+            assert_eq!(code, Ok(BROKEN));
+            let (_, last) = told.split_once(" broken\n").expect("told how many");
+            let named: Vec<String> = replays
+                .into_iter()
+                .map(|seed: u64| format!("  replay: odd --from {seed}"))
+                .collect();
+            assert_eq!(last.lines().collect::<Vec<_>>(), named, "{told}");
+        }
+    }
 }

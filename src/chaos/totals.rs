@@ -25,8 +25,8 @@ pub(super) struct Totals {
     from: u64,
     /// The next one.
     pub(super) next: u64,
-    /// Seeds in which something did not hold.
-    pub(super) broken: u64,
+    /// How to replay each seed in which something did not hold.
+    pub(super) broken: Vec<String>,
     /// Seconds of a core.
     pub(super) cpu_s: f64,
     /// All together.
@@ -42,7 +42,7 @@ impl Totals {
             kind: kind.to_owned(),
             from,
             next: from,
-            broken: 0,
+            broken: Vec::new(),
             cpu_s: 0.0,
             tally: Tally::default(),
         }
@@ -122,6 +122,9 @@ mod tests {
         assert_eq!((totals.next, totals.tally.runs), (7, 0));
         totals.next = 263;
         totals.cpu_s = 0.5;
+        totals
+            .broken
+            .push("pentimento-chaos rights --from 9 --seeds 1".into());
         totals.tally.fault("crash");
         totals.keep(&path).expect("written");
         assert_eq!(Totals::of_file(&path, "rights", 7), Ok(totals.clone()));
