@@ -1,6 +1,8 @@
 //! How one server's directory grows with its users: the real machine with a disk that answers at
 //! once.
 
+use core::time::Duration;
+
 use crate::actors::directory::{Config, Directory, Input, Output};
 use crate::actors::edges::DiskAnswer;
 use crate::actors::machine::{Machine, Outbox};
@@ -17,6 +19,8 @@ const TODAY: WallTime = WallTime(1_795_000_000_000);
 const OTHER: NodeId = NodeId(2);
 /// Claimed by everybody.
 const TTL_MS: u32 = 30_000;
+/// Nobody is told everything more often than that.
+const BETWEEN_STATES: Duration = Duration::from_secs(2);
 
 /// A directory that people register in.
 pub struct Names {
@@ -82,8 +86,10 @@ impl Names {
         })
     }
 
-    /// Bytes that another server is sent when it has to catch up.
+    /// Bytes that another server is sent when it has to catch up. It asks a while after it asked
+    /// last.
     pub fn state_bytes(&mut self) -> usize {
+        self.now = self.now.after(BETWEEN_STATES);
         let said = self.carry_out(|directory, now, out| {
             directory.handle(now, Input::StateAsked(OTHER), out);
         });
@@ -133,5 +139,16 @@ mod tests {
         assert_eq!(joined, 20);
         assert!(!names.join(newcomer(3)), "an errand counts once");
         assert!(names.state_bytes() > 20 * 64);
+    }
+
+    #[test]
+    fn the_state_grows_with_the_names_however_often_it_is_asked_for() {
+        let mut names = Names::with_room(100);
+        let mut bytes_with = |number| {
+            names.join(newcomer(number));
+            names.state_bytes()
+        };
+        let sizes = [0, 1, 2].map(&mut bytes_with);
+        assert!(sizes.is_sorted_by(|a, b| a + 64 < *b), "{sizes:?}");
     }
 }
