@@ -12,7 +12,7 @@ use crate::crypto::identity::verify_errand;
 use crate::proto::ids::UserId;
 use crate::proto::limits::ERRAND_AHEAD_MS;
 use crate::proto::packet::{Errand, ErrandKind, NameAnswer, Packet};
-use crate::time::Moment;
+use crate::time::{Moment, WallTime};
 
 impl Directory {
     /// The last errand of a user that counted. The number that claimed the user's name is on disk,
@@ -24,7 +24,8 @@ impl Directory {
 
     /// Takes an errand whose signature is not checked yet. One that somebody else carries is
     /// dropped: it would name the carrier's address for the user's. Who numbers from an earlier
-    /// epoch than before is told so: their clock was ahead then.
+    /// epoch than before, for their clock was ahead then, or from one that is too far ahead of ours
+    /// is told where to begin.
     pub(super) fn errand(
         &mut self,
         now: Moment,
@@ -36,11 +37,13 @@ impl Directory {
         let number = (errand.epoch, errand.sequence);
         let today = self.config.calendar.at(now);
         let last = self.last_number(user);
-        if user != client || errand.epoch.0 > today.0.saturating_add(ERRAND_AHEAD_MS) {
+        if user != client {
             return;
         }
-        if let Some((epoch, _)) = last.filter(|(epoch, _)| errand.epoch < *epoch) {
-            let packet = Packet::Outdated(epoch);
+        let counted = last.map_or(WallTime(0), |(epoch, _)| epoch);
+        let latest = WallTime(today.0.saturating_add(ERRAND_AHEAD_MS));
+        if !(counted..=latest).contains(&errand.epoch) {
+            let packet = Packet::Renumber(counted.max(today));
             return out.push(Output::Send { to: user, packet });
         }
         if last.is_some_and(|last| number <= last)

@@ -6,13 +6,17 @@ use std::time::Duration;
 use super::super::machine::Outbox;
 use super::{Config, Output};
 use crate::proto::ids::NodeId;
-use crate::proto::limits::ERRAND_AHEAD_MS;
 use crate::proto::packet::{ErrandKind, HereAnswer, NameAnswer, Packet, Party};
 use crate::time::{Moment, WallTime};
 
 /// What we know of a server.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Ear {
+    /// Of errands to it: our start, or what it told us to begin with. A wrong clock there,
+    /// or a lie, so changes nothing for the others.
+    epoch: WallTime,
+    /// When it told us so last.
+    renumbered_at: Option<Moment>,
     heard_at: Option<Moment>,
     /// Sequence of the last sign of presence that it answered.
     answered: u64,
@@ -23,8 +27,6 @@ struct Ear {
 #[derive(Debug)]
 pub(super) struct Voice {
     config: Quiet,
-    /// Our start, or later if errands of a later one counted before.
-    epoch: WallTime,
     sequence: u64,
     ears: BTreeMap<NodeId, Ear>,
 }
@@ -40,13 +42,16 @@ impl std::fmt::Debug for Quiet {
 
 impl Voice {
     pub(super) fn new(config: Config) -> Self {
-        let ears = config
-            .servers
-            .iter()
-            .map(|&server| (server, Ear::default()))
-            .collect();
-        Self {
+        let ear = || Ear {
             epoch: config.calendar.started_at,
+            renumbered_at: None,
+            heard_at: None,
+            answered: 0,
+            name_taken: false,
+        };
+        let servers = config.servers.iter();
+        let ears = servers.map(|&server| (server, ear())).collect();
+        Self {
             config: Quiet(config),
             sequence: 0,
             ears,
@@ -62,33 +67,35 @@ impl Voice {
         self.ears.contains_key(&server)
     }
 
-    /// Signs an errand once and sends it to all servers.
+    /// Sends an errand to all servers, signed once for each epoch.
     pub(super) fn errand_to_all(&mut self, kind: &ErrandKind, out: &mut Outbox<Output>) {
-        let packet = self.sign(kind.clone());
-        self.send_all(&packet, out);
+        self.sequence += 1;
+        let mut signed = BTreeMap::new();
+        for (&server, ear) in &self.ears {
+            let packet = signed
+                .entry(ear.epoch)
+                .or_insert_with_key(|&epoch| self.sign(epoch, kind));
+            send(server, packet.clone(), out);
+        }
     }
 
-    pub(super) fn errand_to(&mut self, to: NodeId, kind: ErrandKind, out: &mut Outbox<Output>) {
-        let packet = self.sign(kind);
-        out.push(Output::Send {
-            to: Party::Server(to),
-            packet,
-        });
+    pub(super) fn errand_to(&mut self, to: NodeId, kind: &ErrandKind, out: &mut Outbox<Output>) {
+        if let Some(ear) = self.ears.get(&to) {
+            self.sequence += 1;
+            send(to, self.sign(ear.epoch, kind), out);
+        }
     }
 
     pub(super) fn send_all(&self, packet: &Packet, out: &mut Outbox<Output>) {
         for &server in self.ears.keys() {
-            out.push(Output::Send {
-                to: Party::Server(server),
-                packet: packet.clone(),
-            });
+            send(server, packet.clone(), out);
         }
     }
 
-    fn sign(&mut self, kind: ErrandKind) -> Packet {
-        self.sequence += 1;
+    /// The errand of the last number.
+    fn sign(&self, epoch: WallTime, kind: &ErrandKind) -> Packet {
         let identity = &self.config.0.identity;
-        Packet::Errand(identity.errand(self.epoch, self.sequence, kind))
+        Packet::Errand(identity.errand(epoch, self.sequence, kind.clone()))
     }
 
     /// Any word of a server shows that it answers.
@@ -98,21 +105,27 @@ impl Voice {
         }
     }
 
-    /// A server has counted an errand of a later epoch than ours. Numbers from beyond it, and tells
-    /// whether it does. A server that counted errands of this run says so because of another run
-    /// that began later: that one is who is here.
-    pub(super) fn outdated(&mut self, now: Moment, from: NodeId, epoch: WallTime) -> bool {
+    /// A server counts no errand of ours until it is of a later epoch than this: our clock is
+    /// behind an earlier run's, or too far ahead of the server's. Numbers from there on what it is
+    /// told, and says whether to tell it at once; a server that goes on like that hears the next
+    /// errands only. One that counted errands of this run, from our start on, says so because of
+    /// another run that began later: that one is who is here.
+    pub(super) fn renumber(&mut self, now: Moment, from: NodeId, epoch: WallTime) -> bool {
         self.heard(now, from);
-        let is_of_earlier_run = self.ears.get(&from).is_some_and(|ear| ear.answered == 0);
-        let today = self.config.0.calendar.at(now).0;
-        if !is_of_earlier_run
-            || epoch < self.epoch
-            || epoch.0 > today.saturating_add(ERRAND_AHEAD_MS)
-        {
+        let config = &self.config.0;
+        let (start, every) = (config.calendar.started_at, config.here_every());
+        let Some(ear) = self.ears.get_mut(&from) else {
+            return false;
+        };
+        if ear.answered > 0 && ear.epoch >= start {
             return false;
         }
-        self.epoch = WallTime(epoch.0.saturating_add(1));
-        true
+        ear.epoch = WallTime(epoch.0.saturating_add(1));
+        let is_due = ear.renumbered_at.is_none_or(|at| now.since(at) >= every);
+        if is_due {
+            ear.renumbered_at = Some(now);
+        }
+        is_due
     }
 
     pub(super) fn here_answered(&mut self, now: Moment, from: NodeId, answer: HereAnswer) {
@@ -176,4 +189,9 @@ impl Voice {
     fn is_recent(&self, now: Moment, at: Moment) -> bool {
         now.since(at) < Duration::from_millis(self.config.0.server_silent_ms)
     }
+}
+
+fn send(to: NodeId, packet: Packet, out: &mut Outbox<Output>) {
+    let to = Party::Server(to);
+    out.push(Output::Send { to, packet });
 }
