@@ -2,8 +2,10 @@
 //!
 //! The load average of the whole machine cannot tell servers on one host apart and lags by a
 //! minute; so the speed is the cores times the share that *others* leave, and our own jobs are
-//! counted where they wait.
+//! counted where they wait. Who is given fewer cores than the host has, by a quota or by affinity,
+//! has no more than these.
 
+use std::thread;
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Recipient};
@@ -30,6 +32,8 @@ const NEWEST_TENTHS: u32 = 3;
 pub struct LoadProbe<I: Send + 'static> {
     system: Option<System>,
     me: Option<Pid>,
+    /// Cores that this process may use; quotas below one count as one.
+    given: f32,
     speed_milli: Option<u32>,
     told: Recipient<In<I>>,
     wrap: fn(Measured) -> I,
@@ -43,6 +47,7 @@ impl<I: Send + 'static> LoadProbe<I> {
         Self {
             system: System::new().ok(),
             me,
+            given: thread::available_parallelism().map_or(f32::MAX, |cores| cores.get() as f32),
             speed_milli: None,
             told,
             wrap,
@@ -62,17 +67,18 @@ impl<I: Send + 'static> LoadProbe<I> {
         let process = self.me.and_then(|me| system.process(me));
         let ours = process.map_or(0.0, |process| process.cpu_usage() / 100.0);
         Some(Measured {
-            speed_milli: free_milli(cores, used, ours),
+            speed_milli: free_milli(cores, self.given, used, ours),
             rss_bytes: process.map_or(0, sysinfo::Process::memory),
             cpu_ms: process.map_or(0, sysinfo::Process::accumulated_cpu_time),
         })
     }
 }
 
-/// Thousandths of a core that others leave; never 0, because even a full host gets some turns.
-fn free_milli(cores: f32, used: f32, ours: f32) -> u32 {
+/// Thousandths of a core that others leave, of those that are given to us; never 0, because even a
+/// full host gets some turns.
+fn free_milli(cores: f32, given: f32, used: f32, ours: f32) -> u32 {
     let foreign = (used - ours).max(0.0);
-    ((cores - foreign).max(cores * 0.05) * 1_000.0) as u32
+    ((cores - foreign).max(cores * 0.05).min(given) * 1_000.0) as u32
 }
 
 impl<I: Send + 'static> Actor for LoadProbe<I> {
@@ -106,12 +112,18 @@ mod tests {
 
     #[test]
     fn our_own_work_does_not_slow_us() {
-        assert_eq!(free_milli(2.0, 1.5, 1.5), 2_000);
-        assert_eq!(free_milli(2.0, 1.5, 0.5), 1_000);
+        assert_eq!(free_milli(2.0, 2.0, 1.5, 1.5), 2_000);
+        assert_eq!(free_milli(2.0, 2.0, 1.5, 0.5), 1_000);
     }
 
     #[test]
     fn a_full_host_is_slow_but_not_dead() {
-        assert_eq!(free_milli(2.0, 2.0, 0.0), 100);
+        assert_eq!(free_milli(2.0, 2.0, 2.0, 0.0), 100);
+    }
+
+    #[test]
+    fn a_part_of_a_large_host_has_that_part_at_the_most() {
+        assert_eq!(free_milli(64.0, 2.0, 10.0, 1.0), 2_000);
+        assert_eq!(free_milli(64.0, 2.0, 64.0, 0.0), 2_000);
     }
 }

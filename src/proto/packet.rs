@@ -324,7 +324,7 @@ pub struct LoadReport {
     /// Jobs that run.
     pub running: u32,
     /// Work per second this host can do now, in thousandths of a free core: cores times the share
-    /// of CPU that others leave, never 0.
+    /// of CPU that others leave, at most those that are given to this process, never 0.
     pub speed_milli: u32,
     /// Whether this server has caught up with the state of the others.
     pub caught_up: bool,
