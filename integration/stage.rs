@@ -16,7 +16,7 @@ pub(crate) use self::wall::Wall;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command as Program, Stdio};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pentimento::cli::cluster;
+use pentimento::net::free_port;
 use pentimento::node::config::{ClientConfig, ServerAddress, TokenConfig};
 use pentimento::node::control::Link;
 use pentimento::proto::control::{Carrier, Command, Failure, Outcome, Progress};
@@ -51,14 +52,18 @@ const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// Tries until there is something; panics with `what` when it never comes.
 #[track_caller]
-pub(crate) fn until<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(what: &str, attempt: impl FnMut() -> Option<T>) -> T {
+    tried(attempt).unwrap_or_else(|| panic!("never came: {what}"))
+}
+
+fn tried<T>(mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
     for _ in 0..STEPS {
         if let Some(found) = attempt() {
-            return found;
+            return Some(found);
         }
         pause(STEP);
     }
-    panic!("never came: {what}");
+    None
 }
 
 /// Random bytes, the same for the same seed.
@@ -156,12 +161,24 @@ impl Stage {
     #[track_caller]
     pub(crate) fn wait_ready(&self) {
         for id in SERVERS {
-            until(&format!("server {id} is ready"), || {
+            let ready = tried(|| {
                 let status = self.status(id)?;
                 let sees_all = status.alive.len() == SERVERS.len();
                 (sees_all && status.caught_up && status.ledger.serves()).then_some(())
             });
+            ready.unwrap_or_else(|| panic!("server {id} is never ready{}", self.last_words()));
         }
+    }
+
+    /// How the servers are, and the ends of their logs.
+    fn last_words(&self) -> String {
+        let of = |id| {
+            let log = fs::read_to_string(self.data(id).join("node.log")).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            let last = lines[lines.len().saturating_sub(8)..].join("\n");
+            format!("\nserver {id}: {:?}\n{last}", self.status(id))
+        };
+        SERVERS.map(of).concat()
     }
 
     /// How a server is; none if it does not answer.
@@ -410,7 +427,7 @@ fn server_name(id: u8) -> String {
 }
 
 fn free_port() -> SocketAddr {
-    let socket = UdpSocket::bind(("127.0.0.1", 0)).expect("a free port");
+    let socket = free_port::udp(Ipv4Addr::LOCALHOST.into()).expect("a free port");
     socket.local_addr().expect("it is bound")
 }
 

@@ -1,6 +1,6 @@
 //! An etcd of three members on loopback: the ledger's other store, for runs and measurements.
 
-use std::net::TcpListener;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::children::Children;
+use crate::net::free_port;
 use crate::node::http_desk::HttpClient;
 use crate::proto::control::{Failure, Reason};
 use crate::talk::failures;
@@ -50,7 +51,7 @@ impl Members {
         };
         let mut held = Vec::new();
         let mut free = || {
-            let listener = TcpListener::bind("127.0.0.1:0").map_err(no_port)?;
+            let listener = free_port::tcp(Ipv4Addr::LOCALHOST.into()).map_err(no_port)?;
             let port = listener.local_addr().map_err(no_port)?.port();
             // Until all are chosen, so that none is chosen twice.
             held.push(listener);

@@ -11,7 +11,7 @@ mod spinners;
 mod watcher;
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command as Program, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
@@ -29,6 +29,7 @@ use super::orders::Judged;
 use super::scenario::step::{Cast, Host, Step};
 use super::scenario::{Scenario, Store};
 use super::stage::{Deed, Happened, Stage, What};
+use crate::net::free_port;
 use crate::node::config::{
     ClientConfig, LedgerConfig, LedgerStore, ServerAddress, ServerConfig, TokenConfig, WorkConfig,
 };
@@ -446,14 +447,14 @@ fn faces(servers: usize, hosts: usize, people: usize) -> std::io::Result<Vec<Fac
     let mut faces = Vec::new();
     for host in 0..hosts {
         for _ in 0..if host < servers { 2 } else { 1 } {
-            let socket = UdpSocket::bind(("127.0.0.1", 0))?;
+            let socket = free_port::udp(Ipv4Addr::LOCALHOST.into())?;
             let real = socket.local_addr()?;
             held.push(socket);
             faces.push(Face { host, real });
         }
     }
     for person in 1..=people as u8 {
-        let socket = UdpSocket::bind((Ipv4Addr::new(127, 1, 0, person), 0))?;
+        let socket = free_port::udp(Ipv4Addr::new(127, 1, 0, person).into())?;
         let real = socket.local_addr()?;
         held.push(socket);
         faces.push(Face { host: hosts, real });

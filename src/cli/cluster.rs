@@ -1,7 +1,7 @@
 //! A local cluster: one process for each server, their files in one folder.
 
 use std::fs::{self, File};
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::args::ClusterDir;
 use super::failure;
 use super::keygen::key_failure;
+use crate::net::free_port;
 use crate::node::config::{LedgerConfig, ServerAddress, ServerConfig, TokenConfig, WorkConfig};
 use crate::node::control::Link;
 use crate::node::server_key;
@@ -18,6 +19,8 @@ use crate::talk::home::{self, ServerList};
 pub use crate::talk::newcomer::SERVERS_FILE;
 use crate::talk::session::pause;
 
+/// Where the servers of a local cluster listen.
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const READY_STEP: Duration = Duration::from_millis(50);
 const READY_STEPS: u32 = 200;
 /// Ten seconds are promised.
@@ -62,7 +65,7 @@ pub fn former_addresses(cluster: &Path, servers: u8) -> Option<Vec<ServerAddress
 pub fn free_addresses(cluster: &Path, servers: u8) -> Result<Vec<ServerAddress>, Failure> {
     let mut held = Vec::new();
     let mut free = || -> std::io::Result<_> {
-        let socket = UdpSocket::bind(("127.0.0.1", 0))?;
+        let socket = free_port::udp(LOOPBACK)?;
         let address = socket.local_addr()?;
         held.push(socket);
         Ok(address)
@@ -111,7 +114,7 @@ pub fn write_files_for_good(
             .and_then(|former| TcpListener::bind(former.admin).ok());
         let bound = match former {
             Some(former) => Ok(former),
-            None => TcpListener::bind(("127.0.0.1", 0)),
+            None => free_port::tcp(LOOPBACK),
         };
         let bound = bound.map_err(|error| no_port(&error))?;
         let address = bound.local_addr().map_err(|error| no_port(&error))?;
