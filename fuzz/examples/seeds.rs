@@ -174,7 +174,7 @@ fn packets() -> Vec<Packet> {
             at: WallTime(8),
             disk: DiskId([7; 16]),
         }),
-        Packet::Renumber(WallTime(8)),
+        Packet::Outdated(WallTime(8)),
         Packet::PassWanted {
             letter: LetterId([4; 16]),
             fault: PassFault::Expired,

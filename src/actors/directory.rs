@@ -8,9 +8,8 @@
 //! An errand counts once. Until a majority's knowledge is merged, presence is recorded, but nothing
 //! is answered: clients ask the other servers.
 //!
-//! Errands carry the client's wall time. A client whose clock was ahead, and is set right, is told
-//! the epoch that it must go beyond. One from more than a day ahead of our calendar is refused, so
-//! that nobody has to go further than that. So a server must know the day.
+//! Errands carry the client's wall time, right or wrong. One from before what counted last does not
+//! count, and its client is told the epoch that it must go beyond.
 
 use std::net::SocketAddr;
 

@@ -110,8 +110,8 @@ pub enum Input {
         /// How.
         answer: HereAnswer,
     },
-    /// A server counts none of our errands until they are of a later epoch than this.
-    Renumber {
+    /// A server has counted an errand of a later epoch than ours.
+    Outdated {
         /// Which.
         from: NodeId,
         /// The epoch.
@@ -247,17 +247,13 @@ impl Presence {
             // Messages inside a node may be lost.
             out.push(Output::Blocked(self.registry.blocked()));
         }
-        self.here_at = now.after(self.voice.config().here_every());
-        let here = self.sign_of_presence();
-        self.voice.errand_to_all(&here, out);
-    }
-
-    fn sign_of_presence(&self) -> ErrandKind {
         let config = self.voice.config();
-        ErrandKind::Here {
+        self.here_at = now.after(config.here_every());
+        let kind = ErrandKind::Here {
             name: config.name.clone(),
             ttl_ms: config.ttl_ms,
-        }
+        };
+        self.voice.errand_to_all(&kind, out);
     }
 
     fn leave(&mut self, out: &mut Outbox<Output>) {
@@ -342,11 +338,8 @@ impl Presence {
             Input::HereAnswered { from, answer } if self.voice.knows(from) => {
                 self.voice.here_answered(now, from, answer);
             }
-            Input::Renumber { from, epoch }
-                if self.voice.renumber(now, from, epoch) && !self.left =>
-            {
-                let here = self.sign_of_presence();
-                self.voice.errand_to(from, &here, out);
+            Input::Outdated { from, epoch } if self.voice.outdated(now, from, epoch) => {
+                self.here(now, out);
             }
             Input::MailWaiting { from, letters } if self.voice.knows(from) => {
                 self.mail_waits(now, from, letters, out);
@@ -408,7 +401,7 @@ impl Machine for Presence {
             }
             Input::Leave => self.leave(out),
             input @ (Input::HereAnswered { .. }
-            | Input::Renumber { .. }
+            | Input::Outdated { .. }
             | Input::MailWaiting { .. }
             | Input::LookupAnswered { .. }) => self.server_said(now, input, out),
         }

@@ -27,7 +27,7 @@ pub(super) struct Report {
     pub(super) seed: u64,
     /// How it was played.
     pub(super) mode: Mode,
-    /// The commit of the program when the run began, if it can be told.
+    /// The commit of the tree of the program when the run began, if it can be told.
     pub(super) commit: Option<String>,
     /// Digest over everything that happened, in virtual time.
     pub(super) trace: Option<String>,

@@ -19,6 +19,8 @@ const BROKEN: u8 = 99;
 const BLOCK: u64 = 256;
 /// Blocks between two lines that tell how far it is.
 const TELL_EVERY: u64 = 8;
+/// Broken seeds that are named again at the end.
+const REPLAYS_MAX: usize = 100;
 
 /// Which runs of whole nodes.
 #[derive(Debug, Args)]
@@ -97,7 +99,7 @@ pub(super) fn sweep(
             totals.keep(file)?;
         }
         if block % TELL_EVERY == 0 && until < end {
-            let (runs, broken) = (totals.tally.runs, totals.broken.len());
+            let (runs, broken) = (totals.tally.runs, totals.broken);
             tell(&format!("  {runs} seeds, {broken} broken"));
         }
     }
@@ -114,9 +116,12 @@ fn count(totals: &mut Totals, outcome: Result<Tally, Broken>, tell: &mut dyn FnM
             tally,
             ..
         }) => {
+            totals.broken += 1;
             totals.tally.add(&tally);
             tell(&format!("✗ {broken}\n  replay: {command}"));
-            totals.broken.push(command);
+            if totals.replays.len() < REPLAYS_MAX {
+                totals.replays.push(command);
+            }
         }
     }
 }
@@ -126,24 +131,24 @@ fn conclude(totals: &Totals, at_least: Option<f64>, tell: &mut dyn FnMut(&str)) 
     let Totals {
         tally,
         broken,
+        replays,
         cpu_s,
         ..
     } = totals;
     let speed = tally.time_us as f64 / 1e6 / cpu_s.max(1e-9);
     tell(&format!(
         "{tally}\nspeed      {speed:.0} simulated seconds in a second of a core, {cpu_s:.0} s in \
-         all\n{} broken",
-        broken.len()
+         all\n{broken} broken"
     ));
     // Again, for what an earlier part of the run told may be gone.
-    for command in broken {
+    for command in replays {
         tell(&format!("  replay: {command}"));
     }
     if at_least.is_some_and(|least| speed < least) {
         tell("too slow");
         return BROKEN;
     }
-    if broken.is_empty() { 0 } else { BROKEN }
+    if *broken == 0 { 0 } else { BROKEN }
 }
 
 /// Runs these seeds on so many threads; what they came to in their order.

@@ -25,8 +25,11 @@ pub(super) struct Totals {
     from: u64,
     /// The next one.
     pub(super) next: u64,
-    /// How to replay each seed in which something did not hold.
-    pub(super) broken: Vec<String>,
+    /// Seeds in which something did not hold.
+    pub(super) broken: u64,
+    /// How to replay the first of them.
+    #[serde(default)]
+    pub(super) replays: Vec<String>,
     /// Seconds of a core.
     pub(super) cpu_s: f64,
     /// All together.
@@ -42,7 +45,8 @@ impl Totals {
             kind: kind.to_owned(),
             from,
             next: from,
-            broken: Vec::new(),
+            broken: 0,
+            replays: Vec::new(),
             cpu_s: 0.0,
             tally: Tally::default(),
         }
@@ -123,7 +127,7 @@ mod tests {
         totals.next = 263;
         totals.cpu_s = 0.5;
         totals
-            .broken
+            .replays
             .push("pentimento-chaos rights --from 9 --seeds 1".into());
         totals.tally.fault("crash");
         totals.keep(&path).expect("written");

@@ -32,7 +32,7 @@ const NEWEST_TENTHS: u32 = 3;
 pub struct LoadProbe<I: Send + 'static> {
     system: Option<System>,
     me: Option<Pid>,
-    /// Cores that this process may use; quotas below one count as one.
+    /// Whole cores that this process may use: a quota is rounded down, to one at least.
     given: f32,
     speed_milli: Option<u32>,
     told: Recipient<In<I>>,

@@ -40,9 +40,6 @@ pub const PREVIEW_MAX_BYTES: usize = 1_200;
 /// Directory entries in one answer datagram.
 pub const LOOKUP_PAGE_ENTRIES: usize = 6;
 
-/// An errand's epoch may be so far ahead of the calendar of who judges it, in milliseconds: a day.
-pub const ERRAND_AHEAD_MS: u64 = 86_400_000;
-
 /// Letters acknowledged in one errand.
 pub const ERRAND_ACKS: usize = 16;
 

@@ -116,9 +116,8 @@ pub enum Packet {
         /// What is wrong with the pass that came with it.
         fault: PassFault,
     },
-    /// Server to client: your errand does not count, for one of a later epoch did, or it is too far
-    /// ahead of my clock. Number from beyond this.
-    Renumber(WallTime),
+    /// Server to client: your errand does not count, for one of this later epoch did.
+    Outdated(WallTime),
 }
 
 /// A client's request, without its body.

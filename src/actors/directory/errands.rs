@@ -10,9 +10,8 @@ use super::{Directory, Effect, Output};
 use crate::actors::machine::Outbox;
 use crate::crypto::identity::verify_errand;
 use crate::proto::ids::UserId;
-use crate::proto::limits::ERRAND_AHEAD_MS;
 use crate::proto::packet::{Errand, ErrandKind, NameAnswer, Packet};
-use crate::time::{Moment, WallTime};
+use crate::time::Moment;
 
 impl Directory {
     /// The last errand of a user that counted. The number that claimed the user's name is on disk,
@@ -24,8 +23,7 @@ impl Directory {
 
     /// Takes an errand whose signature is not checked yet. One that somebody else carries is
     /// dropped: it would name the carrier's address for the user's. Who numbers from an earlier
-    /// epoch than before, for their clock was ahead then, or from one that is too far ahead of ours
-    /// is told where to begin.
+    /// epoch than before is told what to go beyond: their clock was ahead then, or is behind now.
     pub(super) fn errand(
         &mut self,
         now: Moment,
@@ -34,18 +32,16 @@ impl Directory {
         out: &mut Outbox<Output>,
     ) {
         let user = errand.user.user_id();
-        let number = (errand.epoch, errand.sequence);
-        let today = self.config.calendar.at(now);
-        let last = self.last_number(user);
         if user != client {
             return;
         }
-        let counted = last.map_or(WallTime(0), |(epoch, _)| epoch);
-        let latest = WallTime(today.0.saturating_add(ERRAND_AHEAD_MS));
-        if !(counted..=latest).contains(&errand.epoch) {
-            let packet = Packet::Renumber(counted.max(today));
+        let number = (errand.epoch, errand.sequence);
+        let last = self.last_number(user);
+        if let Some((epoch, _)) = last.filter(|(epoch, _)| errand.epoch < *epoch) {
+            let packet = Packet::Outdated(epoch);
             return out.push(Output::Send { to: user, packet });
         }
+        let today = self.config.calendar.at(now);
         if last.is_some_and(|last| number <= last)
             || !verify_errand(&errand)
             || !self.online.heard(user, number, today)

@@ -139,7 +139,7 @@ impl Mail {
         if let Some((server, _)) = self.waiting.pop_first() {
             self.fetched_at = Some(now);
             self.moved_at = now;
-            voice.errand_to(server, &ErrandKind::FetchMail, out);
+            voice.errand_to(server, ErrandKind::FetchMail, out);
         }
     }
 

@@ -1,3 +1,4 @@
+mod clocks;
 mod finding;
 mod locating;
 mod mail;

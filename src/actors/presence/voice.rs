@@ -9,15 +9,15 @@ use crate::proto::ids::NodeId;
 use crate::proto::packet::{ErrandKind, HereAnswer, NameAnswer, Packet, Party};
 use crate::time::{Moment, WallTime};
 
+/// A server alone may take our epoch so far ahead of our clock, in milliseconds: a hundred years.
+const AHEAD_MS: u64 = 100 * 365 * 86_400_000;
+
 /// What we know of a server.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Ear {
-    /// Of errands to it: our start, or what it told us to begin with. A wrong clock there,
-    /// or a lie, so changes nothing for the others.
-    epoch: WallTime,
-    /// When it told us so last.
-    renumbered_at: Option<Moment>,
     heard_at: Option<Moment>,
+    /// The epoch that it told us last to go beyond.
+    counted: WallTime,
     /// Sequence of the last sign of presence that it answered.
     answered: u64,
     name_taken: bool,
@@ -27,6 +27,8 @@ struct Ear {
 #[derive(Debug)]
 pub(super) struct Voice {
     config: Quiet,
+    /// Our start, or later if errands of a later one counted before.
+    epoch: WallTime,
     sequence: u64,
     ears: BTreeMap<NodeId, Ear>,
 }
@@ -42,16 +44,13 @@ impl std::fmt::Debug for Quiet {
 
 impl Voice {
     pub(super) fn new(config: Config) -> Self {
-        let ear = || Ear {
-            epoch: config.calendar.started_at,
-            renumbered_at: None,
-            heard_at: None,
-            answered: 0,
-            name_taken: false,
-        };
-        let servers = config.servers.iter();
-        let ears = servers.map(|&server| (server, ear())).collect();
+        let ears = config
+            .servers
+            .iter()
+            .map(|&server| (server, Ear::default()))
+            .collect();
         Self {
+            epoch: config.calendar.started_at,
             config: Quiet(config),
             sequence: 0,
             ears,
@@ -67,35 +66,33 @@ impl Voice {
         self.ears.contains_key(&server)
     }
 
-    /// Sends an errand to all servers, signed once for each epoch.
+    /// Signs an errand once and sends it to all servers.
     pub(super) fn errand_to_all(&mut self, kind: &ErrandKind, out: &mut Outbox<Output>) {
-        self.sequence += 1;
-        let mut signed = BTreeMap::new();
-        for (&server, ear) in &self.ears {
-            let packet = signed
-                .entry(ear.epoch)
-                .or_insert_with_key(|&epoch| self.sign(epoch, kind));
-            send(server, packet.clone(), out);
-        }
+        let packet = self.sign(kind.clone());
+        self.send_all(&packet, out);
     }
 
-    pub(super) fn errand_to(&mut self, to: NodeId, kind: &ErrandKind, out: &mut Outbox<Output>) {
-        if let Some(ear) = self.ears.get(&to) {
-            self.sequence += 1;
-            send(to, self.sign(ear.epoch, kind), out);
-        }
+    pub(super) fn errand_to(&mut self, to: NodeId, kind: ErrandKind, out: &mut Outbox<Output>) {
+        let packet = self.sign(kind);
+        out.push(Output::Send {
+            to: Party::Server(to),
+            packet,
+        });
     }
 
     pub(super) fn send_all(&self, packet: &Packet, out: &mut Outbox<Output>) {
         for &server in self.ears.keys() {
-            send(server, packet.clone(), out);
+            out.push(Output::Send {
+                to: Party::Server(server),
+                packet: packet.clone(),
+            });
         }
     }
 
-    /// The errand of the last number.
-    fn sign(&self, epoch: WallTime, kind: &ErrandKind) -> Packet {
+    fn sign(&mut self, kind: ErrandKind) -> Packet {
+        self.sequence += 1;
         let identity = &self.config.0.identity;
-        Packet::Errand(identity.errand(epoch, self.sequence, kind.clone()))
+        Packet::Errand(identity.errand(self.epoch, self.sequence, kind))
     }
 
     /// Any word of a server shows that it answers.
@@ -105,27 +102,31 @@ impl Voice {
         }
     }
 
-    /// A server counts no errand of ours until it is of a later epoch than this: our clock is
-    /// behind an earlier run's, or too far ahead of the server's. Numbers from there on what it is
-    /// told, and says whether to tell it at once; a server that goes on like that hears the next
-    /// errands only. One that counted errands of this run, from our start on, says so because of
-    /// another run that began later: that one is who is here.
-    pub(super) fn renumber(&mut self, now: Moment, from: NodeId, epoch: WallTime) -> bool {
-        self.heard(now, from);
-        let config = &self.config.0;
-        let (start, every) = (config.calendar.started_at, config.here_every());
+    /// A server has counted an errand of a later epoch than ours: our clock was ahead in an earlier
+    /// run, or is behind now. Numbers from beyond it, and tells whether it does. A server that
+    /// counted errands of this run says so because of another run that began later: that one is who
+    /// is here. One that lies cannot take us to the end of time, where no later run could begin:
+    /// so far only most of the servers do.
+    pub(super) fn outdated(&mut self, now: Moment, from: NodeId, epoch: WallTime) -> bool {
+        let latest = self.config.0.calendar.at(now).0.saturating_add(AHEAD_MS);
         let Some(ear) = self.ears.get_mut(&from) else {
             return false;
         };
-        if ear.answered > 0 && ear.epoch >= start {
+        ear.counted = epoch;
+        if ear.answered > 0
+            || epoch < self.epoch
+            || (epoch.0 > latest && !self.is_counted_by_most(epoch))
+        {
             return false;
         }
-        ear.epoch = WallTime(epoch.0.saturating_add(1));
-        let is_due = ear.renumbered_at.is_none_or(|at| now.since(at) >= every);
-        if is_due {
-            ear.renumbered_at = Some(now);
-        }
-        is_due
+        self.epoch = WallTime(epoch.0.saturating_add(1));
+        true
+    }
+
+    /// Whether most servers counted this epoch or a later one.
+    fn is_counted_by_most(&self, epoch: WallTime) -> bool {
+        let counted = self.ears.values().filter(|ear| ear.counted >= epoch);
+        counted.count() > self.ears.len() / 2
     }
 
     pub(super) fn here_answered(&mut self, now: Moment, from: NodeId, answer: HereAnswer) {
@@ -189,9 +190,4 @@ impl Voice {
     fn is_recent(&self, now: Moment, at: Moment) -> bool {
         now.since(at) < Duration::from_millis(self.config.0.server_silent_ms)
     }
-}
-
-fn send(to: NodeId, packet: Packet, out: &mut Outbox<Output>) {
-    let to = Party::Server(to);
-    out.push(Output::Send { to, packet });
 }

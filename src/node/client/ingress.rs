@@ -328,7 +328,7 @@ fn accept_server(from: NodeId, packet: Packet, to: &mut Vec<To>) {
             reason,
         }),
         Packet::HereAnswer(answer) => To::Presence(presence::Input::HereAnswered { from, answer }),
-        Packet::Renumber(epoch) => To::Presence(presence::Input::Renumber { from, epoch }),
+        Packet::Outdated(epoch) => To::Presence(presence::Input::Outdated { from, epoch }),
         Packet::MailWaiting(letters) => {
             To::Presence(presence::Input::MailWaiting { from, letters })
         }

@@ -19,7 +19,7 @@ const TODAY: WallTime = WallTime(1_795_000_000_000);
 const OTHER: NodeId = NodeId(2);
 /// Claimed by everybody.
 const TTL_MS: u32 = 30_000;
-/// Nobody is told everything more often than that.
+/// Longer than a directory waits before it tells the same server everything again.
 const BETWEEN_STATES: Duration = Duration::from_secs(2);
 
 /// A directory that people register in.
@@ -88,16 +88,19 @@ impl Names {
 
     /// Bytes that another server is sent when it has to catch up. It asks a while after it asked
     /// last.
+    ///
+    /// # Panics
+    /// If it is sent nothing.
     pub fn state_bytes(&mut self) -> usize {
         self.now = self.now.after(BETWEEN_STATES);
         let said = self.carry_out(|directory, now, out| {
             directory.handle(now, Input::StateAsked(OTHER), out);
         });
-        let sizes = said.iter().filter_map(|output| match output {
+        let told = said.iter().find_map(|output| match output {
             Output::SendState { state, .. } => Some(state.len()),
             _ => None,
         });
-        sizes.sum()
+        told.expect("who asks so seldom is told")
     }
 
     /// Lets the machine act; its disk answers until it orders nothing more.

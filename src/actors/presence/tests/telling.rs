@@ -23,51 +23,47 @@ fn presence_is_told_to_all_servers_at_once_and_again_and_again_with_rising_numbe
     );
 }
 
-/// Who is told of us at once when a server says from where it counts, and of which epoch.
-fn renumbered(bench: &mut Bench, from: NodeId, epoch: u64) -> Option<(NodeId, u64)> {
+const YEAR_MS: u64 = 365 * 86_400_000;
+
+/// The epoch of what all servers are told when one of them says that ours is outdated.
+fn outdated(bench: &mut Bench, from: NodeId, epoch: u64) -> Option<u64> {
     let epoch = WallTime(epoch);
-    let orders = bench.give(Input::Renumber { from, epoch });
-    let told = errands(&orders);
-    assert!(told.len() <= 1, "{told:?}");
-    told.first().map(|(to, errand)| (*to, errand.epoch.0))
-}
-
-/// The epochs of what the servers are told next.
-fn next_epochs(bench: &mut Bench, at_ms: u64) -> Vec<u64> {
-    let orders = bench.wait(at_ms);
-    errands(&orders).iter().map(|(_, e)| e.epoch.0).collect()
+    let orders = bench.give(Input::Outdated { from, epoch });
+    let told: Vec<u64> = errands(&orders)
+        .iter()
+        .map(|(_, errand)| errand.epoch.0)
+        .collect();
+    assert!(told.is_empty() || told == [told[0]; 3]);
+    told.first().copied()
 }
 
 #[test]
-fn who_has_or_had_a_wrong_clock_numbers_from_what_a_server_says_and_is_there_at_once() {
+fn who_had_a_clock_that_was_ahead_numbers_from_beyond_it_and_is_there_at_once() {
     let mut bench = Bench::new();
     bench.wait(0);
-    let year_ms = 365 * 86_400_000;
-    assert_eq!(renumbered(&mut bench, STRANGER, 1_003_600), None);
-    let beyond = 1_003_600 + year_ms;
-    assert_eq!(
-        renumbered(&mut bench, N1, beyond),
-        Some((N1, beyond + 1)),
-        "our clock is behind"
-    );
-    assert_eq!(
-        renumbered(&mut bench, N2, 700),
-        Some((N2, 701)),
-        "our clock is ahead"
-    );
-    let epochs = next_epochs(&mut bench, 2_000);
-    assert_eq!(epochs, [beyond + 1, 701, 1_000_000]);
+    assert_eq!(outdated(&mut bench, STRANGER, 1_003_600), None);
+    assert_eq!(outdated(&mut bench, N1, 999_999), None, "late or made up");
+    assert_eq!(outdated(&mut bench, N1, 1_003_600), Some(1_003_601));
+    assert_eq!(outdated(&mut bench, N2, 1_003_600), None, "was told before");
+    assert_eq!(outdated(&mut bench, N2, 1_003_601), Some(1_003_602));
+    let orders = bench.wait(2_000);
+    let (_, last) = errands(&orders).pop().expect("an errand");
+    assert_eq!((last.epoch, last.sequence), (WallTime(1_003_602), 4));
+    let furthest = 1_002_000 + 100 * YEAR_MS;
+    assert_eq!(outdated(&mut bench, N3, furthest), Some(furthest + 1));
 }
 
 #[test]
-fn a_server_that_says_so_again_and_again_is_told_no_more_often_than_the_others() {
+fn one_server_alone_takes_nobody_to_the_end_of_time() {
     let mut bench = Bench::new();
     bench.wait(0);
-    assert_eq!(renumbered(&mut bench, N1, 7), Some((N1, 8)));
-    assert_eq!(renumbered(&mut bench, N1, u64::MAX), None);
-    let epochs = next_epochs(&mut bench, 2_000);
-    assert_eq!(epochs, [u64::MAX, 1_000_000, 1_000_000]);
-    assert_eq!(renumbered(&mut bench, N1, 9), Some((N1, 10)));
+    let years = 1_000_001 + 100 * YEAR_MS;
+    assert_eq!(outdated(&mut bench, N3, u64::MAX), None);
+    assert_eq!(outdated(&mut bench, N3, u64::MAX), None);
+    assert_eq!(outdated(&mut bench, N1, years), Some(years + 1));
+    assert_eq!(outdated(&mut bench, N2, years - 5), None, "was told more");
+    assert_eq!(outdated(&mut bench, N2, years + 7), Some(years + 8));
+    assert_eq!(outdated(&mut bench, N3, u64::MAX), None);
 }
 
 #[test]
@@ -75,28 +71,7 @@ fn a_copy_that_began_later_is_left_to_be_the_one_who_is_here() {
     let mut bench = Bench::new();
     bench.wait(0);
     bench.here_answered(N1, 1, NameAnswer::Yours);
-    assert_eq!(renumbered(&mut bench, N1, 1_000_500), None);
-    assert_eq!(next_epochs(&mut bench, 2_000), [1_000_000; 3]);
-}
-
-#[test]
-fn a_server_whose_clock_was_behind_and_is_set_right_counts_again() {
-    let mut bench = Bench::new();
-    bench.wait(0);
-    assert_eq!(renumbered(&mut bench, N1, 7), Some((N1, 8)));
-    bench.here_answered(N1, 2, NameAnswer::Yours);
-    bench.wait(4_000);
-    // Another server told it the number with which our name was claimed.
-    let claimed = renumbered(&mut bench, N1, 1_000_000);
-    assert_eq!(claimed, Some((N1, 1_000_001)));
-}
-
-#[test]
-fn who_has_left_does_not_come_back_because_a_server_counts_otherwise() {
-    let mut bench = Bench::new();
-    bench.wait(0);
-    bench.give(Input::Leave);
-    assert_eq!(renumbered(&mut bench, N1, 1_000_500), None);
+    assert_eq!(outdated(&mut bench, N1, 1_000_500), None);
 }
 
 #[test]
