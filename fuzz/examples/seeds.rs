@@ -174,7 +174,10 @@ fn packets() -> Vec<Packet> {
             at: WallTime(8),
             disk: DiskId([7; 16]),
         }),
-        Packet::Outdated(WallTime(8)),
+        Packet::Outdated {
+            epoch: WallTime(8),
+            is_here: true,
+        },
         Packet::PassWanted {
             letter: LetterId([4; 16]),
             fault: PassFault::Expired,

@@ -9,7 +9,8 @@
 //! is answered: clients ask the other servers.
 //!
 //! Errands carry the client's wall time, right or wrong. One from before what counted last does not
-//! count, and its client is told the epoch that it must go beyond.
+//! count, and its client is told the epoch that it must go beyond, and whether who sent that one is
+//! still here.
 
 use std::net::SocketAddr;
 

@@ -110,12 +110,14 @@ pub enum Input {
         /// How.
         answer: HereAnswer,
     },
-    /// A server has counted an errand of a later epoch than ours.
+    /// A server has counted a later errand than ours.
     Outdated {
         /// Which.
         from: NodeId,
         /// The epoch.
         epoch: WallTime,
+        /// Whether who sent that one is still here: a copy of ours, or ourselves.
+        is_here: bool,
     },
     /// A server says that mail waits there.
     MailWaiting {
@@ -338,9 +340,11 @@ impl Presence {
             Input::HereAnswered { from, answer } if self.voice.knows(from) => {
                 self.voice.here_answered(now, from, answer);
             }
-            Input::Outdated { from, epoch } if self.voice.outdated(now, from, epoch) => {
-                self.here(now, out);
-            }
+            Input::Outdated {
+                from,
+                epoch,
+                is_here,
+            } if self.voice.outdated(now, from, epoch, is_here) => self.here(now, out),
             Input::MailWaiting { from, letters } if self.voice.knows(from) => {
                 self.mail_waits(now, from, letters, out);
             }

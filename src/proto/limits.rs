@@ -40,6 +40,10 @@ pub const PREVIEW_MAX_BYTES: usize = 1_200;
 /// Directory entries in one answer datagram.
 pub const LOOKUP_PAGE_ENTRIES: usize = 6;
 
+/// Servers count no errand whose epoch is so far ahead of their calendar, in milliseconds: two
+/// hundred years. On the word of one server a client goes half as far, so there is room beyond.
+pub const ERRAND_AHEAD_MS: u64 = 200 * 365 * 86_400_000;
+
 /// Letters acknowledged in one errand.
 pub const ERRAND_ACKS: usize = 16;
 

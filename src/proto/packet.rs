@@ -116,8 +116,13 @@ pub enum Packet {
         /// What is wrong with the pass that came with it.
         fault: PassFault,
     },
-    /// Server to client: your errand does not count, for one of this later epoch did.
-    Outdated(WallTime),
+    /// Server to client: your errand does not count, for a later one did.
+    Outdated {
+        /// The epoch of that one.
+        epoch: WallTime,
+        /// Whether who sent it is still taken to be here.
+        is_here: bool,
+    },
 }
 
 /// A client's request, without its body.

@@ -10,8 +10,9 @@ use super::{Directory, Effect, Output};
 use crate::actors::machine::Outbox;
 use crate::crypto::identity::verify_errand;
 use crate::proto::ids::UserId;
+use crate::proto::limits::ERRAND_AHEAD_MS;
 use crate::proto::packet::{Errand, ErrandKind, NameAnswer, Packet};
-use crate::time::Moment;
+use crate::time::{Moment, WallTime};
 
 impl Directory {
     /// The last errand of a user that counted. The number that claimed the user's name is on disk,
@@ -21,9 +22,15 @@ impl Directory {
         self.online.number(user).max(claimed)
     }
 
+    /// No errand of a later epoch counts, here or as another server tells of it: whoever counted
+    /// one from the end of time would never count another.
+    pub(super) fn latest_epoch(&self, now: Moment) -> WallTime {
+        let today = self.config.calendar.at(now);
+        WallTime(today.0.saturating_add(ERRAND_AHEAD_MS))
+    }
+
     /// Takes an errand whose signature is not checked yet. One that somebody else carries is
-    /// dropped: it would name the carrier's address for the user's. Who numbers from an earlier
-    /// epoch than before is told what to go beyond: their clock was ahead then, or is behind now.
+    /// dropped: it would name the carrier's address for the user's.
     pub(super) fn errand(
         &mut self,
         now: Moment,
@@ -32,20 +39,15 @@ impl Directory {
         out: &mut Outbox<Output>,
     ) {
         let user = errand.user.user_id();
-        if user != client {
+        if user != client || errand.epoch > self.latest_epoch(now) {
             return;
         }
         let number = (errand.epoch, errand.sequence);
-        let last = self.last_number(user);
-        if let Some((epoch, _)) = last.filter(|(epoch, _)| errand.epoch < *epoch) {
-            let packet = Packet::Outdated(epoch);
-            return out.push(Output::Send { to: user, packet });
+        if let Some(last) = self.last_number(user).filter(|last| number <= *last) {
+            return self.outdated(user, number, last, out);
         }
         let today = self.config.calendar.at(now);
-        if last.is_some_and(|last| number <= last)
-            || !verify_errand(&errand)
-            || !self.online.heard(user, number, today)
-        {
+        if !verify_errand(&errand) || !self.online.heard(user, number, today) {
             return;
         }
         match &errand.kind {
@@ -74,6 +76,18 @@ impl Directory {
                     self.probes.start(now, *missing, nonce);
                 }
             }
+        }
+    }
+
+    /// Answers an errand from before the last one that counted: what its user has to go beyond, for
+    /// their clock was ahead in another run, or is behind now. While they are here, a number of the
+    /// same run is only a repetition.
+    fn outdated(&self, user: UserId, number: Number, last: Number, out: &mut Outbox<Output>) {
+        let is_here = self.online.address(user).is_some();
+        let epoch = last.0;
+        if number.0 < epoch || !is_here {
+            let packet = Packet::Outdated { epoch, is_here };
+            out.push(Output::Send { to: user, packet });
         }
     }
 

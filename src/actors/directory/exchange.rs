@@ -47,8 +47,9 @@ impl Directory {
         let Ok(told) = codec::decode::<Told>(state, MESSAGE_MAX_BYTES) else {
             return;
         };
-        let today = self.config.calendar.at(now);
-        for presence in told.presence {
+        let (today, latest) = (self.config.calendar.at(now), self.latest_epoch(now));
+        let presence = told.presence.into_iter();
+        for presence in presence.filter(|presence| presence.epoch() <= latest) {
             let ttl_max_ms = self.config.ttl_max_ms;
             if let Some(user) = self.online.merge(now, today, presence, ttl_max_ms) {
                 self.probes.cancel(user);
@@ -59,7 +60,8 @@ impl Directory {
         claims.retain(|claim| {
             let is_known = self.register.claim(claim.identity.user_id()).is_some();
             let fits = is_known || room > 0;
-            let is_news = is_valid(&claim.name) && self.register.joined(claim.clone()).is_some();
+            let is_sound = is_valid(&claim.name) && claim.number.0 <= latest;
+            let is_news = is_sound && self.register.joined(claim.clone()).is_some();
             if is_news && fits && !is_known {
                 room -= 1;
             }

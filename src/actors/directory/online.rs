@@ -45,6 +45,13 @@ pub(super) struct ToldPresence {
     last_seen: WallTime,
 }
 
+impl ToldPresence {
+    /// The latest epoch in it.
+    pub(super) fn epoch(&self) -> WallTime {
+        self.number.max(self.placed).0
+    }
+}
+
 impl Online {
     /// Nobody; at most `max` users are remembered.
     pub(super) const fn new(max: usize) -> Self {

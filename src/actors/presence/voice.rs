@@ -6,11 +6,12 @@ use std::time::Duration;
 use super::super::machine::Outbox;
 use super::{Config, Output};
 use crate::proto::ids::NodeId;
+use crate::proto::limits::ERRAND_AHEAD_MS;
 use crate::proto::packet::{ErrandKind, HereAnswer, NameAnswer, Packet, Party};
 use crate::time::{Moment, WallTime};
 
-/// A server alone may take our epoch so far ahead of our clock, in milliseconds: a hundred years.
-const AHEAD_MS: u64 = 100 * 365 * 86_400_000;
+/// A server alone may take our epoch so far ahead of our clock, in milliseconds.
+const AHEAD_MS: u64 = ERRAND_AHEAD_MS / 2;
 
 /// What we know of a server.
 #[derive(Debug, Default)]
@@ -29,6 +30,8 @@ pub(super) struct Voice {
     config: Quiet,
     /// Our start, or later if errands of a later one counted before.
     epoch: WallTime,
+    /// When the epoch was set last.
+    renumbered_at: Option<Moment>,
     sequence: u64,
     ears: BTreeMap<NodeId, Ear>,
 }
@@ -51,6 +54,7 @@ impl Voice {
             .collect();
         Self {
             epoch: config.calendar.started_at,
+            renumbered_at: None,
             config: Quiet(config),
             sequence: 0,
             ears,
@@ -102,25 +106,40 @@ impl Voice {
         }
     }
 
-    /// A server has counted an errand of a later epoch than ours: our clock was ahead in an earlier
-    /// run, or is behind now. Numbers from beyond it, and tells whether it does. A server that
-    /// counted errands of this run says so because of another run that began later: that one is who
-    /// is here. One that lies cannot take us to the end of time, where no later run could begin:
-    /// so far only most of the servers do.
-    pub(super) fn outdated(&mut self, now: Moment, from: NodeId, epoch: WallTime) -> bool {
-        let latest = self.config.0.calendar.at(now).0.saturating_add(AHEAD_MS);
+    /// A server has counted a later errand than ours: our clock was ahead in an earlier run, or is
+    /// behind now. Numbers from beyond it, and tells whether to say so at once; who goes on like
+    /// that hears it with the next sign of presence. While it takes another run to be here that
+    /// began later, that one is who is here. One that lies cannot take us to the end of time, where
+    /// no later run could begin: so far only most of the servers do.
+    pub(super) fn outdated(
+        &mut self,
+        now: Moment,
+        from: NodeId,
+        epoch: WallTime,
+        is_here: bool,
+    ) -> bool {
+        let config = &self.config.0;
+        let latest = config.calendar.at(now).0.saturating_add(AHEAD_MS);
+        let every = config.here_every();
         let Some(ear) = self.ears.get_mut(&from) else {
             return false;
         };
         ear.counted = epoch;
-        if ear.answered > 0
-            || epoch < self.epoch
-            || (epoch.0 > latest && !self.is_counted_by_most(epoch))
-        {
+        if ear.answered > 0 && is_here {
+            ear.heard_at = Some(now);
+            return false;
+        }
+        if epoch < self.epoch || (epoch.0 > latest && !self.is_counted_by_most(epoch)) {
             return false;
         }
         self.epoch = WallTime(epoch.0.saturating_add(1));
-        true
+        let is_due = self
+            .renumbered_at
+            .is_none_or(|last| now.since(last) >= every);
+        if is_due {
+            self.renumbered_at = Some(now);
+        }
+        is_due
     }
 
     /// Whether most servers counted this epoch or a later one.

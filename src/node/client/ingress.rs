@@ -328,7 +328,11 @@ fn accept_server(from: NodeId, packet: Packet, to: &mut Vec<To>) {
             reason,
         }),
         Packet::HereAnswer(answer) => To::Presence(presence::Input::HereAnswered { from, answer }),
-        Packet::Outdated(epoch) => To::Presence(presence::Input::Outdated { from, epoch }),
+        Packet::Outdated { epoch, is_here } => To::Presence(presence::Input::Outdated {
+            from,
+            epoch,
+            is_here,
+        }),
         Packet::MailWaiting(letters) => {
             To::Presence(presence::Input::MailWaiting { from, letters })
         }

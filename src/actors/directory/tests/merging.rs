@@ -211,3 +211,16 @@ fn the_largest_directory_fits_one_message_and_decodes() {
         assert_eq!(other.directory.online.count(), count);
     }
 }
+
+#[test]
+fn another_server_tells_of_nobody_at_the_end_of_time() {
+    let (mut one, _) = pair();
+    one.here(1, "alice");
+    let last = Claim {
+        number: (WallTime(u64::MAX), 1),
+        ..claim(1, "alicia", 5, 1)
+    };
+    one.hears(2, told(vec![last]));
+    assert_eq!(one.find("alicia"), None);
+    assert_eq!(one.here(1, "alice"), Some(NameAnswer::Yours));
+}
