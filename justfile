@@ -11,10 +11,12 @@ check: fmt-check clippy test doc deny
 fix:
     cargo clippy --locked --all-targets --fix --allow-dirty --allow-staged
     cargo fmt --all
+    cargo fmt --manifest-path fuzz/Cargo.toml
 
 # Is the tree formatted?
 fmt-check:
     cargo fmt --all --check
+    cargo fmt --manifest-path fuzz/Cargo.toml --check
 
 # Lints, warnings refused.
 clippy:
@@ -59,10 +61,14 @@ chaos MODE="sim":
         cargo run --locked --bin pentimento-chaos -- run "$file" --mode {{MODE}} || exit $?; \
     done
 
+# What fuzzing begins with and what it has found, through all targets; needs a C++ compiler.
+corpus:
+    cargo test --locked --manifest-path fuzz/Cargo.toml
+
 # The main job, start to end, on this machine.
 demo:
     cargo run --locked -- demo
 
-# What the gate runs: `check` and the demo, with times.
+# What the gate runs: `check`, `rights`, `corpus` and the demo, with times.
 ci:
     .ci/run
