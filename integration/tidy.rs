@@ -198,6 +198,12 @@ fn no_text_names_a_machine_or_a_registry() {
     );
 }
 
+/// Somebody once took quotes for a part of a path.
+#[test]
+fn paths_are_plain() {
+    assert_none("name it plainly", source::odd_paths());
+}
+
 #[test]
 fn no_merge_is_unfinished() {
     let texts = source::read_tree("", is_text);

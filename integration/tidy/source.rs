@@ -39,6 +39,38 @@ pub(super) fn root() -> PathBuf {
 
 /// The files under `folder` (from the root) whose names end as `wanted` says, in order of path.
 pub(super) fn read_tree(folder: &str, wanted: fn(&str) -> bool) -> Vec<Source> {
+    let mut found: Vec<Source> = paths(folder, wanted)
+        .iter()
+        .map(|path| Source {
+            path: relative(path),
+            text: read(path),
+        })
+        .collect();
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found
+}
+
+/// Their paths from the root, as one finding each that has a character in it that a shell or a
+/// person stumbles over.
+pub(super) fn odd_paths() -> Vec<Finding> {
+    paths("", |_| true)
+        .iter()
+        .map(|path| relative(path))
+        .filter(|path| !is_plain(path))
+        .map(|path| Finding {
+            path,
+            line: 1,
+            what: "a path of letters, digits and ._-/@ is enough".to_owned(),
+        })
+        .collect()
+}
+
+fn is_plain(path: &str) -> bool {
+    path.chars()
+        .all(|c| c.is_ascii_alphanumeric() || "._-/@".contains(c))
+}
+
+fn paths(folder: &str, wanted: fn(&str) -> bool) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut pending = vec![root().join(folder)];
     while let Some(next) = pending.pop() {
@@ -56,14 +88,10 @@ pub(super) fn read_tree(folder: &str, wanted: fn(&str) -> bool) -> Vec<Source> {
                     pending.push(path);
                 }
             } else if wanted(&name) {
-                found.push(Source {
-                    path: relative(&path),
-                    text: read(&path),
-                });
+                found.push(path);
             }
         }
     }
-    found.sort_by(|a, b| a.path.cmp(&b.path));
     found
 }
 
@@ -378,6 +406,14 @@ mod tests {
             .filter(|t| t.kind == Kind::Word)
             .map(|t| t.text)
             .collect()
+    }
+
+    #[test]
+    fn a_plain_path_is_letters_digits_and_few_marks() {
+        assert!(is_plain("assets/web/style-1.2_b@2x.css"));
+        for odd in ["\"/tmp\"/a.png", "a b.rs", "b\u{f6}se.md", "a:b", "a\\b"] {
+            assert!(!is_plain(odd), "{odd}");
+        }
     }
 
     #[test]

@@ -49,10 +49,7 @@ impl Servers {
                 .args(["node", "--role", "server", "--config"])
                 .arg(data.join("server.toml"))
                 .args(["--set", "work.draw_ahead=false"])
-                .args([
-                    "--set",
-                    &format!("covers={:?}", covers.display().to_string()),
-                ]);
+                .args(["--set", &format!("covers={}", covers.display())]);
             let log = data.join("node.log");
             servers.processes.start(number, &mut command, &log)?;
         }
