@@ -19,6 +19,9 @@ pub(super) const UPDATE_APPLIED_ONCE: &str = "update_applied_once";
 pub(super) const LOG_SAME_ON_BOTH_SIDES: &str = "log_same_on_both_sides";
 /// No two servers were in a planned failure at a time.
 pub(super) const AT_MOST_ONE_PLANNED_FAILURE: &str = "at_most_one_planned_failure";
+/// No planned failure began while another server was down for longer than permission for it lasts.
+pub(super) const NO_PLANNED_FAILURE_BESIDE_A_REAL_ONE: &str =
+    "no_planned_failure_beside_a_real_one";
 /// After the faults every client saw every other one online again.
 pub(super) const DIRECTORY_CONVERGES: &str = "directory_converges";
 /// All orders to the ledger are as if carried out one at a time, and what was answered is kept.
@@ -40,6 +43,7 @@ pub(super) const INVARIANTS: &[&str] = &[
     UPDATE_APPLIED_ONCE,
     LOG_SAME_ON_BOTH_SIDES,
     AT_MOST_ONE_PLANNED_FAILURE,
+    NO_PLANNED_FAILURE_BESIDE_A_REAL_ONE,
     DIRECTORY_CONVERGES,
     ORDERS_SERIALIZABLE,
     ORDERS_LINEAR,

@@ -251,6 +251,16 @@ impl Record {
         self.open.contains_key(&(host, state))
     }
 
+    /// Since when a server that ran does not run or stands still; none if it works.
+    pub(super) fn out_since(&self, host: Host) -> Option<u64> {
+        let paused = self.open.get(&(host, State::Paused));
+        if paused.is_some() || self.is(host, State::Up) {
+            return paused.copied();
+        }
+        let ran = |span: &&Span| (span.host, span.state) == (host, State::Up);
+        self.spans.iter().rfind(ran).map(|span| span.until_us)
+    }
+
     /// The run is over: states end.
     pub(super) fn close(&mut self, at_us: u64) {
         self.length_us = at_us;

@@ -55,7 +55,7 @@ pub struct SoakArguments {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Faults {
     /// Crashes of any server, pauses, slowness, cuts both ways and one way, loss, full disks and
-    /// lost ones
+    /// lost ones; with five servers the failure token too
     All,
     /// All but full disks, which need the rights of an administrator
     Unprivileged,
@@ -77,10 +77,10 @@ enum StoreWord {
 
 fn minutes(text: &str) -> Result<f64, String> {
     let minutes: f64 = text.parse().map_err(|_| "write a number of minutes")?;
-    if (0.5..=60.0).contains(&minutes) {
+    if (0.5..=240.0).contains(&minutes) {
         Ok(minutes)
     } else {
-        Err("write 0.5 to 60".to_owned())
+        Err("write 0.5 to 240".to_owned())
     }
 }
 
@@ -110,8 +110,11 @@ impl SoakArguments {
             text,
             "\n[thresholds]\n\"faults.count\" = \">={faults}\"\n\"orders.open\" = \"<1\"\n\
              \"orders.per_s\" = \">={:.0}\"\n",
-            self.orders / 4.0
+            self.orders / if self.is_token() { 4.0 } else { 2.0 }
         );
+        if self.is_token() {
+            text.push_str("\"request.failed\" = \"<0.001%\"\n");
+        }
         if self.faults == Faults::Busy {
             text.push_str("\"suspicions.count\" = \"<1\"\n\"takeovers.count\" = \"<1\"\n");
         }
@@ -137,13 +140,11 @@ impl SoakArguments {
              counted_by = \"servers\"\nledger = \"{ledger}\"\nbusy = {busy}\n\n\
              [orders]\npeople = 16\nrate_per_s = {orders:?}\n"
         );
-        if matches!(self.faults, Faults::Token | Faults::AbruptToken) {
-            let is_abrupt = u32::from(self.faults == Faults::AbruptToken);
+        if let Some((pause_s, silent, announced)) = self.token() {
             let _ = write!(
                 text,
-                "\n[token]\nhold_s = [5.0, 20.0]\npause_s = 0.0\n\
-                 fault = {{ silent = {is_abrupt}, announced = {} }}\n",
-                1 - is_abrupt
+                "\n[token]\nhold_s = [5.0, 20.0]\npause_s = {pause_s:?}\n\
+                 fault = {{ silent = {silent}, announced = {announced} }}\n",
             );
         }
         for (image, from, to) in [
@@ -168,6 +169,22 @@ impl SoakArguments {
             );
         }
         text
+    }
+
+    /// Whether nothing but the token makes servers fail.
+    const fn is_token(&self) -> bool {
+        matches!(self.faults, Faults::Token | Faults::AbruptToken)
+    }
+
+    /// Pause between planned failures in seconds, and how many of them are silent and announced.
+    /// Beside other faults only five servers can do without the one that is silent.
+    const fn token(&self) -> Option<(f64, u32, u32)> {
+        match self.faults {
+            Faults::Token => Some((0.0, 0, 1)),
+            Faults::AbruptToken => Some((0.0, 1, 0)),
+            Faults::All | Faults::Unprivileged if self.servers == 5 => Some((10.0, 1, 1)),
+            _ => None,
+        }
     }
 
     fn steps(&self) -> Vec<(f64, String)> {
@@ -312,10 +329,19 @@ mod tests {
         assert!(!drawn(3, Faults::Unprivileged).steps.iter().any(full));
         assert!(drawn(3, Faults::All).steps.iter().any(full));
         let token = drawn(3, Faults::AbruptToken);
-        let fault = token
-            .token
-            .map(|token| (token.fault.silent, token.fault.announced));
+        let round = token.token.as_ref();
+        let fault = round.map(|round| (round.fault.silent, round.fault.announced));
         assert_eq!((fault, token.steps.len()), (Some((1, 0)), 0));
+        let bounds = token.thresholds(Mode::Process);
+        let failed = bounds.iter().find(|bound| bound.metric == "request.failed");
+        assert!(failed.is_some_and(|bound| bound.holds(0.0) && !bound.holds(0.002)));
+        assert!(drawn(3, Faults::All).token.is_none());
+        let five = SoakArguments {
+            servers: 5,
+            ..arguments(3, Faults::All)
+        };
+        let five = Scenario::parse(&five.scenario(), KNOWN).expect("a scenario");
+        assert!(five.token.is_some() && !five.steps.is_empty());
         let busy = drawn(3, Faults::Busy);
         assert!(busy.cluster.busy && busy.steps.is_empty() && busy.token.is_none());
         assert!(!drawn(3, Faults::All).cluster.busy);

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{Granted, Player, Purpose};
 use crate::chaos::judge::{
-    AT_MOST_ONE_PLANNED_FAILURE, AT_MOST_ONE_RESULT, NO_REQUEST_LOST, VIEWS_WITHIN_QUOTA,
+    AT_MOST_ONE_PLANNED_FAILURE, AT_MOST_ONE_RESULT, NO_PLANNED_FAILURE_BESIDE_A_REAL_ONE,
+    NO_REQUEST_LOST, VIEWS_WITHIN_QUOTA,
 };
 use crate::chaos::record::{End, Phases, State};
 use crate::chaos::scenario::step::Host;
@@ -15,6 +16,9 @@ use crate::proto::outcome::{Peer, Posted};
 
 /// Jobs are noted at most so often.
 const JOBS_EVERY_US: u64 = 50_000;
+/// Permission to fail is as old as this at the most when the failure is seen, in microseconds: the
+/// wait for it, the way of the last packet to a server that is slow, and the watcher's round.
+const PERMISSION_US: u64 = 3_000_000;
 
 impl Player<'_> {
     pub(super) fn hear(&mut self, Happened { at_us, host, what }: Happened) -> Result<(), Failure> {
@@ -45,15 +49,7 @@ impl Player<'_> {
         }
         if state.failing && !before.failing {
             self.record.failures += 1;
-            let failing: Vec<&str> = (0..self.record.servers)
-                .filter(|server| self.record.is(*server, State::Failing))
-                .map(|server| self.record.hosts[server].as_str())
-                .collect();
-            if failing.len() > 1 {
-                let what = format!("{} fail together", failing.join(" and "));
-                self.record
-                    .violate(AT_MOST_ONE_PLANNED_FAILURE, Some(at), what);
-            }
+            self.judge_failure(at, host);
             self.note_outages();
         }
         if before.failing && !state.failing && self.record.calm_us == 0 {
@@ -63,6 +59,36 @@ impl Player<'_> {
         match self.record.jobs.last_mut() {
             Some((last, most)) if at < *last + JOBS_EVERY_US => *most = jobs.max(*most),
             _ => self.record.jobs.push((at, jobs)),
+        }
+    }
+
+    /// Judges a planned failure that begins.
+    fn judge_failure(&mut self, at: u64, host: Host) {
+        let record = &self.record;
+        let failing: Vec<&str> = (0..record.servers)
+            .filter(|server| record.is(*server, State::Failing))
+            .map(|server| record.hosts[server].as_str())
+            .collect();
+        let together =
+            (failing.len() > 1).then(|| format!("{} fail together", failing.join(" and ")));
+        let is_long_out = |server: &Host| {
+            let since_us = record.out_since(*server).filter(|_| *server != host);
+            since_us.is_some_and(|since_us| at > since_us + PERMISSION_US)
+        };
+        let out = (0..record.servers).find(is_long_out);
+        let beside = out.map(|out| {
+            format!(
+                "{} fails while {} is down",
+                record.hosts[host], record.hosts[out]
+            )
+        });
+        for (invariant, what) in [
+            (AT_MOST_ONE_PLANNED_FAILURE, together),
+            (NO_PLANNED_FAILURE_BESIDE_A_REAL_ONE, beside),
+        ] {
+            if let Some(what) = what {
+                self.record.violate(invariant, Some(at), what);
+            }
         }
     }
 

@@ -7,7 +7,8 @@ use bytes::Bytes;
 
 use super::*;
 use crate::chaos::judge::{
-    self, AT_MOST_ONE_PLANNED_FAILURE, AT_MOST_ONE_RESULT, KNOWN, NO_REQUEST_LOST,
+    self, AT_MOST_ONE_PLANNED_FAILURE, AT_MOST_ONE_RESULT, KNOWN,
+    NO_PLANNED_FAILURE_BESIDE_A_REAL_ONE, NO_REQUEST_LOST,
 };
 use crate::chaos::scenario::Mode;
 use crate::chaos::simulated::Simulated;
@@ -160,7 +161,11 @@ const SCENARIO: &str = "schema = 1\nname = \"x\"\nseed = 3\n[cluster]\nnodes = 3
 
 /// The invariants that a run on such a stage breaks.
 fn broken(fault: Fault) -> Vec<&'static str> {
-    let scenario = Scenario::parse(SCENARIO, KNOWN).expect("reads");
+    broken_in(SCENARIO, fault)
+}
+
+fn broken_in(scenario: &str, fault: Fault) -> Vec<&'static str> {
+    let scenario = Scenario::parse(scenario, KNOWN).expect("reads");
     let mut stage = Fake::new(fault);
     let record = play(&scenario, 3, Weather::FAIR, &mut stage).expect("plays");
     assert_eq!(record.requests.len(), 10);
@@ -181,6 +186,20 @@ fn each_misbehaviour_breaks_its_invariant() {
     assert_eq!(broken(Fault::SameResultForAll), [AT_MOST_ONE_RESULT]);
     assert_eq!(broken(Fault::Says(Reason::Unreachable)), [NO_REQUEST_LOST]);
     assert_eq!(broken(Fault::FailsTogether), [AT_MOST_ONE_PLANNED_FAILURE]);
+}
+
+/// This stage fails when it is told to, whoever else is down.
+#[test]
+fn a_planned_failure_beside_a_server_that_is_down_is_seen() {
+    let with = |step: &str| format!("{SCENARIO}[[step]]\nat_s = 0.5\ndo = \"{step}\"\n");
+    let late = |step: &str| with(step).replace("at_s = 1\n", "at_s = 4.5\n");
+    let beside = [NO_PLANNED_FAILURE_BESIDE_A_REAL_ONE];
+    assert_eq!(broken_in(&late("crash n3 for 6s"), Fault::None), beside);
+    assert_eq!(broken_in(&late("pause n3 for 6s"), Fault::None), beside);
+    let none = Vec::<&str>::new();
+    assert_eq!(broken_in(&late("crash n3 for 2s"), Fault::None), none);
+    // Permission may have been given the moment before.
+    assert_eq!(broken_in(&with("crash n3 for 6s"), Fault::None), none);
 }
 
 #[test]
