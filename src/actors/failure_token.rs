@@ -93,7 +93,7 @@ impl Config {
             announced: false,
             hold_min_ms: 5_000,
             hold_max_ms: HOLD_LIMIT_MS,
-            // Long enough for a server that is back to catch up with the others.
+            // A server that is back has caught up by then; until it has, it permits nobody to fail.
             pause_ms: 2_000,
             // Four sendings, each far longer than a round trip.
             permission_wait_ms: 1_000,

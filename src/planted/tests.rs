@@ -41,6 +41,8 @@ fn hunts() -> Vec<&'static Hunt> {
         crate::actors::lease_manager::tests::planted::HUNTS,
         crate::actors::failure_token::tests::planted::HUNTS,
         crate::actors::election::tests::planted::HUNTS,
+        crate::sim::rights::tests::HUNTS,
+        crate::sim::transfers::tests::HUNTS,
         crate::sim::tests::HUNTS,
     ];
     let models = crate::models::HUNTS.iter().copied();

@@ -75,7 +75,7 @@ pub struct Plan {
     pub swarm: Swarm,
     /// When what.
     pub acts: Vec<(u64, Act)>,
-    /// Whether each planned failure is kept short, so that more of them fit a run.
+    /// Shortest and longest planned failure in milliseconds: short ones, so that more fit a run.
     pub hold_ms: (u32, u32),
 }
 

@@ -50,4 +50,4 @@ pub fn run(seed: u64) -> Result<Tally, Failure> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -48,8 +48,23 @@ pub fn run(seed: u64) -> Result<Tally, Failure> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::planted::Bug;
+    use crate::planted::tests::Hunt;
+
+    const TRANSFERS: &str = "transfers over bad links from seeds";
+
+    /// Which planted bugs the commit run finds.
+    pub(crate) const HUNTS: &[Hunt] = &[
+        Hunt::new(Bug::HandedOnAgain, TRANSFERS, transfers_keep_their_promises),
+        Hunt::new(Bug::HolesHandedOn, TRANSFERS, transfers_keep_their_promises),
+        Hunt::new(
+            Bug::MemoryNotReturned,
+            TRANSFERS,
+            transfers_keep_their_promises,
+        ),
+    ];
 
     /// Runs of each commit.
     const SEEDS: u64 = 40;

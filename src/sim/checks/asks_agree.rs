@@ -39,3 +39,46 @@ impl Check for AsksAgree {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::ids::AskId;
+    use crate::proto::outcome::OpenAsk;
+    use crate::sim::world::wall_time;
+
+    /// What the check says of a question that its asker and its owner see so.
+    fn judge(put: AskState, heard: Option<AskState>) -> Result<(), String> {
+        let ask = |ours, state| OpenAsk {
+            ask: AskId([1; 16]),
+            ours,
+            peer: String::new(),
+            image: String::new(),
+            views: 2,
+            remark: String::new(),
+            at: wall_time(0),
+            state,
+        };
+        let mut done = Done::default();
+        done.asks.insert(BOB, vec![ask(true, put)]);
+        let heard = heard.map(|state| ask(false, state));
+        done.asks.insert(ALICE, heard.into_iter().collect());
+        AsksAgree.finish(&done)
+    }
+
+    #[test]
+    fn the_same_on_both_sides_is_good() {
+        for state in [AskState::Open, AskState::Approved(2), AskState::Withdrawn] {
+            assert_eq!(judge(state.clone(), Some(state)), Ok(()));
+        }
+        assert_eq!(judge(AskState::Withdrawn, None), Ok(()));
+    }
+
+    #[test]
+    fn different_ends_are_found() {
+        assert!(judge(AskState::Open, Some(AskState::Approved(2))).is_err());
+        assert!(judge(AskState::Approved(1), Some(AskState::Approved(2))).is_err());
+        assert!(judge(AskState::Open, None).is_err());
+        assert!(AsksAgree.finish(&Done::default()).is_err());
+    }
+}

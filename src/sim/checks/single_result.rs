@@ -43,3 +43,51 @@ impl Check for SingleResult {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::super::tests::tell;
+    use super::*;
+    use crate::proto::control::{Progress, Timings};
+    use crate::proto::ids::NodeId;
+
+    fn told(wish: u64, news: News) -> (u64, usize, Seen) {
+        let wish = WishId(wish);
+        (1, 3, Seen::Told(Report { wish, news }))
+    }
+
+    fn hidden(counter: u32) -> News {
+        News::Done(Box::new(Outcome::Hidden {
+            request: RequestId { boot: 1, counter },
+            picture: Bytes::new(),
+            timings: Timings::default(),
+        }))
+    }
+
+    fn judge(history: impl IntoIterator<Item = (u64, usize, Seen)>) -> Result<(), String> {
+        tell(&mut SingleResult::default(), history)
+    }
+
+    #[test]
+    fn one_result_and_one_end_are_enough() {
+        let elected = News::Progress(Progress::Elected {
+            node: NodeId(1),
+            epoch: 0,
+        });
+        let good = [
+            told(1, elected.clone()),
+            told(1, elected),
+            told(1, hidden(1)),
+        ];
+        assert_eq!(judge(good), Ok(()));
+        assert_eq!(judge([told(1, hidden(1)), told(2, hidden(2))]), Ok(()));
+    }
+
+    #[test]
+    fn a_second_result_and_a_second_end_are_found() {
+        assert!(judge([told(1, hidden(1)), told(2, hidden(1))]).is_err());
+        assert!(judge([told(1, hidden(1)), told(1, hidden(2))]).is_err());
+    }
+}

@@ -3,6 +3,35 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::planted::Bug;
+use crate::planted::tests::Hunt;
+
+const RIGHTS: &str = "rights under faults from seeds";
+
+/// Which planted bugs the commit run finds.
+pub(crate) const HUNTS: &[Hunt] = &[
+    found(Bug::FsyncSkipped),
+    found(Bug::SentBeforePersisted),
+    found(Bug::AckBeforeQuorum),
+    found(Bug::ElectionWaitFixed),
+    found(Bug::TruncatesAndVotes),
+    found(Bug::ReleasedBeforeApply),
+    found(Bug::ForgetfulVotes),
+    found(Bug::LookCountedTwice),
+    found(Bug::EscrowNotCounted),
+    found(Bug::RevokedKeepsShares),
+    found(Bug::ForkIgnored),
+    found(Bug::ReturnedTwice),
+    found(Bug::LooksForgotten),
+    found(Bug::RefusedCountsLater),
+    found(Bug::TimeRunsBack),
+    found(Bug::SignatureNotChecked),
+    found(Bug::ErasedInMemoryOnly),
+];
+
+const fn found(bug: Bug) -> Hunt {
+    Hunt::new(bug, RIGHTS, rights_hold_under_faults)
+}
 
 fn total(seeds: impl Iterator<Item = u64>) -> Tally {
     let mut total = Tally::default();
@@ -17,7 +46,7 @@ fn total(seeds: impl Iterator<Item = u64>) -> Tally {
 
 #[test]
 fn rights_hold_under_faults() {
-    let total = total(0..24);
+    let total = total(0..32);
     println!("{total}");
     for kind in [
         "look shown",
