@@ -12,6 +12,7 @@ use crate::actors::machine::earliest;
 use crate::crypto::identity::SecretIdentity;
 use crate::node::config::{ClientConfig, ServerConfig};
 use crate::node::faces;
+use crate::node::load_probe::Measured;
 use crate::node::machines::{self, Tables};
 use crate::node::switchboard::{Accept, DiskRequest, EdgeAnswer, WorkRequest};
 use crate::node::{client, server};
@@ -63,6 +64,8 @@ pub enum Happening {
     Wish(Wish),
     /// An operator commands.
     Operator(ServerCommand),
+    /// A server is told what its processor does for it, in thousandths of a core.
+    Speed(u32),
     /// Its deadline has come.
     Deadline,
 }
@@ -284,6 +287,11 @@ fn happen_server(
             Some(server::Ingress::Edge(EdgeAnswer::Work(ticket, done)))
         }
         Told::Other(Happening::Operator(command)) => Some(server::Ingress::Operator(command)),
+        Told::Other(Happening::Speed(speed_milli)) => Some(server::Ingress::Measured(Measured {
+            speed_milli,
+            rss_bytes: 0,
+            cpu_ms: 0,
+        })),
         Told::Other(_) => None,
     };
     let mut edges = Vec::new();

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::mem;
 use std::net::SocketAddr;
 
 use rand::{Rng, RngExt, SeedableRng};
@@ -97,6 +98,12 @@ enum Event {
         request: Box<WorkRequest>,
     },
 }
+
+/// What the processor of a server does for it, in thousandths of a core: what it takes it for until
+/// it is told.
+const SPEED_MILLI: u32 = 1_000;
+/// It is measured so often, in microseconds.
+const MEASURED_US: u64 = 1_000_000;
 
 /// The world.
 pub struct World {
@@ -195,6 +202,9 @@ impl World {
         let mut running = slot.role.start(tables, slot.clock.calendar(), seed);
         running.cheat = slot.cheat;
         slot.running = Some(running);
+        if slot.slower > 1 {
+            self.measure(node);
+        }
         self.plan_wake(node);
         Seen::Started
     }
@@ -245,9 +255,26 @@ impl World {
     }
 
     /// Makes the work, the disk and the hearing of a node so many times slower; 1 for as fast as
-    /// others.
+    /// others. A server is told of it a little later.
     pub fn slow(&mut self, node: usize, times: u32) {
-        self.slots[node].slower = times.max(1);
+        let slot = &mut self.slots[node];
+        let before = mem::replace(&mut slot.slower, times.max(1));
+        if before != slot.slower && slot.running.is_some() {
+            self.measure(node);
+        }
+    }
+
+    fn measure(&mut self, node: usize) {
+        let slot = &self.slots[node];
+        if matches!(slot.role, Role::Server(_)) {
+            let incarnation = slot.incarnation;
+            let what = Happening::Speed(SPEED_MILLI / slot.slower);
+            self.plan(
+                self.now + MEASURED_US,
+                node,
+                Event::Node { incarnation, what },
+            );
+        }
     }
 
     /// Takes a node that is down all that is on its disk.

@@ -233,6 +233,17 @@ fn an_election_without_takeover_breaks_the_run() {
 }
 
 #[test]
+fn a_server_with_little_of_its_processor_gets_little_of_the_work() {
+    let text = "schema = 1\nname = \"x\"\nseed = 3\n[cluster]\nnodes = 3\n\
+        clients = [\"alice\", \"bob\"]\n[[load]]\nop = \"hide\"\nrate_per_s = 8\nfor_s = 30\n\
+        [[step]]\nat_s = 1\ndo = \"slow n1 x8 for 28s\"\n\
+        [thresholds]\n\"share.min\" = \"<20%\"\n";
+    assert!(with_bug(text, None).passed);
+    let alike = text.replace("slow n1 x8 for 28s", "slow n1 x2 for 0.1s");
+    assert!(!with_bug(&alike, None).passed);
+}
+
+#[test]
 fn an_election_that_everyone_wins_breaks_the_bound_of_work() {
     let verdict = with_bug(CRASH_ELECTED, Some(Bug::EveryoneWins));
     let bounds = verdict.thresholds.iter().filter(|bound| !bound.holds);

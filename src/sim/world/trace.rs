@@ -30,7 +30,10 @@ pub(super) fn note(trace: &mut blake3::Hasher, what: &Happening) {
             trace.update(&[4]);
             trace.update(&codec::encode(wish));
         }
-        Happening::Disk(..) | Happening::Operator(_) | Happening::Deadline => {
+        Happening::Disk(..)
+        | Happening::Operator(_)
+        | Happening::Speed(_)
+        | Happening::Deadline => {
             trace.update(format!("{what:?}").as_bytes());
         }
     }
