@@ -44,6 +44,13 @@ fn total(seeds: impl Iterator<Item = u64>) -> Tally {
     total
 }
 
+/// What was found once: a disk that was full when shares were to be erased, a second before the end
+/// (49856).
+#[test]
+fn what_was_found_once_holds() {
+    total([49_856].into_iter());
+}
+
 #[test]
 fn rights_hold_under_faults() {
     let total = total(0..32);
