@@ -221,7 +221,7 @@ fn messages() -> std::io::Result<()> {
     write("messages", "job", &prefixed(&[1], &codec::encode(&job)))?;
     let code = pairing::code("ada", &UserId([6; 32]));
     write("messages", "code", &prefixed(&[18], code.as_bytes()))?;
-    for kind in 2..20 {
+    for kind in 2..26 {
         write(
             "messages",
             &format!("noise{kind}"),

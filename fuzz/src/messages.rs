@@ -4,6 +4,7 @@ use pentimento::proto::cargo::{HideJob, Manifest};
 use pentimento::proto::control::{Report, Wish};
 use pentimento::proto::identity::PublicIdentity;
 use pentimento::proto::lease::{Adjust, Conditions, LogEntry, Terms};
+use pentimento::proto::ledger::{Answer, Command, Entry, Opening, Question, Signed};
 use pentimento::proto::letter::{Grant, Letter, Note};
 use pentimento::proto::limits::MESSAGE_MAX_BYTES;
 use pentimento::proto::notice::Noticed;
@@ -28,7 +29,7 @@ pub fn run(data: &[u8]) {
     let Some((kind, data)) = data.split_first() else {
         return;
     };
-    match kind % 20 {
+    match kind % 26 {
         0 => round::<Manifest>(data),
         1 => round::<HideJob>(data),
         2 => round::<Letter>(data),
@@ -57,6 +58,12 @@ pub fn run(data: &[u8]) {
                 );
             }
         }
+        20 => round::<Signed>(data),
+        21 => round::<Entry>(data),
+        22 => round::<Question>(data),
+        23 => round::<Answer>(data),
+        24 => round::<Command>(data),
+        25 => round::<Opening>(data),
         _ => {
             if let Ok(text) = str::from_utf8(data) {
                 let _ = pentimento::proto::identity::key_bytes(text);

@@ -84,10 +84,11 @@ fn paths(folder: &str, wanted: fn(&str) -> bool) -> Vec<PathBuf> {
             if path.is_dir() {
                 let hidden = name.starts_with('.') && name != ".ci";
                 let is_foreign = name.starts_with("target") || name == "node_modules";
-                if !hidden && !is_foreign {
+                let is_output = next == root() && ["out", "run"].contains(&name.as_str());
+                if !hidden && !is_foreign && !is_output {
                     pending.push(path);
                 }
-            } else if wanted(&name) {
+            } else if wanted(&name) && !name.ends_with('~') {
                 found.push(path);
             }
         }

@@ -45,7 +45,7 @@ use crate::talk::{failures, home};
 const NEWS_MAX: usize = 65_536;
 /// Orders that servers keep where servers end: each is on the disk of one of those.
 const HISTORY: u32 = 20_000;
-/// And where none ends before the last: all of two hours.
+/// And where none ends before the last: all of an hour.
 const WHOLE_HISTORY: u32 = 500_000;
 /// How long the wait for news goes on before an interruption is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -58,8 +58,13 @@ struct Teller {
 }
 
 impl Teller {
+    /// A moment in microseconds since the stage was set.
+    fn micros(&self, moment: Instant) -> u64 {
+        micros(moment.duration_since(self.started))
+    }
+
     fn tell(&self, host: Host, what: What) {
-        let at_us = micros(clock().duration_since(self.started));
+        let at_us = self.micros(clock());
         // After the end nobody listens any more.
         let _ = self.news.send(Happened { at_us, host, what });
     }

@@ -218,13 +218,13 @@ const FAULTS: [&str; 8] = [
 ];
 
 impl Record {
-    /// How many faults there were, planned failures among them.
+    /// How many faults of steps there were.
     pub(super) fn faults(&self) -> usize {
         let is_fault = |mark: &&Mark| {
             let begins = |word: &&str| mark.what.starts_with(*word);
             FAULTS.iter().any(begins) && !mark.what.ends_with(" x1")
         };
-        self.marks.iter().filter(is_fault).count() + self.failures as usize
+        self.marks.iter().filter(is_fault).count()
     }
 
     /// A host is in a state from now on, or no longer.

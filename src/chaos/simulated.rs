@@ -51,6 +51,13 @@ impl Simulated {
         self.world.trace().to_hex().to_string()
     }
 
+    fn server(&self, host: Host) -> What {
+        What::Server {
+            state: self.servers[host],
+            before_us: Some(self.world.now()),
+        }
+    }
+
     fn take(&mut self, seen: Vec<(usize, Seen)>) {
         let at_us = self.world.now();
         for (host, seen) in seen {
@@ -59,19 +66,19 @@ impl Simulated {
                 Seen::Worked => What::Worked,
                 Seen::Gate(failing) => {
                     self.servers[host].failing = failing;
-                    What::Server(self.servers[host])
+                    self.server(host)
                 }
                 Seen::News(board::News::Token { here, .. }) => {
                     self.servers[host].token_here = here;
-                    What::Server(self.servers[host])
+                    self.server(host)
                 }
                 Seen::News(board::News::Jobs(jobs)) => {
                     self.servers[host].jobs = jobs;
-                    What::Server(self.servers[host])
+                    self.server(host)
                 }
                 Seen::News(board::News::Suspected(_)) => {
                     self.servers[host].suspicions += 1;
-                    What::Server(self.servers[host])
+                    self.server(host)
                 }
                 Seen::News(board::News::Ledger(state)) => {
                     let leads = state.leader == Some(NodeId(host as u8 + 1));
@@ -79,7 +86,7 @@ impl Simulated {
                         continue;
                     }
                     self.servers[host].leads = leads;
-                    What::Server(self.servers[host])
+                    self.server(host)
                 }
                 Seen::News(_)
                 | Seen::Passed(_)
@@ -125,7 +132,8 @@ impl Stage for Simulated {
                 return Ok(());
             }
             Deed::Slow(times) => {
-                self.world.slow(host, times);
+                // Nor is a real process told that it stands still now and then.
+                self.world.slow(host, times, false);
                 return Ok(());
             }
             Deed::Wipe => {
@@ -139,9 +147,8 @@ impl Stage for Simulated {
         };
         if let Some(state) = self.servers.get_mut(host) {
             *state = ServerState::default();
-            let state = *state;
             let at_us = self.world.now();
-            let what = What::Server(state);
+            let what = self.server(host);
             self.waiting.push(Happened { at_us, host, what });
         }
         self.take(vec![(host, seen)]);

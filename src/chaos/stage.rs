@@ -24,7 +24,12 @@ pub(super) enum What {
     /// A person was told about a wish.
     Told(u64, News),
     /// The state of a server as its operator sees it changed.
-    Server(ServerState),
+    Server {
+        /// How it is.
+        state: ServerState,
+        /// When it was asked the last time before, and was as it was then; none if it was not.
+        before_us: Option<u64>,
+    },
     /// A server began to make a picture.
     Worked,
 }

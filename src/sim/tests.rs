@@ -4,11 +4,17 @@
 use std::collections::BTreeSet;
 use std::thread;
 
+use super::cast;
+use super::network::Weather;
 use super::run::{Verdict, run};
 use super::swarm::Trouble;
 use super::tally::Tally;
+use super::world::{Seen, World};
+use crate::node::board;
+use crate::node::config::TokenConfig;
 use crate::planted::tests::Hunt;
 use crate::planted::{self, Bug};
+use crate::proto::ids::NodeId;
 
 /// Runs seeds on two threads, in blocks.
 fn sweep(seeds: std::ops::Range<u64>, one: fn(u64) -> Verdict) -> Vec<Verdict> {
@@ -78,6 +84,39 @@ fn a_seed_is_a_run_bit_for_bit() {
     assert_eq!(once, again);
     let traces: BTreeSet<_> = once.iter().map(|verdict| verdict.tally.trace).collect();
     assert_eq!(traces.len(), once.len());
+}
+
+/// What the second of three servers believes of the processor of the first, which is slow from the
+/// third second to the seventh, at the ends of the fifth and of the ninth.
+fn believed_speeds(is_told: bool) -> [Option<u32>; 2] {
+    const SECOND: u64 = 1_000_000;
+    let mut world = World::new(1, Weather::FAIR);
+    cast::add(&mut world, 3, &[], TokenConfig::default());
+    (0..3).for_each(|server| drop(world.start(server)));
+    let mut believed = None;
+    let mut wait = |world: &mut World, until_s: u64| {
+        while let Some(seen) = world.step(until_s * SECOND) {
+            for (_, seen) in seen.into_iter().filter(|(host, _)| *host == 1) {
+                if let Seen::News(board::News::View(members)) = seen {
+                    let first = members.iter().find(|member| member.node == NodeId(1));
+                    believed = first.map(|first| first.report.speed_milli);
+                }
+            }
+        }
+        believed
+    };
+    wait(&mut world, 3);
+    world.slow(0, 8, is_told);
+    let slow = wait(&mut world, 5);
+    wait(&mut world, 7);
+    world.slow(0, 1, true);
+    [slow, wait(&mut world, 9)]
+}
+
+#[test]
+fn a_server_says_how_fast_it_is_if_it_is_told() {
+    assert_eq!(believed_speeds(true), [Some(125), Some(1_000)]);
+    assert_eq!(believed_speeds(false), [Some(1_000), Some(1_000)]);
 }
 
 /// Which of these runs find which planted bug.

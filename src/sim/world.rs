@@ -255,11 +255,12 @@ impl World {
     }
 
     /// Makes the work, the disk and the hearing of a node so many times slower; 1 for as fast as
-    /// others. A server is told of it a little later.
-    pub fn slow(&mut self, node: usize, times: u32) {
+    /// others. A server is told of it a little later, or never: of other programs on its processor
+    /// it learns, of time that its host does not give it at all it does not.
+    pub fn slow(&mut self, node: usize, times: u32, is_told: bool) {
         let slot = &mut self.slots[node];
         let before = mem::replace(&mut slot.slower, times.max(1));
-        if before != slot.slower && slot.running.is_some() {
+        if is_told && before != slot.slower && slot.running.is_some() {
             self.measure(node);
         }
     }

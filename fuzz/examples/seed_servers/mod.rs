@@ -110,13 +110,18 @@ fn ledger() -> std::io::Result<()> {
         signed: Some(look.clone()),
     };
     for (kind, name, bytes) in [
+        (20, "order", open.encode()),
+        (21, "entry", codec::encode(&entry)),
+        (22, "question", codec::encode(&question)),
+        (25, "opening", codec::encode(&opening)),
+    ] {
+        write("messages", name, &prefixed(&[kind], &bytes))?;
+    }
+    for (kind, name, bytes) in [
         (0, "open", open.encode()),
         (0, "look", look.encode()),
-        (1, "entry", codec::encode(&entry)),
-        (2, "question", codec::encode(&question)),
-        (5, "opening", codec::encode(&opening)),
-        (6, "bytes", look.encode()),
-        (7, "none", Vec::new()),
+        (1, "bytes", look.encode()),
+        (2, "none", Vec::new()),
         (0x20, "same", Vec::new()),
         (0x20, "changed", vec![60, 0, 1]),
         (0x21, "damaged", vec![60, 0, 9]),

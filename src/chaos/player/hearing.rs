@@ -16,17 +16,18 @@ use crate::proto::outcome::{Peer, Posted};
 
 /// Jobs are noted at most so often.
 const JOBS_EVERY_US: u64 = 50_000;
-/// Permission to fail is as old as this at the most when the failure is seen, in microseconds: the
-/// wait for it, the way of the last packet to a server that is slow, and the watcher's round.
-const PERMISSION_US: u64 = 3_000_000;
+/// Permission to fail is as old as this at the most when the failure begins, in microseconds: the wait
+/// for it, the way of the last packet to a server that is slow, and what it takes until it says so.
+const PERMISSION_US: u64 = 2_000_000;
 
 impl Player<'_> {
     pub(super) fn hear(&mut self, Happened { at_us, host, what }: Happened) -> Result<(), Failure> {
         let at = self.since_start(at_us);
         match what {
             What::Told(number, news) => self.told(at, host, number, news),
-            What::Server(state) => {
-                self.server(at, host, state);
+            What::Server { state, before_us } => {
+                let before = before_us.map(|us| self.since_start(us));
+                self.server(at, host, state, before);
                 self.strike_leader()
             }
             What::Worked => {
@@ -38,7 +39,11 @@ impl Player<'_> {
         }
     }
 
-    fn server(&mut self, at: u64, host: Host, state: ServerState) {
+    fn server(&mut self, at: u64, host: Host, state: ServerState, asked_before: Option<u64>) {
+        if !self.is_up(host) {
+            // Asked before it was struck down.
+            return;
+        }
         let before = self.servers.insert(host, state).unwrap_or_default();
         self.record.state(at, host, State::Token, state.token_here);
         self.record.state(at, host, State::Failing, state.failing);
@@ -49,7 +54,7 @@ impl Player<'_> {
         }
         if state.failing && !before.failing {
             self.record.failures += 1;
-            self.judge_failure(at, host);
+            self.judge_failure(at, host, asked_before);
             self.note_outages();
         }
         if before.failing && !state.failing && self.record.calm_us == 0 {
@@ -62,8 +67,8 @@ impl Player<'_> {
         }
     }
 
-    /// Judges a planned failure that begins.
-    fn judge_failure(&mut self, at: u64, host: Host) {
+    /// Judges a planned failure that is seen. It began after the server was asked before.
+    fn judge_failure(&mut self, at: u64, host: Host, asked_before: Option<u64>) {
         let record = &self.record;
         let failing: Vec<&str> = (0..record.servers)
             .filter(|server| record.is(*server, State::Failing))
@@ -73,7 +78,9 @@ impl Player<'_> {
             (failing.len() > 1).then(|| format!("{} fail together", failing.join(" and ")));
         let is_long_out = |server: &Host| {
             let since_us = record.out_since(*server).filter(|_| *server != host);
-            since_us.is_some_and(|since_us| at > since_us + PERMISSION_US)
+            since_us
+                .zip(asked_before)
+                .is_some_and(|(since, before)| before > since + PERMISSION_US)
         };
         let out = (0..record.servers).find(is_long_out);
         let beside = out.map(|out| {

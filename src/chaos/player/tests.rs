@@ -29,6 +29,7 @@ enum Fault {
     SameResultForAll,
     Says(Reason),
     FailsTogether,
+    FailsUnseen,
 }
 
 struct Fake {
@@ -134,11 +135,14 @@ impl Stage for Fake {
     }
 
     fn operate(&mut self, _: Host, command: ServerCommand) {
+        let asked_before = self.fault != Fault::FailsUnseen;
+        let before_us = asked_before.then_some(self.now_us);
         let failing = |failing| {
-            What::Server(ServerState {
+            let state = ServerState {
                 failing,
                 ..ServerState::default()
-            })
+            };
+            What::Server { state, before_us }
         };
         if let ServerCommand::FailNow { .. } = command {
             self.plan(1_000, 0, failing(true));
@@ -200,6 +204,9 @@ fn a_planned_failure_beside_a_server_that_is_down_is_seen() {
     assert_eq!(broken_in(&late("crash n3 for 2s"), Fault::None), none);
     // Permission may have been given the moment before.
     assert_eq!(broken_in(&with("crash n3 for 6s"), Fault::None), none);
+    // It may have begun before the other one was lost.
+    let unseen = broken_in(&late("crash n3 for 6s"), Fault::FailsUnseen);
+    assert_eq!(unseen, none);
 }
 
 #[test]
@@ -230,17 +237,6 @@ fn an_election_without_takeover_breaks_the_run() {
         !verdict.passed && broken.any(|bound| late(&bound.metric)),
         "{verdict:?}"
     );
-}
-
-#[test]
-fn a_server_with_little_of_its_processor_gets_little_of_the_work() {
-    let text = "schema = 1\nname = \"x\"\nseed = 3\n[cluster]\nnodes = 3\n\
-        clients = [\"alice\", \"bob\"]\n[[load]]\nop = \"hide\"\nrate_per_s = 8\nfor_s = 30\n\
-        [[step]]\nat_s = 1\ndo = \"slow n1 x8 for 28s\"\n\
-        [thresholds]\n\"share.min\" = \"<20%\"\n";
-    assert!(with_bug(text, None).passed);
-    let alike = text.replace("slow n1 x8 for 28s", "slow n1 x2 for 0.1s");
-    assert!(!with_bug(&alike, None).passed);
 }
 
 #[test]

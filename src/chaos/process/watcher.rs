@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::Teller;
+use super::{Teller, clock};
 use crate::chaos::scenario::step::Host;
 use crate::chaos::stage::{ServerState, What};
 use crate::node::control::Link;
@@ -84,35 +84,44 @@ impl Drop for Watcher {
     }
 }
 
+/// How a server was when it was asked last, and when that was.
+type Known = (ServerState, Instant);
+
 /// Asks all servers once and tells what changed.
 fn sweep(
     folders: &[PathBuf],
     hosts: &BTreeSet<Host>,
-    known: &mut BTreeMap<Host, ServerState>,
+    known: &mut BTreeMap<Host, Known>,
     teller: &Teller,
 ) {
     known.retain(|host, _| hosts.contains(host));
     let mut states = BTreeMap::new();
+    let ask = |host: Host| {
+        let asked = clock();
+        state(&folders[host]).map(|state| (host, (state, asked)))
+    };
     for &host in hosts {
-        states.extend(state(&folders[host]).map(|state| (host, state)));
+        states.extend(ask(host));
     }
     let failing: Vec<Host> = states
         .iter()
-        .filter(|(_, state)| state.failing)
+        .filter(|(_, (state, _))| state.failing)
         .map(|(host, _)| *host)
         .collect();
     if failing.len() > 1 {
         // The first may be back since it was asked.
         for host in failing {
-            states.extend(state(&folders[host]).map(|state| (host, state)));
+            states.extend(ask(host));
         }
     }
     // Who is back is told before who fails.
-    let mut states: Vec<(Host, ServerState)> = states.into_iter().collect();
-    states.sort_by_key(|(_, state)| state.failing);
-    for (host, state) in states {
-        if known.insert(host, state) != Some(state) {
-            teller.tell(host, What::Server(state));
+    let mut states: Vec<(Host, Known)> = states.into_iter().collect();
+    states.sort_by_key(|(_, (state, _))| state.failing);
+    for (host, (state, asked)) in states {
+        let before = known.insert(host, (state, asked));
+        if before.is_none_or(|(before, _)| before != state) {
+            let before_us = before.map(|(_, asked)| teller.micros(asked));
+            teller.tell(host, What::Server { state, before_us });
         }
     }
 }

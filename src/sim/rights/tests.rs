@@ -44,8 +44,7 @@ fn total(seeds: impl Iterator<Item = u64>) -> Tally {
     total
 }
 
-/// What was found once: a disk that was full when shares were to be erased, a second before the end
-/// (49856).
+/// What was found once: a deletion of shares that a disk refused, a second before the end (49856).
 #[test]
 fn what_was_found_once_holds() {
     total([49_856].into_iter());

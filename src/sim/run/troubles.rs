@@ -47,7 +47,8 @@ impl Run {
             Trouble::PauseClient => self.world.pause(client),
             Trouble::Slow => {
                 let times = self.rng.random_range(2..=10);
-                self.world.slow(server, times);
+                let is_told = self.rng.random_bool(0.5);
+                self.world.slow(server, times, is_told);
             }
             Trouble::CutOneWay => {
                 let other = (anybody + 1 + server) % (BOB + 1);
@@ -122,7 +123,7 @@ impl Run {
         self.world.cuts.mend();
         for node in 0..=BOB {
             self.world.fill(node, false);
-            self.world.slow(node, 1);
+            self.world.slow(node, 1, true);
             self.world.resume(node);
             if self.world.is_quarantined(node) && self.rng.random_bool(0.5) {
                 self.bring_back(node);

@@ -229,13 +229,24 @@ impl<const REAL: bool> World<REAL> {
         self.until(CALM_US, "all servers know the same", Self::is_same);
         self.fresh_look();
         self.until(CALM_US, "all servers know the same", Self::is_same);
-        // A disk that was full a moment ago is asked again a little later.
-        let what = "shares of what is over are erased";
-        self.until(CALM_US, what, |world| {
-            world.kept_of_what_is_over().is_empty()
-        });
+        self.erased();
         if self.broken.is_none() {
             self.judge_all();
+        }
+    }
+
+    /// Nothing is kept of what is over. A deletion that a disk refused in the moment before the calm
+    /// is tried again a little later.
+    fn erased(&mut self) {
+        let end = self.now + CALM_US;
+        let mut kept = self.kept_of_what_is_over();
+        while self.broken.is_none() && !kept.is_empty() && self.now < end {
+            self.pass(50 * MS);
+            kept = self.kept_of_what_is_over();
+        }
+        if !kept.is_empty() {
+            let what = "shares of what is over are erased";
+            self.hold(Err(format!("not within 10 s: {what}; {kept:?}")));
         }
     }
 
