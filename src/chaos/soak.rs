@@ -185,8 +185,8 @@ impl SoakArguments {
         }
     }
 
-    /// Planned failures that there have to be. Each takes up to 20 s and the way of the token; beside
-    /// other faults it waits until every server is there.
+    /// Planned failures that there have to be. Each takes up to 20 s and the way of the token;
+    /// beside other faults it waits until every server is there.
     const fn failures_a_minute(&self) -> f64 {
         match (self.is_token(), self.token()) {
             (true, _) => 2.0,

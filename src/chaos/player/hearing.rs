@@ -16,8 +16,9 @@ use crate::proto::outcome::{Peer, Posted};
 
 /// Jobs are noted at most so often.
 const JOBS_EVERY_US: u64 = 50_000;
-/// Permission to fail is as old as this at the most when the failure begins, in microseconds: the wait
-/// for it, the way of the last packet to a server that is slow, and what it takes until it says so.
+/// Permission to fail is as old as this at the most when the failure begins, in microseconds: the
+/// wait for it, the way of the last packet to a server that is slow, and what it takes until it
+/// says so.
 const PERMISSION_US: u64 = 2_000_000;
 
 impl Player<'_> {

@@ -235,8 +235,8 @@ impl<const REAL: bool> World<REAL> {
         }
     }
 
-    /// Nothing is kept of what is over. A deletion that a disk refused in the moment before the calm
-    /// is tried again a little later.
+    /// Nothing is kept of what is over. A deletion that a disk refused in the moment before the
+    /// calm is tried again a little later.
     fn erased(&mut self) {
         let end = self.now + CALM_US;
         let mut kept = self.kept_of_what_is_over();
