@@ -1,5 +1,6 @@
 //! The switch of a planned failure: while it is shut, nothing comes in and nothing goes out, on
-//! any socket of the node. No concern needs an `if failed`.
+//! any socket that people and servers use. No concern needs an `if failed`. Only the operator's own
+//! door, the admin port, still answers.
 
 /// Open or shut, and what it kept out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
