@@ -128,6 +128,7 @@ impl LeaseManager {
         };
         let then = Then::PostChange(made);
         self.store(now, vec![RowKey::Given(id)], vec![then], out);
+        self.complete_what_goes_on(now, id);
         Ok(())
     }
 

@@ -4,9 +4,9 @@
 //! A grant is open when a majority has its shares. From then on the same shares are made again and
 //! put before all servers: soon, later and later as long as one of them does not tell that it has
 //! its share on disk, and rarely when all do. A server whose disk was replaced says so by the name
-//! of the disk; then, after a start, and when the borrower tells of a look, all that could be
-//! missing is asked at once. So after a while any majority of the servers opens the picture, and
-//! not only the first one.
+//! of the disk; then, after a start, when the borrower tells of a look, and when a grant that had
+//! ended goes on, all that could be missing is asked at once. So after a while any majority of the
+//! servers opens the picture, and not only the first one.
 //!
 //! A server that has its share keeps it as it is, and one that was told by the ledger to erase it
 //! takes no other: what is put here can do no harm, however late it is.
@@ -36,6 +36,8 @@ pub(super) struct Completion {
     /// So long after an attempt that was not complete, in milliseconds; 0 if none was made, or the
     /// last one was complete.
     pub(super) wait_ms: u64,
+    /// The grant had ended when it was due.
+    is_put_off: bool,
 }
 
 impl LeaseManager {
@@ -58,8 +60,8 @@ impl LeaseManager {
                 continue;
             }
             if given.end_at(at).is_some() {
-                // A change may bring it back.
                 given.run.completion.at = rarely;
+                given.run.completion.is_put_off = true;
             } else if room == 0 {
                 given.run.completion.at = no_room;
             } else {
@@ -88,6 +90,7 @@ impl LeaseManager {
             at: step_end.after(Duration::from_millis(wait_ms)),
             begun_at: now,
             wait_ms,
+            is_put_off: false,
         };
         let round = given.locked.as_ref().map_or(0, |locked| locked.round);
         let job = Job::CompleteShares(id, given.grant.granted_at, round);
@@ -138,7 +141,24 @@ impl LeaseManager {
                 at,
                 begun_at,
                 wait_ms: 0,
+                is_put_off: false,
             };
+        }
+    }
+
+    /// Something was changed. A grant that goes on has its shares looked after again: the servers
+    /// keep those of one whose looks are used up for a while, and disks may have been replaced.
+    pub(super) fn complete_what_goes_on(&mut self, now: Moment, id: GrantId) {
+        let at = self.config.calendar.at(now);
+        let pause = Duration::from_millis(self.config.complete_first_ms);
+        let Some(given) = self.given.get_mut(&id) else {
+            return;
+        };
+        let goes_on = given.end_at(at).is_none();
+        let completion = &mut given.run.completion;
+        if completion.is_put_off && goes_on {
+            completion.is_put_off = false;
+            completion.at = completion.begun_at.after(pause);
         }
     }
 

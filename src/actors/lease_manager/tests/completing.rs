@@ -160,3 +160,28 @@ fn looks_that_are_added_later_bring_new_shares_to_all() {
     pass(&mut world, 120);
     assert_eq!(world.look(), counted(3, 0));
 }
+
+/// Disks are replaced one after the other while no look is left, and the servers still keep shares.
+#[test]
+fn looks_that_are_added_at_once_find_their_shares_on_new_disks() {
+    let mut world = World::new(1);
+    world.strict = true;
+    world.share(7, 1, AtZero::KeepCover);
+    let told = |world: &mut World, server: u8, disk: u8| {
+        let (from, disk) = (NodeId(server), DiskId([disk; 16]));
+        world.give(ALICE, Input::ServerHeard { from, disk });
+        pass(world, 2);
+    };
+    for server in 1..=3 {
+        told(&mut world, server, 1);
+    }
+    pass(&mut world, 10);
+    assert_eq!(world.look(), counted(1, 0));
+    for server in 1..=3 {
+        world.servers.replace_disk(server);
+        told(&mut world, server, 2);
+    }
+    world.adjust(Change::Add(1));
+    pass(&mut world, 10);
+    assert_eq!(world.look(), counted(2, 0));
+}
