@@ -94,6 +94,7 @@ bugs! {
     PermitsWhileAsking: "permits others to fail while it asks for itself";
     PermitsBeforeCaughtUp: "permits others to fail although it is just back and has to catch up";
     PromiseWithoutMargin: "keeps a promise as long as the failure lasts, and clocks do not differ";
+    TokenNotMadeAnew: "makes no token in place of one that was lost with its holder";
     HeardWhileFailing: "listens and answers during its planned failure";
     // Who takes a request.
     NeverTakesOver: "does not claim what a lost server owned";

@@ -36,6 +36,11 @@ pub const CALM: u64 = 60 * SECOND;
 /// When the run ends, at the latest.
 pub const END: u64 = 600 * SECOND;
 
+/// Planned failures of most runs in milliseconds: short ones, so that more fit.
+const SHORT_MS: (u32, u32) = (1_000, 5_000);
+/// Those of the others: as long as in production.
+const LONG_MS: (u32, u32) = (5_000, 20_000);
+
 /// One thing that is done to the world.
 #[derive(Clone, Debug)]
 pub enum Act {
@@ -75,7 +80,7 @@ pub struct Plan {
     pub swarm: Swarm,
     /// When what.
     pub acts: Vec<(u64, Act)>,
-    /// Shortest and longest planned failure in milliseconds: short ones, so that more fit a run.
+    /// Shortest and longest planned failure in milliseconds.
     pub hold_ms: (u32, u32),
 }
 
@@ -103,11 +108,13 @@ impl Plan {
             rounds(&mut rng, &swarm, &mut acts);
         }
         acts.sort_by_key(|(at, _)| *at);
+        // Drawn last: so a seed is otherwise what it was.
+        let is_long = !swarm.holder_dies && rng.random_bool(0.3);
         Self {
             weather,
             swarm,
             acts,
-            hold_ms: (1_000, 5_000),
+            hold_ms: if is_long { LONG_MS } else { SHORT_MS },
         }
     }
 }
@@ -225,9 +232,9 @@ fn visits(seed: u64, acts: &mut Vec<(u64, Act)>) {
     }
 }
 
-/// Bytes of a picture, so many. None make a picture that is refused.
+/// Bytes of a picture, so many; one at least, since an empty picture is refused.
 pub fn noise(rng: &mut ChaCha20Rng, sizes: Range<usize>) -> Bytes {
-    let mut bytes = vec![0; rng.random_range(sizes)];
+    let mut bytes = vec![0; rng.random_range(sizes).max(1)];
     rng.fill_bytes(&mut bytes);
     bytes.into()
 }

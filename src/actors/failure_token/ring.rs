@@ -5,6 +5,7 @@ use core::time::Duration;
 use super::permission::{Purpose, repeat_every};
 use super::{Activity, Config, FailureToken, Output};
 use crate::actors::machine::Outbox;
+use crate::planted::{self, Bug};
 use crate::proto::ids::NodeId;
 use crate::proto::packet::TokenPacket;
 use crate::time::Moment;
@@ -169,7 +170,8 @@ impl FailureToken {
             Token::Away if self.command.on && now >= self.regenerate_at => {
                 self.regenerate_at = now.after(self.regenerate_after());
                 let lowest = self.alive.first().is_none_or(|&peer| self.config.me < peer);
-                if lowest && !self.alive.is_empty() && self.known_turn < TURN_MAX {
+                let lost = self.known_turn > 0 && planted::is(Bug::TokenNotMadeAnew);
+                if lowest && !lost && !self.alive.is_empty() && self.known_turn < TURN_MAX {
                     self.take_token(now, self.known_turn + 1, out);
                 }
             }

@@ -479,7 +479,7 @@ fn a_token_nobody_takes_is_offered_three_times_to_each_and_then_kept() {
 }
 
 #[test]
-fn only_the_lowest_live_server_makes_a_lost_token_anew() {
+pub(in crate::actors::failure_token) fn only_the_lowest_live_server_makes_a_lost_token_anew() {
     for (one, makes) in [(true, false), (false, true)] {
         let mut bench = Bench::new(config());
         bench.hear(0, THREE, TokenPacket::PassKept { turn: 41 });

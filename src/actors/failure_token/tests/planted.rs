@@ -29,6 +29,11 @@ pub(crate) const HUNTS: &[Hunt] = &[
         tests::a_promise_binds_until_hold_wait_and_margin_are_over,
     ),
     Hunt::new(
+        Bug::TokenNotMadeAnew,
+        "a token that is not seen any more",
+        tests::only_the_lowest_live_server_makes_a_lost_token_anew,
+    ),
+    Hunt::new(
         Bug::HeardWhileFailing,
         BUS,
         bus::never_two_fail_at_once_and_never_beside_a_real_failure,
