@@ -403,10 +403,14 @@ impl Given {
             }
             Some(date) => ended(EndReason::Expired, date),
             None => {
-                // A date that we moved is expected to take effect.
+                // A date that we moved is expected to take effect. Reports overtake each other: an
+                // end that is told after the move may be from before it, and has no such date then.
                 let is_moved = |of: &PendingChange| matches!(of.adjust.change, Change::Until(_));
                 let is_over = !self.pending.iter().any(is_moved);
-                told.filter(|told| told.reason == EndReason::Expired && is_over)
+                let has_passed = |at| terms.until.is_some_and(|date| date <= at);
+                told.filter(|told| {
+                    told.reason == EndReason::Expired && is_over && has_passed(told.at)
+                })
             }
         }
     }

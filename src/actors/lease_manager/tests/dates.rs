@@ -5,7 +5,7 @@ use super::rules::{counted, events, keys_on_disk, shared};
 use super::world::*;
 use crate::proto::control::Reason;
 use crate::proto::lease::Change;
-use crate::proto::lease::{AtZero, EndReason, Ended};
+use crate::proto::lease::{AtZero, EndReason, Ended, LogEntry, LogEvent};
 use crate::time::WallTime;
 
 fn dated(views: u32, wait_ms: u64) -> World {
@@ -276,4 +276,36 @@ fn a_look_that_was_shown_cannot_be_let_go() {
         "the log still knows it"
     );
     assert_eq!(world.terms(BOB).used, 2);
+}
+
+/// The owner's client was restarted between hearing of the end and writing it down.
+#[test]
+fn an_end_that_is_told_after_the_date_was_taken_away_ends_nothing() {
+    let mut world = dated(3, 10_000);
+    world.adjust(Change::Until(None));
+    world.rest();
+    let mut log = world.log(ALICE).into_iter();
+    let granted = log.find(|entry| matches!(entry.event, LogEvent::Granted { .. }));
+    let granted = granted.expect("it was granted");
+    let expired = LogEntry {
+        at: world.date_in(1),
+        event: LogEvent::Expired,
+    };
+    let note = Note::Report {
+        grant: grant_id(),
+        entries: vec![granted, expired],
+    };
+    world.give(
+        ALICE,
+        Input::NoteArrived {
+            letter: LetterId([7; 16]),
+            from: identity(BOB),
+            direct: true,
+            posted_at: WallTime(0),
+            note,
+        },
+    );
+    world.settle();
+    assert_eq!(world.ended(ALICE), None);
+    assert_eq!(world.leases(ALICE)[0].left(), 3);
 }
