@@ -115,8 +115,7 @@ impl Run {
         };
         cast::add(&mut world, SERVERS, &["alice", "bob"], token);
         world.manner = plan.swarm.manner.clone();
-        let manner = &plan.swarm.manner;
-        let wishes = Wishes::new(manner.fails > 0.0 || manner.mute > 0.0);
+        let wishes = Wishes::new(&plan.swarm.manner);
         Self {
             seed,
             world,

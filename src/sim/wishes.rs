@@ -9,6 +9,7 @@ use crate::proto::control::{News, Reason};
 use crate::proto::ids::{GrantId, ViewId, WishId};
 use crate::proto::lease::{Change, LogEntry};
 use crate::proto::outcome::{Lease, OpenAsk};
+use crate::sim::disk::Manner;
 
 /// What a person wished, and how it ended.
 #[derive(Clone, Debug)]
@@ -68,14 +69,18 @@ pub struct Wishes {
     away: BTreeSet<usize>,
     /// Whether disks fail, are full or lose answers in this run.
     pub disks_fail: bool,
+    /// Whether disks lose answers in this run: then a step may end by its time alone.
+    pub disks_mute: bool,
 }
 
 impl Wishes {
-    /// Of a run whose disks fail or lose answers, or do not.
+    /// Of a run whose disks fail, or lose answers, or do not.
     #[must_use]
-    pub fn new(disks_fail: bool) -> Self {
+    pub fn new(manner: &Manner) -> Self {
+        let disks_mute = manner.mute > 0.0;
         Self {
-            disks_fail,
+            disks_fail: manner.fails > 0.0 || disks_mute,
+            disks_mute,
             ..Self::default()
         }
     }

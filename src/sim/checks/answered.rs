@@ -28,7 +28,11 @@ impl Check for Answered {
                 Some(Ok(())) => continue,
                 Some(Err(reason)) => reason,
             };
-            let disk = reason == Reason::Disk && done.wishes.disks_fail;
+            let disk = match reason {
+                Reason::Disk => done.wishes.disks_fail,
+                Reason::Other | Reason::Unreachable => done.wishes.disks_mute,
+                _ => false,
+            };
             if !wished.outage && !disk && !may_end(wished, reason) {
                 return Err(format!("refused for no reason, {reason:?}: {wished:?}"));
             }
@@ -117,5 +121,6 @@ mod tests {
         assert!(judge(view, Reason::Integrity).is_err());
         assert!(judge(view, Reason::QuotaSpent).is_ok());
         assert!(judge_wish(view, Some(Reason::Integrity), false, false).is_ok());
+        assert!(judge(view, Reason::Other).is_err());
     }
 }

@@ -232,9 +232,9 @@ fn a_refund_gives_one_look_back_also_after_the_last() {
     for who in [ALICE, BOB] {
         assert_eq!((world.terms(who).granted, world.terms(who).used), (2, 2));
     }
-    let is_refund = |entry: &&crate::proto::lease::LogEntry| {
+    let is_refund = |entry: &&LogEntry| {
         let change = Change::Refund;
-        matches!(entry.event, crate::proto::lease::LogEvent::Adjusted { change: made, .. }
+        matches!(entry.event, LogEvent::Adjusted { change: made, .. }
             if made == change)
     };
     assert_eq!(world.log(ALICE).iter().filter(is_refund).count(), 1);
