@@ -8,7 +8,7 @@ use super::jobs::Job;
 use super::storing::not_opened;
 use super::taken::Taken;
 use super::viewing::Claim;
-use super::{ATTEND_MAX, LeaseManager, Output, STAGGER_MS, borrower, naming, owner};
+use super::{ATTEND_MAX, LeaseManager, Output, STAGGER_MS, borrower, failures, naming, owner};
 use crate::actors::machine::Outbox;
 use crate::proto::control::{Failure, Lease, Outcome, Posted};
 use crate::time::Moment;
@@ -125,9 +125,15 @@ impl LeaseManager {
             Job::Borrow(grant, checkout, wish) => {
                 self.not_lent(now, grant, (checkout, wish), LookFault::Unanswered, out);
             }
+            Job::CountLook(grant, view) => {
+                self.view_stalled(now, (grant, view), failures::no_majority(), out);
+            }
+            Job::ReadView(grant, view) | Job::OpenView(grant, view) => {
+                self.view_stalled(now, (grant, view), failures::too_slow(), out);
+            }
             // It is on our disk, and is posted again when it is due.
             Job::PostChange { made, .. } => self.change_told(now, made, Posted::Queued, out),
-            // What these were for is begun again when it is due, or let go with its claim.
+            // What these were for is begun again when it is due.
             _ => {}
         }
     }

@@ -28,6 +28,10 @@ pub struct Config {
     /// A step (disk, CPU pool, courier, presence) that is not answered for so long counts as lost,
     /// in milliseconds. Longer than the courier takes to tell how a letter went.
     pub step_ms: u64,
+    /// The servers' word on looks, counted or taken along, is waited for so long, in milliseconds.
+    /// Longer than the clerk waits for shares of looks that are counted: nothing brings what it
+    /// gives too late.
+    pub look_ms: u64,
     /// Milliseconds between two attempts to tell the servers of looks without them.
     pub check_in_ms: u64,
     /// Milliseconds between two questions to the ledger how a grant stands that we gave and whose
@@ -70,6 +74,7 @@ impl Config {
             delivery_ms: 10_000,
             due_every_ms: 2_000,
             step_ms: 12_000,
+            look_ms: 16_000,
             // Each costs an entry of the servers' log; a fork shows so much later.
             check_in_ms: 60_000,
             standing_ms: 600_000,

@@ -65,7 +65,7 @@ impl LeaseManager {
             return self.fail_view(now, id, failures::too_slow(), out);
         };
         let job = Job::CountLook(id, view);
-        let ticket = self.jobs.add(self.step_end(now), job);
+        let ticket = self.jobs.add(self.look_end(now), job);
         out.push(Output::Look { ticket, look });
     }
 

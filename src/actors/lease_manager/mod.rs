@@ -279,6 +279,10 @@ impl LeaseManager {
         self.after(now, self.config.step_ms)
     }
 
+    fn look_end(&self, now: Moment) -> Moment {
+        self.after(now, self.config.look_ms)
+    }
+
     fn due_end(&self, now: Moment) -> Moment {
         self.after(now, self.config.due_every_ms)
     }

@@ -96,7 +96,7 @@ impl LeaseManager {
             return out.push(failed(wish, failures::too_slow()));
         };
         let job = Job::Borrow(id, checkout, wish);
-        let ticket = self.jobs.add(self.step_end(now), job);
+        let ticket = self.jobs.add(self.look_end(now), job);
         out.push(Output::Borrow { ticket, loan });
     }
 

@@ -327,6 +327,19 @@ impl LeaseManager {
     }
 
     /// Lets a claim go and tells who waits for it, if anybody does.
+    /// A step of a look got no answer. Whoever waits is told, and may try again at once.
+    pub(super) fn view_stalled(
+        &mut self,
+        now: Moment,
+        (id, view): (GrantId, ViewId),
+        failure: Failure,
+        out: &mut Outbox<Output>,
+    ) {
+        if self.opening(id, view).is_some() {
+            self.fail_view(now, id, failure, out);
+        }
+    }
+
     pub(super) fn fail_view(
         &mut self,
         now: Moment,

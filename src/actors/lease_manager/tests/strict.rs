@@ -1,6 +1,8 @@
 use super::super::*;
 use super::rules::{counted, events, keys_on_disk};
 use super::world::*;
+use crate::actors::clerk;
+use crate::crypto::identity::SecretIdentity;
 use crate::proto::control::Reason;
 use crate::proto::ids::ViewId;
 use crate::proto::lease::AtZero;
@@ -75,6 +77,62 @@ fn without_a_majority_nothing_is_opened_and_nothing_counted_twice() {
     world.servers.up = false;
     assert_eq!(refused(&mut world).reason, Reason::Unreachable);
     world.servers.up = true;
+    assert_eq!(world.look(), counted(1, 1));
+}
+
+/// A look whose claim is on disk and told to be; what follows of it is under way.
+fn claimed(world: &mut World) -> WishId {
+    let wish = world.view();
+    while world.disk(BOB) {}
+    assert!(world.input(BOB));
+    wish
+}
+
+#[test]
+fn the_word_on_a_look_is_waited_for_as_long_as_the_clerk_asks() {
+    let mut world = strict(2);
+    let config = &world.nodes[BOB].machine.config;
+    let identity = SecretIdentity::from_secret([1; 32]);
+    let clerk = clerk::Config::lan(identity, Vec::new(), config.calendar);
+    let wish = claimed(&mut world);
+    world.pass(clerk.counted_ms);
+    world.settle();
+    let Outcome::Opened { .. } = world.outcome(wish) else {
+        panic!("{:?}", world.told);
+    };
+}
+
+#[test]
+fn a_look_on_which_no_word_comes_ends_and_opens_at_the_next_try() {
+    let mut world = strict(2);
+    let wish = world.view();
+    while world.disk(BOB) {}
+    // The claim is on disk; the servers count, and their word does not arrive.
+    world.loss = 100;
+    while world.input(BOB) {}
+    world.loss = 0;
+    world.pass(world.nodes[BOB].machine.config.look_ms);
+    world.settle();
+    assert_eq!(world.failure(wish).reason, Reason::Unreachable);
+    assert_eq!(
+        world.look(),
+        counted(1, 1),
+        "it was counted, and counts once"
+    );
+}
+
+#[test]
+fn a_look_whose_file_is_never_read_ends_and_opens_at_the_next_try() {
+    let mut world = World::new(1);
+    world.share(KEY, 2, AtZero::KeepCover);
+    world.settle();
+    let wish = claimed(&mut world);
+    world.loss = 100;
+    while world.disk(BOB) || world.input(BOB) {}
+    world.loss = 0;
+    world.pass(world.nodes[BOB].machine.config.step_ms);
+    world.settle();
+    assert_eq!(world.failure(wish).reason, Reason::Other);
     assert_eq!(world.look(), counted(1, 1));
 }
 
