@@ -89,6 +89,8 @@ bugs! {
     // Looks without the servers.
     OpenedBeforeClaim: "opens a picture before the claim of the look is on disk";
     CountToldBeforeWritten: "tells a look as counted before that is on disk";
+    // Looks that the servers count.
+    SharesNotLookedAfter: "does not look after the shares of a grant to which looks are added";
     // Planned failures.
     TokenWithoutPermission: "fails on the first permission instead of all";
     PermitsWhileAsking: "permits others to fail while it asks for itself";

@@ -22,6 +22,7 @@ use crate::proto::operator::ServerCommand;
 
 mod calm;
 mod counting;
+mod replacing;
 mod troubles;
 
 const SECOND: u64 = 1_000_000;

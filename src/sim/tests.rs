@@ -125,6 +125,7 @@ pub(crate) const HUNTS: &[Hunt] = &[
     Hunt::new(Bug::EveryoneWins, CLUSTER, || all_hold(0..10)),
     Hunt::new(Bug::PassNotChecked, CLUSTER, || all_hold(0..20)),
     Hunt::new(Bug::TokenNotMadeAnew, CLUSTER, || all_hold(0..60)),
+    Hunt::new(Bug::SharesNotLookedAfter, CLUSTER, || all_hold(0..5)),
 ];
 
 const CLUSTER: &str = "whole nodes from seeds";

@@ -12,6 +12,8 @@ pub(super) struct WorkBound {
     worked: usize,
     /// Servers that ended, for whatever reason; each may have been at work on some pictures.
     ended: usize,
+    /// Nothing is under way any more when a server ends.
+    is_calm: bool,
     parted: bool,
 }
 
@@ -23,7 +25,8 @@ impl Check for WorkBound {
     fn see(&mut self, At { node, .. }: At, seen: &Seen, _: &Wishes) -> Result<(), String> {
         match seen {
             Seen::Worked => self.worked += 1,
-            Seen::Crashed if node < SERVERS => self.ended += 1,
+            Seen::Calm => self.is_calm = true,
+            Seen::Crashed if node < SERVERS && !self.is_calm => self.ended += 1,
             Seen::Trouble(trouble) => self.parted |= trouble.parts_servers(),
             _ => {}
         }

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use super::{ALICE, BOB, CALM, News, Outcome, Run, SECOND, SERVERS, Seen, WishKind};
 use crate::actors::membership::Member;
 use crate::proto::control::{Carrier, Command};
-use crate::proto::ids::Digest;
-use crate::proto::lease::{Change, Conditions};
+use crate::proto::ids::{Digest, GrantId};
+use crate::proto::lease::Conditions;
 use crate::sim::disk::Manner;
 use crate::sim::network::Weather;
 use crate::sim::plan::noise;
@@ -32,6 +32,7 @@ impl Run {
         self.come_to_rest();
         self.watch(vec![(ALICE, Seen::Calm)]);
         self.wish_anew();
+        self.replace_disks();
         self.open_all();
         let end = (CALM + LETTERS).max(self.world.now());
         self.go_to(end);
@@ -57,7 +58,7 @@ impl Run {
         }
     }
 
-    fn come_to_rest(&mut self) {
+    pub(super) fn come_to_rest(&mut self) {
         let end = self.world.now() + REST;
         loop {
             for who in [ALICE, BOB] {
@@ -114,33 +115,36 @@ impl Run {
         };
         self.must(BOB, WishKind::Hide, hide);
         for strict in [false, true] {
-            let share = Command::Share {
-                name: format!("fresh-{strict}"),
-                original: Some(noise(&mut self.rng, 1..9_000)),
-                to: "bob".into(),
-                views: 1,
-                conditions: Conditions {
-                    strict,
-                    ..Conditions::default()
-                },
-                carrier: Carrier::default(),
-                keep_metadata: false,
-            };
-            let shared = self.must(ALICE, WishKind::Share, share);
-            let Some(Outcome::Shared { grant, .. }) = shared else {
+            let Some(grant) = self.share_anew(&format!("fresh-{strict}"), strict) else {
                 return;
             };
             self.look(grant);
-            let change = Change::Add(1);
-            let lease = grant.hex();
-            let adjust = Command::Adjust { lease, change };
-            self.must(ALICE, WishKind::Adjust(grant, change), adjust);
-            self.go_to(self.world.now() + 2 * SECOND);
+            self.add_a_look(grant);
             self.look(grant);
         }
     }
 
-    fn look(&mut self, grant: crate::proto::ids::GrantId) {
+    /// Alice shares a picture with Bob for one look.
+    pub(super) fn share_anew(&mut self, name: &str, strict: bool) -> Option<GrantId> {
+        let share = Command::Share {
+            name: name.into(),
+            original: Some(noise(&mut self.rng, 1..9_000)),
+            to: "bob".into(),
+            views: 1,
+            conditions: Conditions {
+                strict,
+                ..Conditions::default()
+            },
+            carrier: Carrier::default(),
+            keep_metadata: false,
+        };
+        match self.must(ALICE, WishKind::Share, share)? {
+            Outcome::Shared { grant, .. } => Some(grant),
+            _ => None,
+        }
+    }
+
+    pub(super) fn look(&mut self, grant: GrantId) {
         let view = Command::View(grant.hex());
         let opened = self.must(BOB, WishKind::View(grant), view);
         if let Some(Outcome::Opened { view, .. }) = opened {
@@ -167,7 +171,7 @@ impl Run {
     }
 
     /// Wishes once; it has to be fulfilled.
-    fn must(&mut self, who: usize, kind: WishKind, command: Command) -> Option<Outcome> {
+    pub(super) fn must(&mut self, who: usize, kind: WishKind, command: Command) -> Option<Outcome> {
         let name = format!("{kind:?}");
         self.awaited = None;
         let id = self.wishes.next();

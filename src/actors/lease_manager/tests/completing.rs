@@ -163,7 +163,7 @@ fn looks_that_are_added_later_bring_new_shares_to_all() {
 
 /// Disks are replaced one after the other while no look is left, and the servers still keep shares.
 #[test]
-fn looks_that_are_added_at_once_find_their_shares_on_new_disks() {
+pub(super) fn looks_that_are_added_at_once_find_their_shares_on_new_disks() {
     let mut world = World::new(1);
     world.strict = true;
     world.share(7, 1, AtZero::KeepCover);

@@ -1,6 +1,6 @@
 //! Which of these tests find which planted bug.
 
-use super::{faults, rules};
+use super::{completing, faults, rules};
 use crate::planted::Bug;
 use crate::planted::tests::Hunt;
 
@@ -14,5 +14,10 @@ pub(crate) const HUNTS: &[Hunt] = &[
         Bug::CountToldBeforeWritten,
         "owner and borrower with crashes from seeds",
         faults::the_runs_below_are_full_of_looks_changes_and_new_grants,
+    ),
+    Hunt::new(
+        Bug::SharesNotLookedAfter,
+        "shares on disks that were replaced",
+        completing::looks_that_are_added_at_once_find_their_shares_on_new_disks,
     ),
 ];
