@@ -326,7 +326,6 @@ impl LeaseManager {
         }
     }
 
-    /// Lets a claim go and tells who waits for it, if anybody does.
     /// A step of a look got no answer. Whoever waits is told, and may try again at once.
     pub(super) fn view_stalled(
         &mut self,
@@ -340,6 +339,7 @@ impl LeaseManager {
         }
     }
 
+    /// Lets a claim go and tells who waits for it, if anybody does.
     pub(super) fn fail_view(
         &mut self,
         now: Moment,

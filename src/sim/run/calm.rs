@@ -7,7 +7,7 @@ use super::{ALICE, BOB, CALM, News, Outcome, Run, SECOND, SERVERS, Seen, WishKin
 use crate::actors::membership::Member;
 use crate::proto::control::{Carrier, Command};
 use crate::proto::ids::{Digest, GrantId};
-use crate::proto::lease::Conditions;
+use crate::proto::lease::{Change, Conditions};
 use crate::sim::disk::Manner;
 use crate::sim::network::Weather;
 use crate::sim::plan::noise;
@@ -142,6 +142,16 @@ impl Run {
         }
     }
 
+    /// Alice adds a look, and Bob is told.
+    pub(super) fn add_a_look(&mut self, grant: GrantId) {
+        let change = Change::Add(1);
+        let lease = grant.hex();
+        let adjust = Command::Adjust { lease, change };
+        self.must(ALICE, WishKind::Adjust(grant, change), adjust);
+        self.go_to(self.world.now() + 2 * SECOND);
+    }
+
+    /// Bob looks, and tells that he has seen it.
     pub(super) fn look(&mut self, grant: GrantId) {
         let view = Command::View(grant.hex());
         let opened = self.must(BOB, WishKind::View(grant), view);

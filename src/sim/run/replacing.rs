@@ -1,10 +1,7 @@
 //! In the calm the disks of all servers are replaced, one after the other, as happens over the
 //! years. What the disks held together is still there: no look is lost.
 
-use super::{ALICE, Run, SECOND, SERVERS, WishKind};
-use crate::proto::control::Command;
-use crate::proto::ids::GrantId;
-use crate::proto::lease::Change;
+use super::{Run, SECOND, SERVERS};
 
 /// A disk is away for so long.
 const AWAY: u64 = SECOND;
@@ -33,14 +30,5 @@ impl Run {
         self.look(kept);
         self.add_a_look(used);
         self.look(used);
-    }
-
-    /// Alice adds a look, and Bob is told.
-    pub(super) fn add_a_look(&mut self, grant: GrantId) {
-        let change = Change::Add(1);
-        let lease = grant.hex();
-        let adjust = Command::Adjust { lease, change };
-        self.must(ALICE, WishKind::Adjust(grant, change), adjust);
-        self.go_to(self.world.now() + 2 * SECOND);
     }
 }
