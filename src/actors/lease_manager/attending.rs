@@ -125,11 +125,14 @@ impl LeaseManager {
             Job::Borrow(grant, checkout, wish) => {
                 self.not_lent(now, grant, (checkout, wish), LookFault::Unanswered, out);
             }
-            Job::CountLook(grant, view) => {
-                self.view_stalled(now, (grant, view), failures::no_majority(), out);
+            // Whoever waits for a look is told, and may try again at once.
+            Job::CountLook(grant, view) if self.opening(grant, view).is_some() => {
+                self.fail_view(now, grant, failures::no_majority(), out);
             }
-            Job::ReadView(grant, view) | Job::OpenView(grant, view) => {
-                self.view_stalled(now, (grant, view), failures::too_slow(), out);
+            Job::ReadView(grant, view) | Job::OpenView(grant, view)
+                if self.opening(grant, view).is_some() =>
+            {
+                self.fail_opening(now, grant, failures::too_slow(), out);
             }
             // It is on our disk, and is posted again when it is due.
             Job::PostChange { made, .. } => self.change_told(now, made, Posted::Queued, out),

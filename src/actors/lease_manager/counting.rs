@@ -62,7 +62,7 @@ impl LeaseManager {
             })
         });
         let Some(look) = order else {
-            return self.fail_view(now, id, failures::too_slow(), out);
+            return self.fail_opening(now, id, failures::too_slow(), out);
         };
         let job = Job::CountLook(id, view);
         let ticket = self.jobs.add(self.look_end(now), job);

@@ -72,8 +72,19 @@ pub(super) fn not_here(name: &str, owner: &str) -> Failure {
     Failure::new(
         Reason::Unreachable,
         format!("the picture of {name} from @{owner} is not here yet"),
-        format!("it arrives by itself as soon as @{owner} is online; no look was counted"),
+        format!("it arrives by itself as soon as @{owner} is online"),
     )
+}
+
+/// A picture that did not open, with a word on whether the servers counted the look already.
+pub(super) fn unopened(mut failure: Failure, is_counted: bool) -> Failure {
+    failure.hint += if is_counted {
+        "; the servers counted this look: opened again within a minute it counts no other, and its \
+         owner can give it back"
+    } else {
+        "; no look was counted"
+    };
+    failure
 }
 
 pub(super) fn being_viewed(name: &str) -> Failure {
@@ -96,7 +107,7 @@ pub(super) fn too_slow() -> Failure {
     Failure::new(
         Reason::Other,
         "opening the picture took too long",
-        "try again; no look was counted",
+        "try again",
     )
 }
 
@@ -104,7 +115,7 @@ pub(super) fn damaged(name: &str, what: &str) -> Failure {
     Failure::new(
         Reason::Integrity,
         format!("the file of {name} was changed or damaged: {what}"),
-        "it is asked for again; no look was counted",
+        "it is asked for again",
     )
 }
 
@@ -112,7 +123,7 @@ pub(super) fn let_go() -> Failure {
     Failure::new(
         Reason::NotFound,
         "this view is not open (it was not shown in time, or never began)",
-        "view the lease again; no look was counted",
+        "view the lease again; this counted no look",
     )
 }
 
@@ -120,7 +131,7 @@ pub(super) fn given_up() -> Failure {
     Failure::new(
         Reason::Other,
         "the view was given up before it opened",
-        "view the lease again; no look was counted",
+        "view the lease again",
     )
 }
 

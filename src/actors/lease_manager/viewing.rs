@@ -190,11 +190,11 @@ impl LeaseManager {
                     "the picture of {name} could not be read: {}",
                     fault_text(&fault)
                 ),
-                "look after the disk of this client; no look was counted",
+                "look after the disk of this client",
             ),
             (DiskAnswer::Read(_) | DiskAnswer::Written, _) => failures::too_slow(),
         };
-        self.fail_view(now, id, failure, out);
+        self.fail_opening(now, id, failure, out);
     }
 
     pub(super) fn view_worked(
@@ -224,7 +224,7 @@ impl LeaseManager {
             WorkDone::Failed(WorkFault::Busy) => Failure::new(
                 Reason::Busy,
                 format!("too much work is waiting to open {name}"),
-                "try again in a moment; no look was counted",
+                "try again in a moment",
             ),
             WorkDone::Failed(WorkFault::BadPicture(what)) => failures::damaged(&name, &what),
             WorkDone::Failed(WorkFault::NothingForUs) => {
@@ -233,16 +233,12 @@ impl LeaseManager {
             WorkDone::Failed(WorkFault::Damaged) => {
                 failures::damaged(&name, "what is inside is broken")
             }
-            _ => Failure::new(
-                Reason::Other,
-                format!("opening {name} failed"),
-                "try again; no look was counted",
-            ),
+            _ => Failure::new(Reason::Other, format!("opening {name} failed"), "try again"),
         };
         if failure.reason == Reason::Integrity {
             self.lose_file(now, id);
         }
-        self.fail_view(now, id, failure, out);
+        self.fail_opening(now, id, failure, out);
     }
 
     fn view_opened(
@@ -293,7 +289,7 @@ impl LeaseManager {
         let is_here = claim.given.is_none();
         let taken = lease.taken.as_mut().filter(|_| is_here);
         if taken.is_some_and(|taken| !taken.log(view, at)) {
-            return self.fail_view(now, id, failures::too_slow(), out);
+            return self.fail_opening(now, id, failures::too_slow(), out);
         }
         let then = Then::HandOut {
             grant: id,
@@ -312,7 +308,7 @@ impl LeaseManager {
         out: &mut Outbox<Output>,
     ) {
         if self.claims.get(&id).is_some_and(|claim| claim.view == view) {
-            self.fail_view(now, id, failures::given_up(), out);
+            self.fail_opening(now, id, failures::given_up(), out);
         }
     }
 
@@ -326,17 +322,17 @@ impl LeaseManager {
         }
     }
 
-    /// A step of a look got no answer. Whoever waits is told, and may try again at once.
-    pub(super) fn view_stalled(
+    /// The picture does not open. Whoever waits is told whether the look was counted already.
+    pub(super) fn fail_opening(
         &mut self,
         now: Moment,
-        (id, view): (GrantId, ViewId),
+        id: GrantId,
         failure: Failure,
         out: &mut Outbox<Output>,
     ) {
-        if self.opening(id, view).is_some() {
-            self.fail_view(now, id, failure, out);
-        }
+        let claim = self.claims.get(&id);
+        let is_counted = claim.is_some_and(|claim| claim.given.is_some());
+        self.fail_view(now, id, failures::unopened(failure, is_counted), out);
     }
 
     /// Lets a claim go and tells who waits for it, if anybody does.
@@ -443,7 +439,7 @@ impl LeaseManager {
     pub(super) fn end_found(&mut self, now: Moment, id: GrantId, out: &mut Outbox<Output>) {
         self.count_found(now, id, out);
         if self.claims.get(&id).is_some_and(|claim| claim.is_found) {
-            self.fail_view(now, id, failures::given_up(), out);
+            self.fail_opening(now, id, failures::given_up(), out);
         }
     }
 
@@ -453,7 +449,7 @@ impl LeaseManager {
         if self.received.get(&id).is_some_and(is_seen) {
             self.count(now, id, None, out);
         } else {
-            self.fail_view(now, id, failures::too_slow(), out);
+            self.fail_opening(now, id, failures::too_slow(), out);
         }
     }
 
@@ -468,7 +464,7 @@ impl LeaseManager {
     ) {
         let claimed = self.claims.iter().find(|(_, claim)| claim.view == view);
         if let Some(id) = claimed.map(|(id, _)| *id) {
-            self.fail_view(now, id, failures::given_up(), out);
+            self.fail_opening(now, id, failures::given_up(), out);
         } else if self.is_counted(view) {
             return out.push(failed(wish, failures::counted_already()));
         }

@@ -136,6 +136,42 @@ fn a_look_whose_file_is_never_read_ends_and_opens_at_the_next_try() {
     assert_eq!(world.look(), counted(1, 1));
 }
 
+/// What is told to somebody whose look was counted, or not yet, when its picture did not open.
+fn told_of_damage(world: &mut World, wish: WishId) -> String {
+    let file = world.nodes[BOB].files.values_mut().next();
+    *file.expect("the picture is here") = Bytes::from_static(b"damaged");
+    world.settle();
+    let failure = world.failure(wish);
+    assert_eq!(failure.reason, Reason::Integrity);
+    failure.hint
+}
+
+#[test]
+fn who_sees_no_picture_for_a_look_that_was_counted_is_told_so() {
+    let mut world = strict(2);
+    let wish = world.view();
+    let hint = told_of_damage(&mut world, wish);
+    assert!(hint.contains("the servers counted this look"), "{hint}");
+    assert_eq!(world.servers.released, 1);
+    // The file is asked for again, and comes within the minute.
+    for _ in 0..10 {
+        world.pass(2_000);
+        world.settle();
+    }
+    assert_eq!(world.look(), counted(1, 1), "that look, and no other");
+}
+
+#[test]
+fn who_sees_no_picture_where_the_program_counts_has_used_no_look() {
+    let mut world = World::new(1);
+    world.share(KEY, 2, AtZero::KeepCover);
+    world.settle();
+    let wish = world.view();
+    let hint = told_of_damage(&mut world, wish);
+    assert!(hint.ends_with("no look was counted"), "{hint}");
+    assert_eq!(world.terms(BOB).used, 0);
+}
+
 #[test]
 fn a_grant_that_the_servers_do_not_have_yet_is_told_later() {
     let mut world = World::new(1);
