@@ -109,6 +109,8 @@ pub(super) struct Player<'a> {
     wishes: BTreeMap<(Host, u64), Purpose>,
     waiting: BTreeMap<Host, VecDeque<Waiting>>,
     servers: BTreeMap<Host, ServerState>,
+    /// Servers that lost their disks and do not count looks again yet.
+    healing: BTreeSet<Host>,
     cuts: BTreeSet<(Host, Host)>,
     weather: Weather,
     /// How long the next server that takes a request is to be down.
@@ -183,6 +185,7 @@ impl<'a> Player<'a> {
             wishes: BTreeMap::new(),
             waiting: BTreeMap::new(),
             servers: BTreeMap::new(),
+            healing: BTreeSet::new(),
             cuts: BTreeSet::new(),
             weather,
             armed: VecDeque::new(),

@@ -73,6 +73,10 @@ pub struct Cluster {
     /// Whether every core of the machine is kept busy all the while; only with real processes.
     #[serde(default)]
     pub busy: bool,
+    /// Whether a disk is lost only while all other servers count looks, and nothing else fails
+    /// until its server does again. Steps that would be in the way are left out.
+    #[serde(default)]
+    pub heal_disks: bool,
 }
 
 fn embedded() -> Spanned<Store> {

@@ -3,6 +3,7 @@
 use super::scenario::Scenario;
 use super::scenario::step::Host;
 use super::stage::{Deed, Happened, ServerState, Stage, What};
+use crate::actors::consensus::Standing;
 use crate::node::board;
 use crate::node::config::TokenConfig;
 use crate::proto::control::{Command, Failure, Report, Wish};
@@ -82,10 +83,12 @@ impl Simulated {
                 }
                 Seen::News(board::News::Ledger(state)) => {
                     let leads = state.leader == Some(NodeId(host as u8 + 1));
-                    if self.servers[host].leads == leads {
+                    let serves = state.standing == Standing::Serving;
+                    let server = &mut self.servers[host];
+                    if (server.leads, server.serves) == (leads, serves) {
                         continue;
                     }
-                    self.servers[host].leads = leads;
+                    (server.leads, server.serves) = (leads, serves);
                     self.server(host)
                 }
                 Seen::News(_)
@@ -122,7 +125,12 @@ impl Stage for Simulated {
     fn deed(&mut self, host: Host, deed: Deed) -> Result<(), Failure> {
         let seen = match deed {
             Deed::Start => self.world.start(host),
-            Deed::Strike => self.world.crash(host),
+            Deed::Strike => {
+                if let Some(server) = self.servers.get_mut(host) {
+                    *server = ServerState::default();
+                }
+                self.world.crash(host)
+            }
             Deed::Pause => {
                 self.world.pause(host);
                 return Ok(());

@@ -135,7 +135,7 @@ impl SoakArguments {
         let mut text = format!(
             "schema = 1\nname = \"soak\"\nseed = {seed}\nmode = \"process\"\n\n[cluster]\n\
              nodes = {servers}\nclients = [\"alice\", \"bob\", \"carol\"]\n\
-             counted_by = \"servers\"\nledger = \"{ledger}\"\nbusy = {busy}\n\n\
+             counted_by = \"servers\"\nledger = \"{ledger}\"\nbusy = {busy}\nheal_disks = true\n\n\
              [orders]\npeople = 16\nrate_per_s = {orders:?}\n"
         );
         if let Some((pause_s, silent, announced)) = self.token() {

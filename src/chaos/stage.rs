@@ -39,6 +39,8 @@ pub(super) enum What {
 pub(super) struct ServerState {
     /// Whether it leads the others in the ledger.
     pub(super) leads: bool,
+    /// Whether it counts looks: it has caught up with the ledger.
+    pub(super) serves: bool,
     /// Whether it holds the failure token.
     pub(super) token_here: bool,
     /// Whether it is in a planned failure.

@@ -20,7 +20,8 @@ pub struct Config {
     pub heartbeat_ticks: usize,
     /// Entries in one message, in bytes; a larger entry goes alone.
     pub append_max_bytes: u64,
-    /// Messages with entries on their way to one server.
+    /// Messages with entries on their way to one server. Few and large: they may overtake each
+    /// other, and after one that did raft sends the others again, one at a time at first.
     pub appends_max: usize,
     /// Entries of a leader that are not decided yet, in bytes.
     pub undecided_max_bytes: u64,
@@ -67,8 +68,8 @@ impl Config {
             tick_ms: 20,
             election_ticks: 10,
             heartbeat_ticks: 2,
-            append_max_bytes: 32 << 10,
-            appends_max: 64,
+            append_max_bytes: 256 << 10,
+            appends_max: 4,
             undecided_max_bytes: 8 << 20,
             command_max_bytes: LEDGER_ENTRY_MAX_BYTES,
             snapshot_max_bytes: 48 << 20,

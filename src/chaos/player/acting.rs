@@ -44,6 +44,12 @@ impl Player<'_> {
     }
 
     fn step(&mut self, at: u64, step: Step) -> Result<(), Failure> {
+        if let Some(host) = self.is_in_the_way(&step) {
+            let (now, name) = (self.now(), &self.record.hosts[host]);
+            let what = format!("a step is left out: {name} does not count looks yet");
+            self.record.mark(now, what);
+            return Ok(());
+        }
         let back = |lasts: Option<f64>| lasts.map(|lasts| at + micros(lasts));
         match step {
             Step::Crash(host, lasts) => self.strike_for(host, back(lasts)),

@@ -2,7 +2,7 @@
 
 use super::{Later, Player, Purpose, micros};
 use crate::chaos::record::{End, State};
-use crate::chaos::scenario::step::Host;
+use crate::chaos::scenario::step::{Host, Step};
 use crate::chaos::stage::{Deed, ServerState};
 use crate::proto::control::Failure;
 
@@ -38,6 +38,19 @@ impl Player<'_> {
             self.record.state(now, host, State::Cut, is_cut);
         }
         self.note_outages();
+    }
+
+    /// Who is not to be disturbed by this step: a server whose disk was lost, or one that would be
+    /// missed if another disk were lost now.
+    pub(super) fn is_in_the_way(&self, step: &Step) -> Option<Host> {
+        if !self.scenario.cluster.heal_disks || !step.is_fault() {
+            return None;
+        }
+        let Step::Wipe(wiped, _) = step else {
+            return self.healing.first().copied();
+        };
+        let serves = |host: &Host| self.servers.get(host).is_some_and(|state| state.serves);
+        (0..self.record.servers).find(|host| host != wiped && !serves(host))
     }
 
     pub(super) fn strike_for(&mut self, host: Host, back: Option<u64>) -> Result<(), Failure> {
@@ -119,7 +132,10 @@ impl Player<'_> {
                 self.record.mark(now, format!("{what} {name}"));
                 self.make_waiting(host)?;
             }
-            Deed::Wipe => self.record.mark(now, format!("wipe {name}")),
+            Deed::Wipe => {
+                self.healing.insert(host);
+                self.record.mark(now, format!("wipe {name}"));
+            }
             Deed::Fill(full) => {
                 self.record.state(now, host, State::Full, full);
                 let what = if full { "fill" } else { "make room on" };

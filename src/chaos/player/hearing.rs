@@ -46,6 +46,9 @@ impl Player<'_> {
             return;
         }
         let before = self.servers.insert(host, state).unwrap_or_default();
+        if state.serves {
+            self.healing.remove(&host);
+        }
         self.record.state(at, host, State::Token, state.token_here);
         self.record.state(at, host, State::Failing, state.failing);
         if self.zero_us.is_some() && self.record.calm_us == 0 {

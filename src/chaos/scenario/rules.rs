@@ -35,6 +35,7 @@ pub(super) fn check_cluster(place: &Place<'_>, cluster: &Cluster) -> Result<(), 
         counted_by: _,
         ledger: _,
         busy: _,
+        heal_disks: _,
     } = cluster;
     if !(1..=SERVERS_MAX).contains(nodes.get_ref()) {
         let rule = format!(

@@ -184,6 +184,22 @@ impl Step {
         )
     }
 
+    /// Whether something fails, and not a person does something or a fault ends.
+    #[must_use]
+    pub const fn is_fault(&self) -> bool {
+        self.ends_servers()
+            || matches!(
+                self,
+                Self::CrashMember(..)
+                    | Self::Fill(..)
+                    | Self::Pause(..)
+                    | Self::Slow(..)
+                    | Self::Fail { .. }
+                    | Self::Cut(..)
+                    | Self::Loss(..)
+            )
+    }
+
     /// Reads a step.
     ///
     /// # Errors

@@ -52,7 +52,7 @@ fn what_was_found_once_holds() {
 
 #[test]
 fn rights_hold_under_faults() {
-    let total = total(0..32);
+    let total = total(0..48);
     println!("{total}");
     for kind in [
         "look shown",

@@ -111,7 +111,7 @@ pub(super) fn seeds() {
         return;
     }
     let mut all = Tally::default();
-    for seed in 0..set("PENTIMENTO_SEEDS").unwrap_or(24) {
+    for seed in 0..set("PENTIMENTO_SEEDS").unwrap_or(32) {
         let tally = run(seed).0;
         all.events += tally.events;
         all.answered += tally.answered;
