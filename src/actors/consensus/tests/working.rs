@@ -376,6 +376,33 @@ fn a_new_disk_in_a_running_group_is_filled_and_votes_again() {
     world.converge(2 * SECOND);
 }
 
+/// How long a server with an empty disk takes until it serves, while orders go on and messages
+/// overtake each other; in simulated microseconds.
+fn filled_within(appends_max: usize, append_max_bytes: u64) -> u64 {
+    let mut world = World::new(12, 3, 4, |config| {
+        config.append_max_bytes = append_max_bytes;
+        config.appends_max = appends_max;
+    });
+    world.weather.delay = 100..20 * MS;
+    world.run(30 * SECOND);
+    let server = (0..3).find(|&server| world.leader() != Some(server));
+    let server = server.expect("two follow");
+    world.wipe(server);
+    world.start(server);
+    let began = world.now;
+    while world.machine(server).expect("runs").standing() != Standing::Serving {
+        world.run(10 * MS);
+        assert!(world.now < began + 60 * SECOND, "it is never filled");
+    }
+    world.now - began
+}
+
+#[test]
+fn few_large_messages_fill_a_new_disk_sooner_than_many_small_ones() {
+    let (few, many) = (filled_within(4, 8 << 10), filled_within(64, 1 << 10));
+    assert!(4 * few < 3 * many, "{few} us, with many {many} us");
+}
+
 #[test]
 fn a_new_group_has_a_leader_soon_also_if_letters_get_lost() {
     for seed in 0..20 {
