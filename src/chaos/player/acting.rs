@@ -44,7 +44,7 @@ impl Player<'_> {
     }
 
     fn step(&mut self, at: u64, step: Step) -> Result<(), Failure> {
-        if let Some(host) = self.is_in_the_way(&step) {
+        if let Some(host) = self.to_be_spared(&step) {
             let (now, name) = (self.now(), &self.record.hosts[host]);
             let what = format!("a step is left out: {name} does not count looks yet");
             self.record.mark(now, what);

@@ -40,9 +40,9 @@ impl Player<'_> {
         self.note_outages();
     }
 
-    /// Who is not to be disturbed by this step: a server whose disk was lost, or one that would be
+    /// For whose sake this step is left out: a server whose disk was lost, or one that would be
     /// missed if another disk were lost now.
-    pub(super) fn is_in_the_way(&self, step: &Step) -> Option<Host> {
+    pub(super) fn to_be_spared(&self, step: &Step) -> Option<Host> {
         if !self.scenario.cluster.heal_disks || !step.is_fault() {
             return None;
         }

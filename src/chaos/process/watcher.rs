@@ -10,7 +10,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::{Teller, clock};
-use crate::actors::consensus::Standing;
 use crate::chaos::scenario::step::Host;
 use crate::chaos::stage::{ServerState, What};
 use crate::node::control::Link;
@@ -133,7 +132,7 @@ fn state(folder: &Path) -> Option<ServerState> {
     match reply {
         ServerReply::Status(status) => Some(ServerState {
             leads: status.ledger.leader == Some(status.node),
-            serves: status.ledger.standing == Standing::Serving.to_string(),
+            serves: status.ledger.serves(),
             token_here: status.token_here,
             failing: status.failing,
             jobs: status.jobs,
