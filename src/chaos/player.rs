@@ -109,7 +109,8 @@ pub(super) struct Player<'a> {
     wishes: BTreeMap<(Host, u64), Purpose>,
     waiting: BTreeMap<Host, VecDeque<Waiting>>,
     servers: BTreeMap<Host, ServerState>,
-    /// Servers that lost their disks and do not count looks again yet.
+    /// Servers that lost their disks and do not count looks again yet, if nothing else may fail
+    /// until they do.
     healing: BTreeSet<Host>,
     cuts: BTreeSet<(Host, Host)>,
     weather: Weather,

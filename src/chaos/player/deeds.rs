@@ -75,8 +75,12 @@ impl Player<'_> {
         self.stage.member(member, up)
     }
 
-    /// Ends the server that leads, if one is wanted and one is known.
+    /// Ends the server that leads, if one is wanted and one is known, and no lost disk has to be
+    /// made up for first.
     pub(super) fn strike_leader(&mut self) -> Result<(), Failure> {
+        if !self.healing.is_empty() {
+            return Ok(());
+        }
         let leads = |(host, state): (&Host, &ServerState)| state.leads.then_some(*host);
         let Some(leader) = self
             .servers
@@ -133,7 +137,9 @@ impl Player<'_> {
                 self.make_waiting(host)?;
             }
             Deed::Wipe => {
-                self.healing.insert(host);
+                if self.scenario.cluster.heal_disks {
+                    self.healing.insert(host);
+                }
                 self.record.mark(now, format!("wipe {name}"));
             }
             Deed::Fill(full) => {

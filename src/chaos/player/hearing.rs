@@ -146,7 +146,7 @@ impl Player<'_> {
 
     fn elected(&mut self, at: u64, NodeId(node): NodeId) -> Result<(), Failure> {
         let server = usize::from(node) - 1;
-        if self.armed.is_empty() || !self.is_up(server) {
+        if self.armed.is_empty() || !self.is_up(server) || !self.healing.is_empty() {
             return Ok(());
         }
         let lasts = self.armed.pop_front().flatten();

@@ -2,6 +2,7 @@
 //! simulator with bugs planted into the election.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use bytes::Bytes;
 
@@ -247,38 +248,71 @@ fn an_election_that_everyone_wins_breaks_the_bound_of_work() {
     assert!(broken.contains(&"work.per_request"), "{broken:?}");
 }
 
-/// What is done while servers lose their disks, beside the starts.
-fn beside_a_lost_disk(heal: bool) -> Vec<String> {
-    let scenario = format!(
+/// What is done while servers lose their disks.
+fn beside_a_lost_disk(heal: bool, steps: &[(f64, &str)]) -> Vec<String> {
+    let mut scenario = format!(
         "schema = 1\nname = \"x\"\nseed = 3\n[cluster]\nnodes = 3\n\
          clients = [\"alice\", \"bob\"]\nheal_disks = {heal}\n\
-         [[load]]\nop = \"hide\"\nrate_per_s = 1\nfor_s = 20\n\
-         [[step]]\nat_s = 2\ndo = \"wipe n1 for 2s\"\n\
-         [[step]]\nat_s = 3\ndo = \"wipe n2 for 1s\"\n\
-         [[step]]\nat_s = 4.01\ndo = \"crash n3 for 1s\"\n\
-         [[step]]\nat_s = 12\ndo = \"crash n3 for 1s\"\n\
-         [[step]]\nat_s = 13\ndo = \"wipe n2 for 1s\"\n\
-         [[step]]\nat_s = 18\ndo = \"wipe n2 for 1s\"\n"
+         [[load]]\nop = \"hide\"\nrate_per_s = 1\nfor_s = 20\n"
     );
+    for (at_s, what) in steps {
+        let _ = write!(scenario, "[[step]]\nat_s = {at_s}\ndo = \"{what}\"\n");
+    }
     let scenario = Scenario::parse(&scenario, KNOWN).expect("reads");
     let token = TokenConfig::default();
     let mut stage = Simulated::set(&scenario, scenario.seed, token, Weather::FAIR);
     let record = play(&scenario, scenario.seed, Weather::FAIR, &mut stage).expect("plays");
-    let marks = record.marks.into_iter().map(|mark| mark.what);
-    marks.filter(|what| !what.starts_with("start")).collect()
+    record.marks.into_iter().map(|mark| mark.what).collect()
 }
 
 #[test]
 fn nothing_fails_until_a_lost_disk_is_made_up_for() {
+    let steps = [
+        (2.0, "wipe n1 for 2s"),
+        (3.0, "wipe n2 for 1s"),
+        (4.01, "crash n3 for 1s"),
+        (12.0, "crash n3 for 1s"),
+        (13.0, "wipe n2 for 1s"),
+        (18.0, "wipe n2 for 1s"),
+    ];
     let left_out = |name: &str| format!("a step is left out: {name} does not count looks yet");
     let (one, three) = (left_out("n1"), left_out("n3"));
     let healed = [
         "crash n1", "wipe n1", &one, &one, "crash n3", &three, "crash n2", "wipe n2",
     ];
-    assert_eq!(beside_a_lost_disk(true), healed);
+    let but_starts = |heal| {
+        let mut marks = beside_a_lost_disk(heal, &steps);
+        marks.retain(|what| !what.starts_with("start"));
+        marks
+    };
+    assert_eq!(but_starts(true), healed);
     let as_it_comes = [
         "crash n1", "wipe n1", "crash n2", "wipe n2", "crash n3", "crash n3", "crash n2",
         "wipe n2", "crash n2", "wipe n2",
     ];
-    assert_eq!(beside_a_lost_disk(false), as_it_comes);
+    assert_eq!(but_starts(false), as_it_comes);
+}
+
+#[test]
+fn a_crash_that_waits_for_its_server_waits_for_a_lost_disk_too() {
+    let elected = [(1.98, "crash elected for 1s"), (1.99, "wipe n1 for 2s")];
+    // The third leads at first; who leads after it is known while its disk is lost.
+    let leader = [
+        (1.97, "crash leader for 3s"),
+        (1.98, "crash leader for 1s"),
+        (1.99, "wipe n3 for 3s"),
+    ];
+    for (steps, crash, start) in [
+        (&elected[..], "crash n3", "start n1"),
+        (&leader[..], "crash n2", "start n3"),
+    ] {
+        let comes_first = |heal| {
+            let marks = beside_a_lost_disk(heal, steps);
+            let place = |of: &str| marks.iter().position(|what| what == of);
+            let (crash, start) = (place(crash), place(start));
+            assert!(crash.is_some() && start.is_some(), "{marks:?}");
+            crash < start
+        };
+        assert!(comes_first(false) && !comes_first(true), "{steps:?}");
+    }
 }
