@@ -38,6 +38,9 @@ pub struct Config {
     pub waiting_max_bytes: usize,
     /// A command that nobody repeats is forgotten after so long, in milliseconds.
     pub waiting_ms: u64,
+    /// The same where its client has no room left, in milliseconds. Clients repeat theirs much
+    /// sooner.
+    pub waiting_crowded_ms: u64,
     /// A command that is not decided after so long is passed on to the leader, in milliseconds.
     pub pass_on_after_ms: u64,
     /// Questions that wait.
@@ -77,6 +80,7 @@ impl Config {
             waiting_by_client_max: 64,
             waiting_max_bytes: 8 << 20,
             waiting_ms: 10_000,
+            waiting_crowded_ms: 1_000,
             pass_on_after_ms: 150,
             reads_max: 1_024,
             read_wait_ms: 100,

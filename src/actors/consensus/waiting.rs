@@ -62,11 +62,8 @@ impl Waiting {
         if known.is_some_and(|wait| wait.command.is_some()) {
             return Taken::Known;
         }
-        let of_client = self.waits.range((key.0, 0)..=(key.0, u64::MAX)).count();
-        let crowded = self.waits.len() >= config.waiting_max
-            || self.queue.len() >= 2 * config.waiting_max
-            || of_client >= config.waiting_by_client_max;
-        if (known.is_none() && crowded) || self.bytes + command.len() > config.waiting_max_bytes {
+        let has_place = known.is_some() || self.has_room_for(now, key.0, config);
+        if !has_place || self.bytes + command.len() > config.waiting_max_bytes {
             return Taken::Full;
         }
         self.bytes += command.len();
@@ -79,6 +76,28 @@ impl Waiting {
         let pass_at = now.after(Duration::from_millis(config.pass_on_after_ms));
         self.queue.push_back((pass_at, key));
         Taken::Waits
+    }
+
+    /// Whether one more command of a client may wait. What the client does not repeat makes room:
+    /// after a break its transport may say a lot again that is long answered elsewhere, and what
+    /// the leader refuses of that is never agreed here.
+    fn has_room_for(&mut self, now: Moment, client: UserId, config: &Config) -> bool {
+        if self.waits.len() >= config.waiting_max || self.queue.len() >= 2 * config.waiting_max {
+            return false;
+        }
+        let of_client = (client, 0)..=(client, u64::MAX);
+        let count = self.waits.range(of_client.clone()).count();
+        if count < config.waiting_by_client_max {
+            return true;
+        }
+        let wait = Duration::from_millis(config.waiting_crowded_ms);
+        let waits = self.waits.range(of_client);
+        let stale = waits.filter(|(_, of)| now.since(of.since) > wait);
+        let stale: Vec<Key> = stale.map(|(&key, _)| key).collect();
+        for &key in &stale {
+            self.remove(key);
+        }
+        !stale.is_empty()
     }
 
     /// The oldest command that is to be put into the log.
@@ -130,13 +149,15 @@ impl Waiting {
 
     /// The command is agreed. Whether somebody here waits for the answer.
     pub(super) fn answered(&mut self, key: Key) -> bool {
-        match self.waits.remove(&key) {
-            Some(wait) => {
-                self.bytes -= wait.command.map_or(0, |command| command.len());
-                true
-            }
-            None => false,
-        }
+        self.remove(key)
+    }
+
+    /// Forgets a command, if it was known.
+    fn remove(&mut self, key: Key) -> bool {
+        let gone = self.waits.remove(&key);
+        let bytes = gone.as_ref().and_then(|wait| wait.command.as_ref());
+        self.bytes -= bytes.map_or(0, Bytes::len);
+        gone.is_some()
     }
 
     /// Forgets what nobody has asked for since `since`.

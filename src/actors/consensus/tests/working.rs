@@ -208,6 +208,45 @@ fn a_client_waits_for_so_many_commands_and_no_more() {
     }
 }
 
+/// How many commands a new leader turns away from a client after a break: its transport has said a
+/// lot again that the old leader refused, so that it will never be agreed.
+fn turned_away_after_a_break(crowded_ms: u64) -> u64 {
+    let mut world = World::new(5, 3, 0, |config| config.waiting_crowded_ms = crowded_ms);
+    world.run(2 * SECOND);
+    let leader = world.leader().expect("leads");
+    let submit = |world: &mut World, server: usize, nonce: u64, command: u64| {
+        let input = Input::Submit {
+            client: CLIENT,
+            nonce,
+            command: toy::command(command),
+        };
+        world.give(server, input);
+    };
+    for nonce in 0..world.config(0).waiting_by_client_max as u64 {
+        for server in 0..3 {
+            submit(&mut world, server, nonce, toy::UNWANTED);
+        }
+    }
+    world.run(300 * MS);
+    world.give(leader, Input::Halted);
+    world.run(SECOND);
+    let next = world.leader().expect("leads");
+    assert_ne!(next, leader);
+    submit(&mut world, next, 1_000, 7);
+    world.run(100 * MS);
+    let machine = world.machine(next).expect("runs");
+    let turned_away = machine.counts.turned_away;
+    assert_eq!(machine.state().first.contains_key(&7), turned_away == 0);
+    turned_away
+}
+
+#[test]
+fn what_a_client_does_not_repeat_leaves_it_room() {
+    let crowded_ms = World::new(5, 3, 0, |_| {}).config(0).waiting_crowded_ms;
+    assert_eq!(turned_away_after_a_break(crowded_ms), 0);
+    assert_eq!(turned_away_after_a_break(10_000), 1);
+}
+
 #[test]
 fn a_command_that_reaches_one_follower_only_is_passed_on() {
     let mut world = World::new(2, 3, 0, |_| {});
