@@ -337,10 +337,7 @@ impl<S: StateMachine> Etcd<S> {
 
     fn upkeep(&mut self, now: Moment, out: &mut Out<S>) {
         self.upkeep_at = now.after(Duration::from_secs(1));
-        let wait_us = self.config.waiting_ms.saturating_mul(1_000);
-        if let Some(since) = now.as_micros().checked_sub(wait_us) {
-            self.waiting.forget_before(Moment::from_micros(since));
-        }
+        self.waiting.forget(now, self.config.waiting_ms);
         self.tell_others(out);
         self.tell(out, true);
     }

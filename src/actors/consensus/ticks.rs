@@ -60,9 +60,7 @@ impl<S: StateMachine> Consensus<S> {
     }
 
     fn upkeep(&mut self, now: Moment, out: &mut Out<S>) {
-        if let Some(since) = back(now, self.config.waiting_ms) {
-            self.waiting.forget_before(since);
-        }
+        self.waiting.forget(now, self.config.waiting_ms);
         self.look_after_states(now);
         self.tell_time(now);
         self.tell_checkpoint(out);

@@ -3,6 +3,7 @@
 //!
 //! Bounded in number, by client and in bytes. A client that hears nothing says it again.
 
+use core::ops::RangeBounds;
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -62,7 +63,7 @@ impl Waiting {
         if known.is_some_and(|wait| wait.command.is_some()) {
             return Taken::Known;
         }
-        let has_place = known.is_some() || self.has_room_for(now, key.0, config);
+        let has_place = known.is_some() || self.make_room(now, key.0, config);
         if !has_place || self.bytes + command.len() > config.waiting_max_bytes {
             return Taken::Full;
         }
@@ -78,26 +79,16 @@ impl Waiting {
         Taken::Waits
     }
 
-    /// Whether one more command of a client may wait. What the client does not repeat makes room:
-    /// after a break its transport may say a lot again that is long answered elsewhere, and what
-    /// the leader refuses of that is never agreed here.
-    fn has_room_for(&mut self, now: Moment, client: UserId, config: &Config) -> bool {
+    /// Whether there is room for one more command of a client, or room can be made: by what the
+    /// client does not repeat. After a break its transport may say a lot again that is long
+    /// answered elsewhere, and what the leader refuses of that is never agreed here.
+    fn make_room(&mut self, now: Moment, client: UserId, config: &Config) -> bool {
         if self.waits.len() >= config.waiting_max || self.queue.len() >= 2 * config.waiting_max {
             return false;
         }
         let of_client = (client, 0)..=(client, u64::MAX);
-        let count = self.waits.range(of_client.clone()).count();
-        if count < config.waiting_by_client_max {
-            return true;
-        }
-        let wait = Duration::from_millis(config.waiting_crowded_ms);
-        let waits = self.waits.range(of_client);
-        let stale = waits.filter(|(_, of)| now.since(of.since) > wait);
-        let stale: Vec<Key> = stale.map(|(&key, _)| key).collect();
-        for &key in &stale {
-            self.remove(key);
-        }
-        !stale.is_empty()
+        self.waits.range(of_client.clone()).count() < config.waiting_by_client_max
+            || self.forget_among(of_client, now, config.waiting_crowded_ms)
     }
 
     /// The oldest command that is to be put into the log.
@@ -160,18 +151,24 @@ impl Waiting {
         gone.is_some()
     }
 
-    /// Forgets what nobody has asked for since `since`.
-    pub(super) fn forget_before(&mut self, since: Moment) {
-        let bytes = &mut self.bytes;
-        self.waits.retain(|_, wait| {
-            let stays = wait.since >= since;
-            if !stays {
-                *bytes -= wait.command.as_ref().map_or(0, Bytes::len);
-            }
-            stays
-        });
+    /// Forgets what nobody has asked for within the last `wait_ms` milliseconds.
+    pub(super) fn forget(&mut self, now: Moment, wait_ms: u64) {
+        self.forget_among(.., now, wait_ms);
         let waits = &self.waits;
         self.queue.retain(|(_, key)| waits.contains_key(key));
+    }
+
+    /// The same for some of them; their places in the queue stay, as after an answer. Whether there
+    /// was anything to forget.
+    fn forget_among(&mut self, keys: impl RangeBounds<Key>, now: Moment, wait_ms: u64) -> bool {
+        let wait = Duration::from_millis(wait_ms);
+        let waits = self.waits.range(keys);
+        let stale = waits.filter(|(_, of)| now.since(of.since) > wait);
+        let stale: Vec<Key> = stale.map(|(&key, _)| key).collect();
+        for &key in &stale {
+            self.remove(key);
+        }
+        !stale.is_empty()
     }
 
     /// Whether nobody waits.

@@ -215,13 +215,18 @@ fn a_full_cluster_that_says_so_has_lost_nothing() {
     assert_eq!(broken(Fault::Says(Reason::Busy)), Vec::<&str>::new());
 }
 
-/// Plays a scenario of the tree in the simulator with a bug in every server, or with none.
-fn with_bug(text: &str, bug: Option<Bug>) -> judge::Verdict {
+/// Plays a scenario in the simulator.
+fn simulated(text: &str) -> (Scenario, Record) {
     let scenario = Scenario::parse(text, KNOWN).expect("reads");
     let token = TokenConfig::default();
     let mut stage = Simulated::set(&scenario, scenario.seed, token, Weather::FAIR);
-    let play = || play(&scenario, scenario.seed, Weather::FAIR, &mut stage).expect("plays");
-    let record = planted::with(bug, play);
+    let record = play(&scenario, scenario.seed, Weather::FAIR, &mut stage).expect("plays");
+    (scenario, record)
+}
+
+/// Plays a scenario of the tree with a bug in every server, or with none.
+fn with_bug(text: &str, bug: Option<Bug>) -> judge::Verdict {
+    let (scenario, record) = planted::with(bug, || simulated(text));
     judge::judge(&scenario, Mode::Sim, &record)
 }
 
@@ -258,10 +263,7 @@ fn beside_a_lost_disk(heal: bool, steps: &[(f64, &str)]) -> Vec<String> {
     for (at_s, what) in steps {
         let _ = write!(scenario, "[[step]]\nat_s = {at_s}\ndo = \"{what}\"\n");
     }
-    let scenario = Scenario::parse(&scenario, KNOWN).expect("reads");
-    let token = TokenConfig::default();
-    let mut stage = Simulated::set(&scenario, scenario.seed, token, Weather::FAIR);
-    let record = play(&scenario, scenario.seed, Weather::FAIR, &mut stage).expect("plays");
+    let (_, record) = simulated(&scenario);
     record.marks.into_iter().map(|mark| mark.what).collect()
 }
 

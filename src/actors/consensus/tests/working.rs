@@ -188,6 +188,16 @@ fn unwanted_and_too_large_commands_do_not_get_into_the_log() {
     }
 }
 
+/// The client tells one server a command.
+fn submit(world: &mut World, server: usize, nonce: u64, command: u64) {
+    let input = Input::Submit {
+        client: CLIENT,
+        nonce,
+        command: toy::command(command),
+    };
+    world.give(server, input);
+}
+
 #[test]
 fn a_client_waits_for_so_many_commands_and_no_more() {
     let mut world = World::new(1, 3, 0, |_| {});
@@ -195,14 +205,7 @@ fn a_client_waits_for_so_many_commands_and_no_more() {
     world.cut_all();
     let most = world.config(0).waiting_by_client_max as u64;
     for nonce in 0..=most {
-        world.give(
-            0,
-            Input::Submit {
-                client: CLIENT,
-                nonce,
-                command: toy::command(nonce),
-            },
-        );
+        submit(&mut world, 0, nonce, nonce);
         let turned_away = world.machine(0).expect("runs").counts.turned_away;
         assert_eq!(turned_away, u64::from(nonce == most));
     }
@@ -214,14 +217,6 @@ fn turned_away_after_a_break(crowded_ms: u64) -> u64 {
     let mut world = World::new(5, 3, 0, |config| config.waiting_crowded_ms = crowded_ms);
     world.run(2 * SECOND);
     let leader = world.leader().expect("leads");
-    let submit = |world: &mut World, server: usize, nonce: u64, command: u64| {
-        let input = Input::Submit {
-            client: CLIENT,
-            nonce,
-            command: toy::command(command),
-        };
-        world.give(server, input);
-    };
     for nonce in 0..world.config(0).waiting_by_client_max as u64 {
         for server in 0..3 {
             submit(&mut world, server, nonce, toy::UNWANTED);
@@ -242,9 +237,9 @@ fn turned_away_after_a_break(crowded_ms: u64) -> u64 {
 
 #[test]
 fn what_a_client_does_not_repeat_leaves_it_room() {
-    let crowded_ms = World::new(5, 3, 0, |_| {}).config(0).waiting_crowded_ms;
-    assert_eq!(turned_away_after_a_break(crowded_ms), 0);
-    assert_eq!(turned_away_after_a_break(10_000), 1);
+    let usual = Config::lan(NodeId(1), Vec::new(), Calendar::default());
+    assert_eq!(turned_away_after_a_break(usual.waiting_crowded_ms), 0);
+    assert_eq!(turned_away_after_a_break(usual.waiting_ms), 1);
 }
 
 #[test]
@@ -253,14 +248,7 @@ fn a_command_that_reaches_one_follower_only_is_passed_on() {
     world.run(SECOND);
     let leader = world.leader().expect("leads");
     let follower = (leader + 1) % 3;
-    world.give(
-        follower,
-        Input::Submit {
-            client: CLIENT,
-            nonce: 5,
-            command: toy::command(5),
-        },
-    );
+    submit(&mut world, follower, 5, 5);
     world.run(100 * MS);
     let is_there = |world: &World| {
         let state = world.machine(follower).expect("runs").state();
